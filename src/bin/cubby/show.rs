@@ -1,0 +1,81 @@
+//! What reaches the terminal: nothing from the network does unescaped.
+
+use crate::commands::Failure;
+use base64::Engine;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// Bytes shown of a body that is not text.
+const SHOWN: usize = 16;
+
+/// Prints a line that is safe already.
+pub fn line(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::NoReader,
+        _ => Failure::Said(format!("can not write to standard output: {error}")),
+    })
+}
+
+/// Prints a JSON object on a line. JSON escapes control characters itself; a bidirectional one is nothing to a parser.
+pub fn json(object: &serde_json::Value) -> Result<(), Failure> {
+    line(&object.to_string())
+}
+
+/// Bytes in base64, as JSON carries what is not text.
+pub fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// A body on one line: text, without the line end that most senders put behind it, or size and first bytes of what is
+/// not text.
+pub fn body(bytes: &[u8]) -> String {
+    match str::from_utf8(bytes) {
+        Ok(text) => safe(text.strip_suffix('\n').unwrap_or(text)),
+        Err(_) => {
+            let mut shown = format!("{} bytes, not text:", bytes.len());
+            for byte in bytes.iter().take(SHOWN) {
+                let _ = write!(shown, " {byte:02x}");
+            }
+            if bytes.len() > SHOWN {
+                shown.push_str(" ...");
+            }
+            shown
+        }
+    }
+}
+
+/// Text with each character escaped that could move the cursor, colour the terminal or reorder the line.
+pub fn safe(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if cubby::is_unfit(c) || c == '\u{FEFF}' {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_shown_as_it_is_less_its_line_end() {
+        assert_eq!(body("grüß dich\n".as_bytes()), "grüß dich");
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(body(b"a\x1b[2Jb\r\nc\x07"), "a\\u{1b}[2Jb\\r\\nc\\u{7}");
+        assert_eq!(body("\u{202E}abc\u{9b}".as_bytes()), "\\u{202e}abc\\u{9b}");
+    }
+
+    #[test]
+    fn what_is_not_text_is_shown_by_size_and_first_bytes() {
+        assert_eq!(body(&[0xFF, 0xD8, 0xFF]), "3 bytes, not text: ff d8 ff");
+        assert!(body(&[0xFF; 17]).ends_with("ff ..."));
+    }
+}

@@ -1,0 +1,451 @@
+//! A blocking client, for Rust programs and for the command line. Over `wire` alone: it knows no hub.
+
+use crate::address::{Address, AddressError};
+use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Header, Ids, Kind, Request, Status, UserId};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// How long a hub may take to let a client in, or to answer it, where nothing else was said. Well over the time that a
+/// hub lets one slow receiver hold up those who write to it.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes read at once.
+const READ_BYTES: usize = 64 * 1024;
+
+/// The longest payload taken from a hub: no hub may send more than a body and an id.
+const MAX_PAYLOAD: u32 = crate::limits::MAX_BODY_CEILING + 8;
+
+/// Why a client could not do what it was asked.
+#[derive(Debug)]
+pub enum ClientError {
+    /// The address is none.
+    Address(AddressError),
+    /// The hub could not be reached.
+    Connect {
+        /// Where it was looked for.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The connection broke.
+    Io(io::Error),
+    /// The hub did not answer in time.
+    TimedOut,
+    /// The hub closed the connection without a word.
+    Closed,
+    /// The hub closed the connection and said why.
+    Closing {
+        /// Why.
+        code: ErrorCode,
+        /// Why, for a person.
+        text: String,
+    },
+    /// The hub refused the request.
+    Refused {
+        /// Why.
+        code: ErrorCode,
+        /// Whether the connection ended with it.
+        fatal: bool,
+        /// What was wrong, for a person.
+        text: String,
+    },
+    /// The body is over the limit that the hub announced, in bytes.
+    TooLarge {
+        /// Bytes of the body.
+        len: usize,
+        /// Bytes that the hub takes.
+        max: u32,
+    },
+    /// More receivers than the hub announced it takes, or none.
+    Receivers {
+        /// Receivers named.
+        count: usize,
+        /// Receivers that the hub takes.
+        max: u16,
+    },
+    /// The other side is no hub, or one that says what this client can not read.
+    NoHub(String),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientError::Address(error) => error.fmt(f),
+            ClientError::Connect { address, source } => write!(f, "can not reach a hub at {address}: {source}"),
+            ClientError::Io(error) => write!(f, "the connection to the hub broke: {error}"),
+            ClientError::TimedOut => f.write_str("the hub did not answer in time"),
+            ClientError::Closed => f.write_str("the hub closed the connection"),
+            ClientError::Closing { code, text } => write!(f, "the hub closed the connection, error {code}: {text}"),
+            ClientError::Refused { code, text, .. } => write!(f, "the hub refused, error {code}: {text}"),
+            ClientError::TooLarge { len, max } => {
+                write!(f, "the body is {len} bytes; this hub takes at most {max}")
+            }
+            ClientError::Receivers { count, max } => {
+                write!(f, "{count} receivers are named; this hub takes 1 to {max} at once")
+            }
+            ClientError::NoHub(what) => write!(f, "what answers there is no cubby hub: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ClientError::Address(error) => Some(error),
+            ClientError::Connect { source, .. } | ClientError::Io(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for ClientError {
+    fn from(error: io::Error) -> ClientError {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
+            io::ErrorKind::UnexpectedEof => ClientError::Closed,
+            _ => ClientError::Io(error),
+        }
+    }
+}
+
+/// A body that somebody relayed here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Who sent it. The hub vouches for it.
+    pub sender: UserId,
+    /// What was sent.
+    pub body: Vec<u8>,
+}
+
+/// What the hub said of itself when the client connected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// The client's own id.
+    pub user: UserId,
+    /// Bytes that a body may have.
+    pub max_body: u32,
+    /// Receivers that one relay may name.
+    pub max_receivers: u16,
+    /// What the hub is, as in `cubby/0.1.0`.
+    pub server: String,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    fn connect(address: &Address, timeout: Duration) -> io::Result<Stream> {
+        match address {
+            Address::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
+            Address::Tcp(host_and_port) => {
+                let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+                for address in host_and_port.to_socket_addrs()? {
+                    match TcpStream::connect_timeout(&address, timeout) {
+                        Ok(stream) => return stream.set_nodelay(true).map(|()| Stream::Tcp(stream)),
+                        Err(error) => failed = error,
+                    }
+                }
+                Err(failed)
+            }
+        }
+    }
+
+    fn set_timeouts(&self, read: Option<Duration>, write: Duration) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.set_read_timeout(read).and(stream.set_write_timeout(Some(write))),
+            Stream::Unix(stream) => stream.set_read_timeout(read).and(stream.set_write_timeout(Some(write))),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Unix(stream) => stream.read(buffer),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+        }
+    }
+}
+
+/// One connection to a hub.
+///
+/// Deliveries that arrive while it waits for an answer are kept for [`next`](Client::next), in order. After an error of the
+/// connection (any but [`Refused`](ClientError::Refused) that is not fatal, and those where nothing was sent) it is of no
+/// further use: connect anew.
+///
+/// ```no_run
+/// # fn main() -> Result<(), cubby::ClientError> {
+/// let mut client = cubby::Client::connect("127.0.0.1:7070")?;
+/// let everyone_else = client.list()?;
+/// if !everyone_else.is_empty() {
+///     client.relay(&everyone_else, b"hello")?;
+/// }
+/// while let Some(delivery) = client.next(None)? {
+///     println!("{}: {} bytes", delivery.sender, delivery.body.len());
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    stream: Stream,
+    decoder: Decoder,
+    /// What is received into; `unread` says which part is not decoded yet.
+    buffer: Box<[u8]>,
+    unread: std::ops::Range<usize>,
+    deliveries: VecDeque<Delivery>,
+    last_tag: u16,
+    timeout: Duration,
+    welcome: Welcome,
+}
+
+impl Client {
+    /// Connects to `HOST:PORT` or `unix:PATH`, waiting [`DEFAULT_TIMEOUT`] for this and for each answer.
+    ///
+    /// # Errors
+    ///
+    /// Where the address is none, nobody listens there, or who does is no hub.
+    pub fn connect(address: &str) -> Result<Client, ClientError> {
+        Client::connect_as(address, "", DEFAULT_TIMEOUT)
+    }
+
+    /// Connects under a name (which may be empty), waiting `timeout` for this and for each answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Client::connect), and [`ClientError::Refused`] where the hub does not take the name.
+    pub fn connect_as(address: &str, name: &str, timeout: Duration) -> Result<Client, ClientError> {
+        let address: Address = address.parse().map_err(ClientError::Address)?;
+        let stream = Stream::connect(&address, timeout)
+            .map_err(|source| ClientError::Connect { address: address.to_string(), source })?;
+        let welcome = Welcome { user: UserId(0), max_body: 0, max_receivers: 0, server: String::new() };
+        let mut client = Client {
+            stream,
+            decoder: Decoder::default(),
+            buffer: vec![0; READ_BYTES].into(),
+            unread: 0..0,
+            deliveries: VecDeque::new(),
+            last_tag: 0,
+            timeout,
+            welcome,
+        };
+        client.welcome = client.ask(Request::Hello { name, token: "" }, |answer| match answer {
+            Answer::Welcome { user, max_body, max_receivers, server, .. } => {
+                Some(Welcome { user, max_body, max_receivers, server: server.to_owned() })
+            }
+            _ => None,
+        })?;
+        Ok(client)
+    }
+
+    /// What the hub said of itself when this client connected, and the id it gave.
+    pub fn welcome(&self) -> &Welcome {
+        &self.welcome
+    }
+
+    /// Asks the hub for this client's own id.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection broke or no answer came in time.
+    pub fn identity(&mut self) -> Result<UserId, ClientError> {
+        self.ask(Request::Identity, |answer| match answer {
+            Answer::Identity(user) => Some(user),
+            _ => None,
+        })
+    }
+
+    /// Asks who else is here: ids, ascending, in the order they came.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection broke or no answer came in time.
+    pub fn list(&mut self) -> Result<Vec<UserId>, ClientError> {
+        let mut all = Vec::new();
+        let tag = self.send(Request::List)?;
+        loop {
+            let more = self.answer(tag, |answer| match answer {
+                Answer::List { users, more } => {
+                    all.extend(users.iter());
+                    Some(more)
+                }
+                _ => None,
+            })?;
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Relays a body to users; each distinct one gets it once. Returns a status for each, in the order named.
+    ///
+    /// # Errors
+    ///
+    /// Where the body or the number of receivers is over what the hub announced (nothing is sent then), the connection
+    /// broke, or no answer came in time.
+    pub fn relay(&mut self, receivers: &[UserId], body: &[u8]) -> Result<Vec<Status>, ClientError> {
+        let Welcome { max_body, max_receivers, .. } = self.welcome;
+        if body.len() > max_body as usize {
+            return Err(ClientError::TooLarge { len: body.len(), max: max_body });
+        }
+        if !(1..=usize::from(max_receivers)).contains(&receivers.len()) {
+            return Err(ClientError::Receivers { count: receivers.len(), max: max_receivers });
+        }
+        let mut block = Vec::new();
+        Ids::encode(receivers, &mut block);
+        let ids = Ids::new(&block).expect("a block of whole ids");
+        let statuses = self.ask(Request::Relay { receivers: ids, body, receipt: true }, |answer| match answer {
+            Answer::Receipt(bytes) => bytes.iter().map(|&byte| Status::of(byte)).collect(),
+            _ => None::<Vec<Status>>,
+        })?;
+        if statuses.len() == receivers.len() {
+            Ok(statuses)
+        } else {
+            Err(ClientError::NoHub(format!("{} statuses for {} receivers", statuses.len(), receivers.len())))
+        }
+    }
+
+    /// The next delivery, waiting at most `timeout` for it (`None`: as long as it takes). `None` where none came in time.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection broke or the hub closed it; a hub that says why is [`ClientError::Closing`].
+    pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Delivery>, ClientError> {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        while self.deliveries.is_empty() {
+            match self.receive(deadline, |_, _| Some(())) {
+                Err(ClientError::TimedOut) => return Ok(None),
+                other => other?,
+            };
+        }
+        Ok(self.deliveries.pop_front())
+    }
+
+    fn ask<T>(&mut self, request: Request<'_>, read: impl FnMut(Answer<'_>) -> Option<T>) -> Result<T, ClientError> {
+        let tag = self.send(request)?;
+        self.answer(tag, read)
+    }
+
+    fn send(&mut self, request: Request<'_>) -> Result<u16, ClientError> {
+        // Tag 0 stands in pushes.
+        self.last_tag = self.last_tag.checked_add(1).unwrap_or(1);
+        let mut frame = Vec::new();
+        request.encode(self.last_tag, &mut frame);
+        self.stream.set_timeouts(Some(self.timeout), self.timeout)?;
+        match self.stream.write_all(&frame) {
+            Ok(()) => Ok(self.last_tag),
+            // A hub that has closed said why before it did.
+            Err(error) => Err(self.last_words().unwrap_or_else(|| error.into())),
+        }
+    }
+
+    /// What the hub said before it stopped reading, where it said anything.
+    fn last_words(&mut self) -> Option<ClientError> {
+        let deadline = Some(Instant::now() + Duration::from_secs(1));
+        loop {
+            match self.receive(deadline, |_, _| Some(())) {
+                Ok(_) => {}
+                Err(error @ (ClientError::Refused { .. } | ClientError::Closing { .. })) => return Some(error),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Waits for the answer with this tag. One that `read` can not read is no hub's.
+    fn answer<T>(&mut self, tag: u16, mut read: impl FnMut(Answer<'_>) -> Option<T>) -> Result<T, ClientError> {
+        let deadline = Some(Instant::now() + self.timeout);
+        loop {
+            let answer =
+                self.receive(
+                    deadline,
+                    |answer_tag, answer| {
+                        if answer_tag == tag { Some(read(answer).ok_or(answer.kind())) } else { None }
+                    },
+                )?;
+            match answer {
+                Some(Ok(value)) => return Ok(value),
+                Some(Err(kind)) => return Err(ClientError::NoHub(format!("a {} out of turn", kind.name()))),
+                None => {}
+            }
+        }
+    }
+
+    /// Receives one frame. Deliveries are kept, what ends the connection is an error, all else goes to `read` with its
+    /// tag, and what that returns is returned.
+    fn receive<T>(
+        &mut self,
+        deadline: Option<Instant>,
+        read: impl FnOnce(u16, Answer<'_>) -> Option<T>,
+    ) -> Result<Option<T>, ClientError> {
+        loop {
+            let mut input = &self.buffer[self.unread.clone()];
+            let frame = self.decoder.next(&mut input, admit).map_err(|fault| ClientError::NoHub(fault.text.into()))?;
+            self.unread.start = self.unread.end - input.len();
+            match frame {
+                Some(frame) => return keep_or_read(&mut self.deliveries, &frame, read),
+                None => self.fill(deadline)?,
+            }
+        }
+    }
+
+    /// Receives some bytes into the buffer, all of which was decoded.
+    fn fill(&mut self, deadline: Option<Instant>) -> Result<(), ClientError> {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(ClientError::TimedOut);
+        }
+        self.stream.set_timeouts(left, self.timeout)?;
+        let count = loop {
+            match self.stream.read(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        self.unread = 0..count;
+        if count == 0 { Err(ClientError::Closed) } else { Ok(()) }
+    }
+}
+
+/// What the decoder asks of the front of a frame from a hub.
+fn admit(front: &[u8]) -> Result<Option<usize>, Fault> {
+    if let Some(&kind) = front.first().filter(|&&kind| kind & 0x80 == 0) {
+        return Err(Fault::new(ErrorCode::UnknownKind, kind, 0, format!("it begins with the byte {kind:#04x}")));
+    }
+    match Header::decode(front) {
+        Some(header) if header.length > MAX_PAYLOAD => {
+            let text = format!("it announces {} bytes", header.length);
+            Err(Fault::new(ErrorCode::TooLarge, header.kind, header.tag, text))
+        }
+        header => Ok(header.map(Header::frame_len)),
+    }
+}
+
+fn keep_or_read<T>(
+    deliveries: &mut VecDeque<Delivery>,
+    frame: &Frame<'_>,
+    read: impl FnOnce(u16, Answer<'_>) -> Option<T>,
+) -> Result<Option<T>, ClientError> {
+    match Answer::decode(frame.header, frame.payload()) {
+        Ok(Answer::Deliver { sender, body }) => {
+            deliveries.push_back(Delivery { sender, body: body.to_vec() });
+            Ok(None)
+        }
+        Ok(Answer::Closing { code, text }) => Err(ClientError::Closing { code, text: text.to_owned() }),
+        Ok(Answer::Error { code, fatal, text, .. }) => Err(ClientError::Refused { code, fatal, text: text.to_owned() }),
+        Ok(answer) => Ok(read(frame.header.tag, answer)),
+        // A push that this client does not know yet is passed over; anything else it should know.
+        Err(_) if (0xC0..Kind::Error as u8).contains(&frame.header.kind) => Ok(None),
+        Err(fault) => Err(ClientError::NoHub(fault.text.into())),
+    }
+}

@@ -1,0 +1,99 @@
+//! Errors by whose fault they are. The peer's is a [`Fault`](crate::wire::Fault), and goes to the peer. The operator's
+//! are here, and each says what to do next. Ours are panics that name the invariant they broke.
+
+use std::fmt;
+use std::io;
+
+/// A limit that no hub can keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitError {
+    /// The limit's name, as the daemon's option spells it.
+    pub name: &'static str,
+    /// What was asked.
+    pub value: usize,
+    /// The least that would do.
+    pub least: usize,
+    /// The most that would do.
+    pub most: usize,
+}
+
+impl fmt::Display for LimitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LimitError { name, value, least, most } = self;
+        match *most {
+            usize::MAX => write!(f, "{name} can not be {value}: give at least {least}"),
+            _ => write!(f, "{name} can not be {value}: give a number from {least} to {most}"),
+        }
+    }
+}
+
+impl std::error::Error for LimitError {}
+
+/// Why a hub could not be set up.
+#[derive(Debug)]
+pub enum SetupError {
+    /// A limit is out of range.
+    Limit(LimitError),
+    /// An address could not be listened on.
+    Listen {
+        /// The address, as it was given.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refused something that every hub needs (a poll descriptor).
+    System(io::Error),
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SetupError::Limit(error) => error.fmt(f),
+            SetupError::Listen { address, source } => {
+                write!(f, "can not listen on {address}: {source}")?;
+                what_to_do(source).map_or(Ok(()), |advice| write!(f, "; {advice}"))
+            }
+            SetupError::System(source) => write!(f, "the system refused a poll descriptor: {source}"),
+        }
+    }
+}
+
+/// What an operator can do about an address that can not be had.
+fn what_to_do(source: &io::Error) -> Option<&'static str> {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => Some("stop what is listening there, or choose another address with --listen"),
+        io::ErrorKind::PermissionDenied => {
+            Some("choose a port above 1023, or a path that this user may write, with --listen")
+        }
+        io::ErrorKind::AddrNotAvailable => Some("choose an address of this machine, such as 127.0.0.1 or 0.0.0.0"),
+        io::ErrorKind::NotFound => Some("create the directory first"),
+        _ => None,
+    }
+}
+
+impl std::error::Error for SetupError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            SetupError::Limit(error) => Some(error),
+            SetupError::Listen { source, .. } | SetupError::System(source) => Some(source),
+        }
+    }
+}
+
+impl From<LimitError> for SetupError {
+    fn from(error: LimitError) -> SetupError {
+        SetupError::Limit(error)
+    }
+}
+
+/// The hub that a [`Handle`](crate::Handle) belongs to has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the hub has ended")
+    }
+}
+
+impl std::error::Error for Gone {}

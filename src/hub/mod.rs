@@ -1,0 +1,250 @@
+//! Who is here, and who hears what.
+//!
+//! Owns the slab of [users](User), their ids, names and [outboxes](Outbox), and carries out requests. Never does I/O and
+//! reads no clock: frames come in whole, bytes go into outboxes, and what its carrier has to do about it stands in the
+//! [`Agenda`]. The carrier is the loop in `net`, or a test.
+
+mod name;
+mod outbox;
+mod relay;
+mod requests;
+mod user;
+
+pub use name::is_unfit;
+pub use outbox::{Outbox, Runs, Shared};
+pub use user::{HOST, SLOT_BITS, User};
+
+use crate::limits::{Limits, TURNED_AWAY};
+use crate::stats::Stats;
+use crate::wire::{Answer, ErrorCode, Fault, Status, UserId};
+use relay::WhenFull;
+use slab::Slab;
+use user::{slot_of, user_id};
+
+/// What the carrier has to do about what the hub did. It empties the lists as it goes; each may name slots that are
+/// vacant by then.
+#[derive(Debug, Default)]
+pub struct Agenda {
+    /// Users with something new in their outbox, each once.
+    pub dirty: Vec<usize>,
+    /// Users that waited and may be read again.
+    pub resumed: Vec<usize>,
+    /// Users that went over their queue limit.
+    pub filled: Vec<usize>,
+    /// Users that are no longer here: their outboxes are to be sent, then they are to be removed.
+    pub departed: Vec<usize>,
+}
+
+impl Agenda {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.dirty.is_empty() && self.resumed.is_empty() && self.filled.is_empty() && self.departed.is_empty()
+    }
+}
+
+/// The hub: users in slots, each with what its carrier keeps for it (`L`).
+#[derive(Debug)]
+pub struct Hub<L> {
+    users: Slab<User<L>>,
+    limits: Limits,
+    /// The number of the last connection accepted.
+    generation: u32,
+    /// The number of the last relay; 0 once in four billion, when all users' stamps begin anew.
+    stamp: u32,
+    runs: Runs,
+    scratch: Scratch,
+    /// What the carrier has to do.
+    pub agenda: Agenda,
+    /// What is counted. The carrier adds what only it can see.
+    pub stats: Stats,
+}
+
+/// Buffers that requests use and give back, so that carrying one out allocates nothing.
+#[derive(Debug, Default)]
+struct Scratch {
+    /// The distinct receivers of a relay, as slots.
+    receivers: Vec<usize>,
+    /// The status of each receiver named.
+    statuses: Vec<u8>,
+    /// A frame encoded once for all who hear it.
+    frame: Vec<u8>,
+}
+
+impl<L> Hub<L> {
+    /// A hub with nobody in it.
+    pub fn new(limits: Limits) -> Hub<L> {
+        Hub {
+            users: Slab::new(),
+            limits,
+            generation: 0,
+            stamp: 0,
+            runs: Runs::default(),
+            scratch: Scratch::default(),
+            agenda: Agenda::default(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// The limits it keeps.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Takes a connection in and returns its slot. At the limit of connections it is told so, and has departed at once.
+    ///
+    /// # Errors
+    ///
+    /// Gives `link` back where there is not even room to say so, or where the four billion ids are used up: an id is
+    /// never given twice, so the hub must then be started anew.
+    pub fn enter(&mut self, link: L) -> Result<usize, L> {
+        self.stats.accepted += 1;
+        let full = self.stats.users >= self.limits.max_connections as u64;
+        self.stats.turned_away += u64::from(full);
+        let next = self.generation.checked_add(1);
+        let Some(generation) = next.filter(|_| self.users.len() < self.limits.max_connections + TURNED_AWAY) else {
+            return Err(link);
+        };
+        self.generation = generation;
+        let vacant = self.users.vacant_entry();
+        let slot = vacant.key();
+        vacant.insert(User::new(user_id(generation, slot), link));
+        self.stats.users += 1;
+        if full {
+            let text = format!("this hub is at its limit of {} connections", self.limits.max_connections);
+            self.fail(slot, &Fault::new(ErrorCode::TooManyConnections, 0, 0, text));
+        }
+        Ok(slot)
+    }
+
+    /// Ends a user's presence: nothing more reaches it, and its requests are carried out no more. What is in its outbox
+    /// may still be sent.
+    pub fn depart(&mut self, slot: usize) {
+        if self.end_presence(slot) {
+            self.agenda.departed.push(slot);
+        }
+    }
+
+    /// Whether the user in this slot was present; it is not any more.
+    fn end_presence(&mut self, slot: usize) -> bool {
+        let Some(user) = self.users.get_mut(slot).filter(|user| user.present) else { return false };
+        user.present = false;
+        user.decoder.release();
+        self.stats.users -= 1;
+        self.relieve(slot);
+        true
+    }
+
+    /// Tells a user why it is closed, by CLOSING, and ends its presence.
+    pub fn dismiss(&mut self, slot: usize, code: ErrorCode, text: &str) {
+        if self.user(slot).is_some_and(User::is_present) {
+            self.say(slot, 0, &Answer::Closing { code, text });
+            self.depart(slot);
+        }
+    }
+
+    /// Tells a user what was wrong with its request, and ends its presence where that is fatal.
+    pub fn fail(&mut self, slot: usize, fault: &Fault) {
+        self.stats.faults += 1;
+        self.say(slot, fault.tag, &Answer::from(fault));
+        if fault.code.is_fatal() {
+            self.depart(slot);
+        }
+    }
+
+    /// Vacates a slot and returns what the carrier kept there.
+    pub fn remove(&mut self, slot: usize) -> Option<L> {
+        self.end_presence(slot);
+        let mut user = self.users.try_remove(slot)?;
+        user.outbox.clear(&mut self.runs);
+        Some(user.link)
+    }
+
+    /// The user in a slot, present or not.
+    pub fn user(&self, slot: usize) -> Option<&User<L>> {
+        self.users.get(slot)
+    }
+
+    /// The user in a slot, present or not.
+    pub fn user_mut(&mut self, slot: usize) -> Option<&mut User<L>> {
+        self.users.get_mut(slot)
+    }
+
+    /// The slot of the user with this id, where it is present.
+    pub fn find(&self, id: UserId) -> Option<usize> {
+        let slot = slot_of(id);
+        self.users.get(slot).filter(|user| user.id == id && user.present).map(|_| slot)
+    }
+
+    /// Every slot with a user in it, present or not.
+    pub fn slots(&self) -> impl Iterator<Item = usize> + '_ {
+        self.users.iter().map(|(slot, _)| slot)
+    }
+
+    /// Whether every slot is vacant.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// Forgets bytes of a user's outbox that are sent. Once it is below half its limit, those who waited go on.
+    pub fn sent(&mut self, slot: usize, bytes: usize) {
+        let Some(user) = self.users.get_mut(slot) else { return };
+        user.outbox.advance(bytes, &mut self.runs);
+        self.stats.bytes_out += bytes as u64;
+        if user.full && user.outbox.queued() < self.limits.queue / 2 {
+            user.full = false;
+            self.relieve(slot);
+        }
+    }
+
+    /// Puts a user on the list of those to flush, once.
+    pub fn soil(&mut self, slot: usize) {
+        if let Some(user) = self.users.get_mut(slot) {
+            user.soil(slot, &mut self.agenda);
+        }
+    }
+
+    /// Notes that a user was taken off that list, so that the next thing said to it puts it there again.
+    pub fn flushed(&mut self, slot: usize) {
+        if let Some(user) = self.users.get_mut(slot) {
+            user.dirty = false;
+        }
+    }
+
+    /// Appends an answer to a user's outbox.
+    fn say(&mut self, slot: usize, tag: u16, answer: &Answer<'_>) {
+        let Some(user) = self.users.get_mut(slot) else { return };
+        user.outbox.append(&mut self.runs, |run| answer.encode(tag, run));
+        user.told(slot, &mut self.agenda, self.limits.queue);
+    }
+
+    /// Makes one user's requests wait until another is no longer full; a user may wait for itself.
+    fn wait_for(&mut self, sender: usize, receiver: usize) {
+        let Some(id) = self.users.get(sender).map(|user| user.id) else { return };
+        self.stats.waits += 1;
+        self.users[receiver].waiters.push(id);
+        self.users[sender].waits_for += 1;
+    }
+
+    /// Lets go on those who wait for this user.
+    fn relieve(&mut self, slot: usize) {
+        for waiter in std::mem::take(&mut self.users[slot].waiters) {
+            let waiting = slot_of(waiter);
+            let Some(user) = self.users.get_mut(waiting).filter(|user| user.id == waiter) else { continue };
+            user.waits_for -= 1;
+            if user.waits_for == 0 {
+                self.agenda.resumed.push(waiting);
+            }
+        }
+    }
+}
+
+impl<L> Hub<L> {
+    /// Relays a body for the host program, as [`HOST`]. It can not be made to wait, so a full receiver refuses.
+    /// Returns the status of each receiver, in the order asked.
+    pub fn relay_for_host(&mut self, receivers: &[UserId], body: &[u8]) -> Vec<Status> {
+        self.resolve(receivers.iter().copied(), WhenFull::Refuse);
+        let statuses = self.scratch.statuses.iter().map(|&byte| Status::of(byte).unwrap_or(Status::Unknown)).collect();
+        self.deliver(HOST, body.into(), body.len());
+        statuses
+    }
+}

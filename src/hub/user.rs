@@ -1,0 +1,143 @@
+//! One connection as the hub sees it, and how its id is made.
+
+use super::Agenda;
+use super::outbox::Outbox;
+use crate::wire::{Decoder, UserId};
+
+/// Bits of an id that are the slab key.
+pub const SLOT_BITS: u32 = 22;
+
+/// Bits of an id that count the connections accepted. Above them stand ten bits for the number of the hub.
+const GENERATION_BITS: u32 = 32;
+
+/// Who sends what the host program relays: never a connection's id, for its generation is none.
+pub const HOST: UserId = UserId(1);
+
+/// The id of the connection that was accepted as number `generation` (from 1) and lives in `slot`.
+///
+/// The counter stands above the slot, so that ids rise with arrival.
+pub(super) fn user_id(generation: u32, slot: usize) -> UserId {
+    debug_assert!(generation > 0 && slot < 1 << SLOT_BITS);
+    UserId(u64::from(generation) << SLOT_BITS | slot as u64)
+}
+
+/// The slot that an id names, whether or not somebody with this id lives there.
+pub(super) fn slot_of(id: UserId) -> usize {
+    (id.0 & ((1 << SLOT_BITS) - 1)) as usize
+}
+
+/// A connection, with what its carrier keeps for it (`link`: the loop's socket and read state; nothing in tests).
+///
+/// The fields stand in the order of their heat: a fan-out touches the first cache line of each receiver and no other.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct User<L> {
+    pub(super) id: UserId,
+    pub(super) outbox: Outbox,
+    /// The last relay that named this user, so that each receiver is served once.
+    pub(super) stamp: u32,
+    /// Whether it is on the list of those to flush.
+    pub(super) dirty: bool,
+    /// Whether it is here: listed, addressable, its requests carried out. Once false, never true again.
+    pub(super) present: bool,
+    /// Whether its queue went over the limit and has not come below half since.
+    pub(super) full: bool,
+
+    /// What it calls itself; empty where it did not say.
+    pub(super) name: Box<str>,
+    /// Those whose requests wait until this one is no longer full. May name some who have left.
+    pub(super) waiters: Vec<UserId>,
+    /// How many full users its own requests wait for.
+    pub(super) waits_for: u32,
+    /// The tail of an unfinished frame, or what came in while its requests have to wait.
+    pub(super) decoder: Decoder,
+    /// What the carrier keeps.
+    pub link: L,
+}
+
+const _: () = {
+    assert!(std::mem::offset_of!(User<()>, name) <= 64, "what a fan-out touches is one cache line");
+    assert!(GENERATION_BITS + SLOT_BITS <= 54, "ten bits are left for the number of the hub");
+};
+
+impl<L> User<L> {
+    pub(super) fn new(id: UserId, link: L) -> User<L> {
+        User {
+            id,
+            outbox: Outbox::default(),
+            stamp: 0,
+            dirty: false,
+            present: true,
+            full: false,
+            name: Box::default(),
+            waiters: Vec::new(),
+            waits_for: 0,
+            decoder: Decoder::default(),
+            link,
+        }
+    }
+
+    /// After anything was put into its outbox: it is to be flushed, and may have become full.
+    pub(super) fn told(&mut self, slot: usize, agenda: &mut Agenda, limit: usize) {
+        self.soil(slot, agenda);
+        if self.outbox.queued() > limit && !self.full && self.present {
+            self.full = true;
+            agenda.filled.push(slot);
+        }
+    }
+
+    /// Puts it on the list of those to flush, once.
+    pub(super) fn soil(&mut self, slot: usize, agenda: &mut Agenda) {
+        if !self.dirty {
+            self.dirty = true;
+            agenda.dirty.push(slot);
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> UserId {
+        self.id
+    }
+
+    /// What it has yet to hear.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// What it has yet to hear, beside what the carrier keeps.
+    pub fn outbox_and_link(&mut self) -> (&Outbox, &mut L) {
+        (&self.outbox, &mut self.link)
+    }
+
+    /// Whether it is here: listed, addressable, its requests carried out.
+    pub fn is_present(&self) -> bool {
+        self.present
+    }
+
+    /// Whether those who write to it wait.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Whether its own requests wait, so that it must not be read.
+    pub fn is_waiting(&self) -> bool {
+        self.waits_for > 0 && self.present
+    }
+
+    /// Bytes that came in and are not carried out: of an unfinished frame, or while its requests wait.
+    pub fn half_received(&self) -> usize {
+        self.decoder.kept()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_rise_with_arrival_whatever_the_slot() {
+        assert!(user_id(1, (1 << SLOT_BITS) - 1) < user_id(2, 0));
+        assert_eq!(slot_of(user_id(u32::MAX, 12345)), 12345);
+        assert!(HOST < user_id(1, 0));
+    }
+}

@@ -1,0 +1,263 @@
+//! The real [`Os`]: sockets and readiness by mio, which is named in this file and no other.
+
+use super::os::{Edge, Os};
+use crate::address::Address;
+use crate::error::SetupError;
+use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, SockRef, Socket as RawSocket, Type};
+use std::io::{self, IoSlice, Read};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Edges taken from the kernel at once. More wait there for the next turn.
+const EVENTS: usize = 1024;
+
+/// Connections that the kernel holds for us between two turns; it lowers this to its own limit.
+const BACKLOG: i32 = 4096;
+
+/// Tokens from here upwards are listeners; below are slots, which are 22 bits.
+const FIRST_LISTENER: usize = 1 << 32;
+
+/// The token of all that only asks for a turn.
+const WOKEN: Token = Token(usize::MAX);
+
+/// A connection of either family.
+#[derive(Debug)]
+pub enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+#[derive(Debug)]
+enum Listener {
+    Tcp(TcpListener),
+    Unix { listener: UnixListener, _file: SocketFile },
+}
+
+/// A unix socket's file, taken away when the listener goes.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            log::warn!("can not remove {}: {error}", self.0.display());
+        }
+    }
+}
+
+/// Ends a wait from another thread.
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<mio::Waker>);
+
+impl Waker {
+    /// Makes the current or the next wait return with [`Edge::Woken`].
+    ///
+    /// # Errors
+    ///
+    /// What the system said; the wait may then go on.
+    pub fn wake(&self) -> io::Result<()> {
+        self.0.wake()
+    }
+}
+
+/// The operating system, for one loop.
+#[derive(Debug)]
+pub struct MioOs {
+    poll: Poll,
+    events: Events,
+    listeners: Vec<Listener>,
+    /// Descriptors of the host's that end a wait when readable.
+    alarms: Vec<OwnedFd>,
+    waker: Waker,
+    began: Instant,
+}
+
+impl MioOs {
+    /// One that listens nowhere yet.
+    ///
+    /// # Errors
+    ///
+    /// Where the system has no poll descriptor left.
+    pub fn new() -> io::Result<MioOs> {
+        let poll = Poll::new()?;
+        let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WOKEN)?));
+        let events = Events::with_capacity(EVENTS);
+        Ok(MioOs { poll, events, listeners: Vec::new(), alarms: Vec::new(), waker, began: Instant::now() })
+    }
+
+    /// Listens on one more address; returns it with the port that was really bound.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Listen`] with what the system said.
+    pub fn listen(&mut self, address: &Address) -> Result<Address, SetupError> {
+        let token = Token(FIRST_LISTENER + self.listeners.len());
+        let listening = match address {
+            Address::Tcp(host_and_port) => self.listen_tcp(host_and_port, token),
+            Address::Unix(path) => self.listen_unix(path, token),
+        };
+        listening.map_err(|source| SetupError::Listen { address: address.to_string(), source })
+    }
+
+    fn listen_tcp(&mut self, host_and_port: &str, token: Token) -> io::Result<Address> {
+        let mut listener = bind_first(host_and_port)?;
+        let bound = listener.local_addr()?;
+        self.poll.registry().register(&mut listener, token, Interest::READABLE)?;
+        self.listeners.push(Listener::Tcp(listener));
+        Ok(Address::Tcp(bound.to_string()))
+    }
+
+    fn listen_unix(&mut self, path: &Path, token: Token) -> io::Result<Address> {
+        let mut listener = match UnixListener::bind(path) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                remove_if_stale(path)?;
+                UnixListener::bind(path)?
+            }
+            other => other?,
+        };
+        let _file = SocketFile(path.to_owned());
+        self.poll.registry().register(&mut listener, token, Interest::READABLE)?;
+        self.listeners.push(Listener::Unix { listener, _file });
+        Ok(Address::Unix(path.to_owned()))
+    }
+
+    /// Ends a wait whenever `descriptor` becomes readable. It is the host's to read; it is closed with this.
+    ///
+    /// # Errors
+    ///
+    /// Where the system can not watch it.
+    pub fn wake_on(&mut self, descriptor: OwnedFd) -> io::Result<()> {
+        self.poll.registry().register(&mut SourceFd(&descriptor.as_raw_fd()), WOKEN, Interest::READABLE)?;
+        self.alarms.push(descriptor);
+        Ok(())
+    }
+
+    /// What ends a wait from another thread.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+}
+
+impl AsFd for MioOs {
+    /// The poll descriptor: readable when a wait would return at once.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.poll.registry().as_fd()
+    }
+}
+
+/// Listens on the first of a host's addresses that will do.
+fn bind_first(host_and_port: &str) -> io::Result<TcpListener> {
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in host_and_port.to_socket_addrs()? {
+        match bind_tcp(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+    socket.set_reuse_address(true)?;
+    // The sockets that it accepts inherit this, which spares a call for each.
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// Removes a socket file that nobody listens on any more.
+fn remove_if_stale(path: &Path) -> io::Result<()> {
+    let in_use = || io::Error::from(io::ErrorKind::AddrInUse);
+    if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket has this name"));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            log::info!("replacing the stale socket {}", path.display());
+            std::fs::remove_file(path)
+        }
+        _ => Err(in_use()),
+    }
+}
+
+impl Os for MioOs {
+    type Socket = Socket;
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            other => other?,
+        }
+        edges.extend(self.events.iter().map(|event| match event.token() {
+            WOKEN => Edge::Woken,
+            Token(listener) if listener >= FIRST_LISTENER => Edge::Accept { listener: listener - FIRST_LISTENER },
+            Token(slot) => Edge::Socket {
+                slot,
+                readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+                writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+                hung_up: event.is_read_closed() || event.is_error(),
+            },
+        }));
+        Ok(())
+    }
+
+    fn accept(&mut self, listener: usize) -> io::Result<Socket> {
+        match self.listeners.get(listener) {
+            Some(Listener::Tcp(listener)) => listener.accept().map(|(stream, _)| Socket::Tcp(stream)),
+            Some(Listener::Unix { listener, .. }) => listener.accept().map(|(stream, _)| Socket::Unix(stream)),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn watch(&mut self, socket: &mut Socket, slot: usize) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        match socket {
+            Socket::Tcp(stream) => self.poll.registry().register(stream, Token(slot), both),
+            Socket::Unix(stream) => self.poll.registry().register(stream, Token(slot), both),
+        }
+    }
+
+    fn receive(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> io::Result<usize> {
+        match socket {
+            Socket::Tcp(stream) => stream.read(buffer),
+            Socket::Unix(stream) => stream.read(buffer),
+        }
+    }
+
+    fn send(&mut self, socket: &mut Socket, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let socket = match socket {
+            Socket::Tcp(stream) => SockRef::from(&*stream),
+            Socket::Unix(stream) => SockRef::from(&*stream),
+        };
+        // A host program may have left SIGPIPE at its default, which would end it where a peer has gone.
+        match slices {
+            [slice] => socket.send_with_flags(slice, libc::MSG_NOSIGNAL),
+            _ => socket.send_vectored_with_flags(slices, libc::MSG_NOSIGNAL),
+        }
+    }
+
+    fn shut_down(&mut self, socket: &mut Socket) {
+        // It fails only where the connection is already over.
+        let _ = match socket {
+            Socket::Tcp(stream) => stream.shutdown(std::net::Shutdown::Write),
+            Socket::Unix(stream) => stream.shutdown(std::net::Shutdown::Write),
+        };
+    }
+
+    fn stop_listening(&mut self) {
+        self.listeners.clear();
+    }
+}

@@ -1,0 +1,103 @@
+//! Receiving, and handing whole frames to the hub.
+
+use super::{Loop, Os};
+use crate::limits::READ_BUDGET;
+use std::io;
+
+/// What became of one attempt to receive.
+enum Received {
+    /// So many bytes, and the buffer was filled: more may be there.
+    Full(usize),
+    /// So many bytes, and no more are there for now.
+    Short(usize),
+    /// Nothing for now.
+    Nothing,
+    /// The stream is at its end.
+    End,
+    /// The connection is broken.
+    Broken,
+}
+
+impl<O: Os> Loop<O> {
+    /// Reads each link on the ready list, and those whose wait is over; what still has data goes on the next turn's list.
+    pub(super) fn read_ready(&mut self) {
+        while let Some(slot) = self.hub.agenda.resumed.pop() {
+            self.list_to_read(slot);
+        }
+        for slot in std::mem::take(&mut self.ready) {
+            if let Some(user) = self.hub.user_mut(slot) {
+                user.link.listed = false;
+                self.hub.resume(slot);
+                self.read(slot);
+            }
+        }
+    }
+
+    /// Reads one link, as far as its budget and its user's waiting allow.
+    fn read(&mut self, slot: usize) {
+        let mut budget = READ_BUDGET;
+        while self.may_read(slot) {
+            let count = match self.receive(slot) {
+                Received::Full(count) => count,
+                Received::Short(count) => {
+                    self.rest(slot);
+                    count
+                }
+                Received::Nothing => return self.rest(slot),
+                Received::End => return self.end(slot),
+                Received::Broken => return self.doom(slot),
+            };
+            self.hub.feed(slot, &self.buffer[..count]);
+            budget = budget.saturating_sub(count);
+            if budget == 0 {
+                return self.list_to_read(slot);
+            }
+        }
+    }
+
+    fn may_read(&self, slot: usize) -> bool {
+        self.hub.user(slot).is_some_and(|user| {
+            let link = &user.link;
+            link.readable && !link.ended && !link.doomed && !user.is_waiting()
+        })
+    }
+
+    fn receive(&mut self, slot: usize) -> Received {
+        let Some(user) = self.hub.user_mut(slot) else { return Received::Broken };
+        loop {
+            return match self.os.receive(&mut user.link.socket, &mut self.buffer) {
+                Ok(0) => Received::End,
+                // A short read has emptied the socket, which spares the call that would say so; but the end of the
+                // stream, where it has come already, will cause no further edge.
+                Ok(count) if count < self.buffer.len() && !user.link.hung_up => Received::Short(count),
+                Ok(count) => Received::Full(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Received::Nothing,
+                Err(error) => {
+                    log::debug!("user {} is gone: {error}", user.id());
+                    Received::Broken
+                }
+            };
+        }
+    }
+
+    /// Nothing more is there until an edge says so. While shutting down, that is also when a link may be closed.
+    fn rest(&mut self, slot: usize) {
+        if let Some(user) = self.hub.user_mut(slot) {
+            user.link.readable = false;
+            self.close_if_sent(slot);
+        }
+    }
+
+    /// The peer will ask nothing more. What it asked is answered yet, then the link is closed.
+    fn end(&mut self, slot: usize) {
+        let Some(user) = self.hub.user_mut(slot) else { return };
+        user.link.ended = true;
+        user.link.readable = false;
+        if user.half_received() > 0 {
+            log::debug!("user {} left after {} bytes of an unfinished frame", user.id(), user.half_received());
+        }
+        self.hub.depart(slot);
+        self.close_if_sent(slot);
+    }
+}

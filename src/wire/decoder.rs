@@ -1,0 +1,226 @@
+//! The incremental decoder: whole frames out of bytes that arrive in any pieces.
+//!
+//! A frame that lies whole in the input is handed out in place. Only an unfinished tail is kept, and only as many bytes
+//! as have really come: a header that announces a megabyte allocates nothing.
+
+use super::{HEADER_LEN, Header};
+use std::borrow::Cow;
+
+/// One whole frame: borrowed from the input where it lay there whole, owned where it had to be put together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The header, already read.
+    pub header: Header,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Frame<'a> {
+    fn new(bytes: Cow<'a, [u8]>) -> Frame<'a> {
+        let header = Header::decode(&bytes).expect("a whole frame has a header");
+        debug_assert_eq!(header.frame_len(), bytes.len());
+        Frame { header, bytes }
+    }
+
+    /// The bytes after the header.
+    pub fn payload(&self) -> &[u8] {
+        &self.bytes[HEADER_LEN..]
+    }
+
+    /// The whole frame, header first.
+    pub fn into_bytes(self) -> Cow<'a, [u8]> {
+        self.bytes
+    }
+}
+
+/// Splits a stream into frames. An idle one owns no memory.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// The bytes of a frame that is not whole yet, or those put back by [`hold`](Decoder::hold).
+    tail: Vec<u8>,
+}
+
+impl Decoder {
+    /// Takes the next whole frame off the front of `input`; `None` once `input` is used up and kept.
+    ///
+    /// `admit` is shown the front of each frame, as far as it has come, and says how long the whole frame is (`None`:
+    /// can not tell yet) or why it is refused. It is asked as soon as one byte is there and again as more come, so a
+    /// refusal never waits for bytes that it does not need.
+    ///
+    /// # Errors
+    ///
+    /// What `admit` returned. The stream has no next frame then, and the decoder must not be fed again.
+    pub fn next<'a, E>(
+        &mut self,
+        input: &mut &'a [u8],
+        admit: impl Fn(&[u8]) -> Result<Option<usize>, E>,
+    ) -> Result<Option<Frame<'a>>, E> {
+        if !self.tail.is_empty() {
+            return self.complete(input, admit);
+        }
+        if input.is_empty() {
+            return Ok(None);
+        }
+        match admit(input)? {
+            Some(whole) if whole <= input.len() => {
+                let (frame, rest) = input.split_at(whole);
+                *input = rest;
+                Ok(Some(Frame::new(Cow::Borrowed(frame))))
+            }
+            _ => {
+                self.hold(std::mem::take(input));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Adds to the tail, never past the end of its frame, so that a finished one is exactly one frame.
+    fn complete<'a, E>(
+        &mut self,
+        input: &mut &'a [u8],
+        admit: impl Fn(&[u8]) -> Result<Option<usize>, E>,
+    ) -> Result<Option<Frame<'a>>, E> {
+        loop {
+            let whole = admit(&self.tail)?;
+            if whole == Some(self.tail.len()) {
+                return Ok(Some(Frame::new(Cow::Owned(std::mem::take(&mut self.tail)))));
+            }
+            if input.is_empty() {
+                return Ok(None);
+            }
+            let missing = whole
+                .unwrap_or(HEADER_LEN)
+                .checked_sub(self.tail.len())
+                .expect("what is held is released before the decoder is fed again");
+            let (taken, rest) = input.split_at(missing.min(input.len()));
+            self.grow(taken.len(), missing);
+            self.tail.extend_from_slice(taken);
+            *input = rest;
+        }
+    }
+
+    /// Makes room for `now` bytes: doubles, so that copying stays linear, but never past the `missing` end.
+    fn grow(&mut self, now: usize, missing: usize) {
+        if self.tail.capacity() - self.tail.len() < now {
+            self.tail.reserve_exact(now.max(self.tail.len()).min(missing));
+        }
+    }
+
+    /// Keeps `rest` to be decoded later: bytes that were read but must not be carried out yet.
+    ///
+    /// # Panics
+    ///
+    /// Where an unfinished tail is already kept: these bytes would not follow it.
+    pub fn hold(&mut self, rest: &[u8]) {
+        assert!(self.tail.is_empty(), "bytes are held at a frame's end only");
+        self.tail.reserve_exact(rest.len());
+        self.tail.extend_from_slice(rest);
+    }
+
+    /// Takes what is kept, to feed it in again.
+    pub fn release(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.tail)
+    }
+
+    /// Bytes kept.
+    pub fn kept(&self) -> usize {
+        self.tail.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of at most 100 bytes of payload, and no kind over 0x7F.
+    fn admit(front: &[u8]) -> Result<Option<usize>, &'static str> {
+        match Header::decode(front) {
+            _ if front.first().is_some_and(|kind| *kind > 0x7F) => Err("kind"),
+            Some(header) if header.length > 100 => Err("length"),
+            Some(header) => Ok(Some(header.frame_len())),
+            None => Ok(None),
+        }
+    }
+
+    fn stream() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for length in [0u8, 1, 0, 100, 7] {
+            bytes.extend([length, 0, 0, 0, 0, 0, 0, length]);
+            bytes.extend((0..length).map(|i| i ^ length));
+        }
+        bytes
+    }
+
+    fn frames_of(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+        let mut decoder = Decoder::default();
+        let mut frames = Vec::new();
+        for mut piece in pieces.iter().copied() {
+            while let Some(frame) = decoder.next(&mut piece, admit).expect("all are admitted") {
+                frames.push(frame.into_bytes().into_owned());
+            }
+            assert!(piece.is_empty());
+        }
+        assert_eq!(decoder.kept(), 0);
+        frames
+    }
+
+    #[test]
+    fn every_split_in_two_gives_the_same_frames() {
+        let bytes = stream();
+        let whole = frames_of(&[&bytes]);
+        assert_eq!(whole.len(), 5);
+        for at in 0..=bytes.len() {
+            assert_eq!(frames_of(&[&bytes[..at], &bytes[at..]]), whole, "split at {at}");
+        }
+    }
+
+    #[test]
+    fn a_byte_at_a_time_gives_the_same_frames() {
+        let bytes = stream();
+        assert_eq!(frames_of(&bytes.chunks(1).collect::<Vec<_>>()), frames_of(&[&bytes]));
+    }
+
+    #[test]
+    fn a_frame_that_lies_whole_in_the_input_is_not_copied() {
+        let bytes = stream();
+        let mut input = &bytes[..];
+        let frame = Decoder::default().next(&mut input, admit).expect("admitted").expect("whole");
+        assert!(matches!(frame.into_bytes(), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_refusal_waits_for_no_byte_that_it_does_not_need() {
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.next(&mut &[0x80u8][..], admit), Err("kind"));
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.next(&mut &[1, 0, 0, 0, 0, 0][..], admit), Ok(None));
+        assert_eq!(decoder.next(&mut &[0, 101][..], admit), Err("length"));
+    }
+
+    #[test]
+    fn an_announced_length_allocates_nothing() {
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.next(&mut &[1, 0, 0, 0, 0, 0, 0, 100][..], admit), Ok(None));
+        assert!(decoder.tail.capacity() <= HEADER_LEN);
+    }
+
+    #[test]
+    fn a_frame_put_together_owns_no_more_than_itself() {
+        let mut decoder = Decoder::default();
+        let bytes = [&[1, 0, 0, 0, 0, 0, 0, 100][..], &[5; 100]].concat();
+        let mut frame = None;
+        for byte in bytes.chunks(3) {
+            frame = decoder.next(&mut &byte[..], admit).expect("admitted");
+        }
+        let Cow::Owned(bytes) = frame.expect("whole").into_bytes() else { panic!("it was put together") };
+        assert_eq!((bytes.len(), bytes.capacity()), (108, 108));
+    }
+
+    #[test]
+    fn what_is_held_is_decoded_when_released() {
+        let mut decoder = Decoder::default();
+        decoder.hold(&stream());
+        let held = decoder.release();
+        assert_eq!(frames_of(&[&held]).len(), 5);
+        assert_eq!(decoder.kept(), 0);
+    }
+}

@@ -1,0 +1,76 @@
+//! The eight bytes before every payload.
+
+use byteorder::{BigEndian, ByteOrder};
+
+/// Bytes in a frame's header.
+pub const HEADER_LEN: usize = 8;
+
+/// What stands before a payload. `length` counts the payload alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// What the frame is; see [`Kind`](super::Kind). Kept as a byte, for it may be one that nobody knows.
+    pub kind: u8,
+    /// Per kind; see [`flag`](super::flag).
+    pub flags: u8,
+    /// Chosen by whoever asks, echoed in every reply and error; 0 in pushes.
+    pub tag: u16,
+    /// Bytes of payload that follow.
+    pub length: u32,
+}
+
+impl Header {
+    /// Reads a header from the front of `bytes`, or `None` where fewer than [`HEADER_LEN`] are there.
+    pub fn decode(bytes: &[u8]) -> Option<Header> {
+        let bytes = bytes.get(..HEADER_LEN)?;
+        Some(Header {
+            kind: bytes[0],
+            flags: bytes[1],
+            tag: BigEndian::read_u16(&bytes[2..4]),
+            length: BigEndian::read_u32(&bytes[4..8]),
+        })
+    }
+
+    /// The eight bytes of this header.
+    pub fn encode(self) -> [u8; HEADER_LEN] {
+        let mut bytes = [self.kind, self.flags, 0, 0, 0, 0, 0, 0];
+        BigEndian::write_u16(&mut bytes[2..4], self.tag);
+        BigEndian::write_u32(&mut bytes[4..8], self.length);
+        bytes
+    }
+
+    /// Bytes of the whole frame, header and payload.
+    pub fn frame_len(self) -> usize {
+        HEADER_LEN + self.length as usize
+    }
+}
+
+/// Appends one frame to `out`: the header, then what `payload` appends, with its length filled in afterwards.
+///
+/// # Panics
+///
+/// Where the payload is over 4 GiB; the callers' limits keep it far below.
+pub(super) fn put_frame(out: &mut Vec<u8>, kind: u8, flags: u8, tag: u16, payload: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&Header { kind, flags, tag, length: 0 }.encode());
+    payload(out);
+    let length =
+        u32::try_from(out.len() - start - HEADER_LEN).expect("a payload is bounded by the limits, under 4 GiB");
+    BigEndian::write_u32(&mut out[start + 4..start + 8], length);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_eight_bytes_big_endian() {
+        let header = Header { kind: 0x04, flags: 0x01, tag: 0x1234, length: 0x0001_0203 };
+        assert_eq!(header.encode(), [0x04, 0x01, 0x12, 0x34, 0x00, 0x01, 0x02, 0x03]);
+        assert_eq!(Header::decode(&header.encode()), Some(header));
+    }
+
+    #[test]
+    fn seven_bytes_are_not_a_header() {
+        assert_eq!(Header::decode(&[1, 0, 0, 0, 0, 0, 0]), None);
+    }
+}
