@@ -181,9 +181,9 @@ impl Stream {
 
 /// One connection to a hub.
 ///
-/// Deliveries that arrive while it waits for an answer are kept for [`next`](Client::next), in order. After an error of the
-/// connection (any but [`Refused`](ClientError::Refused) that is not fatal, and those where nothing was sent) it is of no
-/// further use: connect anew.
+/// Deliveries that arrive while it waits for an answer are kept for [`next`](Client::next), in order. After an error of
+/// the connection (any but [`Refused`](ClientError::Refused) that is not fatal, and those where nothing was sent) it is
+/// of no further use: connect anew.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), cubby::ClientError> {
@@ -316,7 +316,8 @@ impl Client {
         }
     }
 
-    /// The next delivery, waiting at most `timeout` for it (`None`: as long as it takes). `None` where none came in time.
+    /// The next delivery, waiting at most `timeout` for it (`None`: as long as it takes). `None` where none came in
+    /// time.
     ///
     /// # Errors
     ///

@@ -1,10 +1,13 @@
-//! Cubby is a message hub small enough to run anywhere and to live inside another program. Clients connect; the hub tells
-//! them who they are and who else is here, and relays a body to the users they name.
+//! Cubby is a message hub small enough to run anywhere and to live inside another program. Clients connect; the hub
+//! tells them who they are and who else is here, and relays a body to the users they name.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 mod address;
 mod client;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[doc(hidden)]
 pub mod hub;
 mod limits;

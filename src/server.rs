@@ -178,8 +178,8 @@ impl Server {
         self.net.os().wake_on(descriptor.into())
     }
 
-    /// Begins to stop: nobody is let in any more, all are told (CLOSING, error 11), and what is queued for them is sent,
-    /// for at most [`Limits::drain`]. Turns must go on until one returns `false`.
+    /// Begins to stop: nobody is let in any more, all are told (CLOSING, error 11), and what is queued for them is
+    /// sent, for at most [`Limits::drain`]. Turns must go on until one returns `false`.
     pub fn stop(&mut self) {
         self.net.drain();
     }

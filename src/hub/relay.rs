@@ -49,8 +49,8 @@ impl<L> Hub<L> {
         self.stamp
     }
 
-    /// Puts a DELIVER into the outbox of each receiver in `scratch`. The body is the last `body_len` bytes of `request`.
-    /// Says whether any of them is full now.
+    /// Puts a DELIVER into the outbox of each receiver in `scratch`. The body is the last `body_len` bytes of
+    /// `request`. Says whether any of them is full now.
     pub(super) fn deliver(&mut self, sender: UserId, request: Cow<'_, [u8]>, body_len: usize) -> bool {
         let head = deliver_head(sender, body_len);
         self.stats.relays += 1;

@@ -39,8 +39,8 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Carries out one request of a user who is present. Afterwards the user may have departed (a fatal fault, BYE) or be
-    /// waiting; either way nothing more of it is carried out for now.
+    /// Carries out one request of a user who is present. Afterwards the user may have departed (a fatal fault, BYE) or
+    /// be waiting; either way nothing more of it is carried out for now.
     fn carry_out(&mut self, slot: usize, frame: Frame<'_>) {
         self.stats.requests += 1;
         let (tag, own) = (frame.header.tag, self.users[slot].id);

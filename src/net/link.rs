@@ -8,7 +8,8 @@ pub struct Link<S> {
     pub socket: S,
     /// When it is to be looked at: a user over its queue limit, or a link on its way out. At most one at a time.
     pub due: Option<Duration>,
-    /// There may be something to receive: an edge came, and `WouldBlock` has not since. False at first: the edge will come.
+    /// There may be something to receive: an edge came, and `WouldBlock` has not since. False at first: the edge will
+    /// come.
     pub readable: bool,
     /// There may be room to send. True at first: a fresh socket has room.
     pub writable: bool,

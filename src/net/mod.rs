@@ -1,7 +1,8 @@
 //! The loop: one thread, one poll, all sockets in the hub's slab.
 //!
-//! Owns the sockets, what is half received, the deadlines, and the order of a turn. Does its I/O through the [`Os`] seam
-//! alone, and never looks into a request: it hands whole frames to the hub, then does what stands on the hub's agenda.
+//! Owns the sockets, what is half received, the deadlines, and the order of a turn. Does its I/O through the [`Os`]
+//! seam alone, and never looks into a request: it hands whole frames to the hub, then does what stands on the hub's
+//! agenda.
 //!
 //! One turn, short enough to know by heart:
 //!
@@ -17,6 +18,10 @@ mod link;
 mod mio_os;
 mod os;
 mod read;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod virtual_os;
 
 pub use mio_os::{MioOs, Waker};
 pub use os::{Edge, Os};
@@ -96,7 +101,8 @@ impl<O: Os> Loop<O> {
         Some(next.saturating_sub(self.os.now()))
     }
 
-    /// The first half of a turn: waits for edges, at most `timeout` and never past the next deadline, and reads the clock.
+    /// The first half of a turn: waits for edges, at most `timeout` and never past the next deadline, and reads the
+    /// clock.
     ///
     /// # Errors
     ///

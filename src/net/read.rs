@@ -19,7 +19,8 @@ enum Received {
 }
 
 impl<O: Os> Loop<O> {
-    /// Reads each link on the ready list, and those whose wait is over; what still has data goes on the next turn's list.
+    /// Reads each link on the ready list, and those whose wait is over; what still has data goes on the next turn's
+    /// list.
     pub(super) fn read_ready(&mut self) {
         while let Some(slot) = self.hub.agenda.resumed.pop() {
             self.list_to_read(slot);

@@ -72,8 +72,8 @@ impl<'a> Answer<'a> {
     ///
     /// # Errors
     ///
-    /// Error 1 where flags or payload do not fit the kind, 2 where the kind is not one that the hub says, or not one that
-    /// this crate reads yet.
+    /// Error 1 where flags or payload do not fit the kind, 2 where the kind is not one that the hub says, or not one
+    /// that this crate reads yet.
     pub fn decode(header: Header, payload: &'a [u8]) -> Result<Answer<'a>, Fault> {
         let row = KindRow::of(header.kind).filter(|row| row.spoken && header.kind & 0x80 != 0);
         let Some(row) = row else {

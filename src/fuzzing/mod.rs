@@ -1,0 +1,223 @@
+//! The bodies of the fuzz targets. They live here so that `cargo test` runs them too, over the seeds in `fuzz/seeds`.
+//!
+//! Each takes whatever bytes the fuzzer makes, and panics where a promise is broken.
+
+mod model;
+
+use crate::hub::Hub;
+use crate::limits::Limits;
+use crate::wire::{Answer, Bounds, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Header, Request, UserId};
+use arbitrary::{Arbitrary, Unstructured};
+use model::Model;
+use std::io::IoSlice;
+
+/// What decodes, encodes to the same bytes. The header's length is set right first, so that most inputs get past it.
+pub fn decode(data: &[u8]) {
+    let Some(mut header) = Header::decode(data) else { return };
+    let payload = &data[HEADER_LEN..];
+    header.length = payload.len() as u32;
+    let frame = [&header.encode()[..], payload].concat();
+    let mut again = Vec::new();
+    if let Ok(request) = Request::decode(header, payload) {
+        request.encode(header.tag, &mut again);
+        assert_eq!(again, frame, "{request:?}");
+    } else if let Ok(answer) = Answer::decode(header, payload) {
+        answer.encode(header.tag, &mut again);
+        assert_eq!(again, frame, "{answer:?}");
+    }
+}
+
+/// Small limits, so that short inputs meet them.
+const BOUNDS: Bounds = Bounds { max_body: 300, max_receivers: 3 };
+
+/// Frames in order, and why there was no further one. The tag is left out: one that had not come can not be echoed.
+type Outcome = (Vec<Vec<u8>>, Option<(ErrorCode, u8)>);
+
+/// Any split of a stream gives the same frames and the same verdict. The first byte says how to split.
+pub fn split(data: &[u8]) {
+    let Some((&seed, stream)) = data.split_first() else { return };
+    let whole = frames(&[stream]);
+    let pieces: Vec<&[u8]> = stream.chunks(usize::from(seed % 23) + 1).collect();
+    assert_eq!(frames(&pieces), whole, "in pieces of {}", seed % 23 + 1);
+    let (front, back) = stream.split_at(usize::from(seed).min(stream.len()));
+    assert_eq!(frames(&[front, back]), whole, "split at {}", front.len());
+}
+
+fn frames(pieces: &[&[u8]]) -> Outcome {
+    let mut decoder = Decoder::default();
+    let mut frames = Vec::new();
+    for mut piece in pieces.iter().copied() {
+        loop {
+            match decoder.next(&mut piece, |front| BOUNDS.admit(front)) {
+                Ok(Some(frame)) => frames.push(Frame::into_bytes(frame).into_owned()),
+                Ok(None) => break,
+                Err(Fault { code, kind, .. }) => return (frames, Some((code, kind))),
+            }
+        }
+        assert!(piece.is_empty(), "nothing is left behind");
+    }
+    (frames, None)
+}
+
+/// One thing that happens to the hub. Users are named by the order in which they came, the gone ones as well.
+#[derive(Arbitrary, Debug)]
+enum Op {
+    Connect,
+    Disconnect(u8),
+    /// Anything at all from a user.
+    Bytes(u8, Vec<u8>),
+    /// A well-formed relay, in two pieces.
+    Relay {
+        from: u8,
+        to: Vec<u8>,
+        body: Vec<u8>,
+        receipt: bool,
+        split: u8,
+    },
+    /// A well-formed request of some other kind.
+    Ask {
+        from: u8,
+        kind: u8,
+        tag: u16,
+        payload: Vec<u8>,
+    },
+    /// Somebody reads some of what is queued for it.
+    Read(u8, u16),
+}
+
+/// Nobody receives what was not addressed to it, every id is unique, lists are right: whatever is sent, in any order.
+///
+/// The hub runs without sockets beside a [`Model`] that shares no code with it. Where the first byte is even, queues
+/// are never full, and every frame that the hub says is foretold. Where it is odd, queues are tiny, so that users wait
+/// all the time; then what each receives must be in order and meant for it, and once all have read nobody may be left
+/// waiting.
+pub fn hub_ops(data: &[u8]) {
+    let mut input = Unstructured::new(data);
+    let exact = input.arbitrary::<u8>().unwrap_or_default().is_multiple_of(2);
+    let queue = if exact { usize::MAX } else { 700 };
+    let limits = Limits { queue, max_body: 300, max_receivers: 3, max_connections: 5, ..Limits::default() };
+    let mut run = Run { hub: Hub::new(limits), model: Model::new(exact), slots: Vec::new() };
+    while let Ok(op) = input.arbitrary::<Op>() {
+        run.step(op);
+        if input.is_empty() || run.slots.len() > 40 {
+            break;
+        }
+    }
+    run.settle();
+}
+
+struct Run {
+    hub: Hub<()>,
+    model: Model,
+    /// Where each user lives, in the order they came; `None` once it is removed.
+    slots: Vec<Option<usize>>,
+}
+
+impl Run {
+    fn step(&mut self, op: Op) {
+        match op {
+            Op::Connect => self.connect(),
+            Op::Disconnect(user) => self.disconnect(user),
+            Op::Bytes(user, bytes) => self.feed(user, &bytes),
+            Op::Relay { from, to, body, receipt, split } => {
+                let ids: Vec<u64> = to.iter().map(|&user| self.model.id_of(user)).collect();
+                let frame = model::relay(&ids, &body, receipt);
+                let (front, back) = frame.split_at(usize::from(split).min(frame.len()));
+                self.feed(from, front);
+                self.feed(from, back);
+            }
+            Op::Ask { from, kind, tag, payload } => self.feed(from, &model::frame(kind % 16, 0, tag, &payload)),
+            Op::Read(user, count) => {
+                if let Some(slot) = self.slot(user) {
+                    self.read(slot, user, count.into());
+                }
+            }
+        }
+        self.resume();
+        self.reap();
+    }
+
+    fn slot(&self, user: u8) -> Option<usize> {
+        self.slots.get(usize::from(user)).copied().flatten()
+    }
+
+    fn connect(&mut self) {
+        let Ok(slot) = self.hub.enter(()) else { panic!("there is always room to say that there is none") };
+        assert!(!self.slots.contains(&Some(slot)), "a slot has one user");
+        let id = self.hub.user(slot).expect("it was just let in").id();
+        self.slots.push(Some(slot));
+        self.model.connect(id.0);
+    }
+
+    fn disconnect(&mut self, user: u8) {
+        if let Some(slot) = self.slot(user) {
+            self.slots[usize::from(user)] = None;
+            self.hub.remove(slot);
+            self.model.disconnect(user);
+        }
+    }
+
+    fn feed(&mut self, user: u8, bytes: &[u8]) {
+        let Some(slot) = self.slot(user) else { return };
+        // The loop does not read a user that waits.
+        if self.hub.user(slot).is_some_and(|user| !user.is_waiting()) {
+            self.hub.feed(slot, bytes);
+            self.model.feed(user, bytes);
+        }
+    }
+
+    /// Takes bytes out of an outbox, as the loop does.
+    fn read(&mut self, slot: usize, user: u8, count: usize) {
+        let Some(there) = self.hub.user(slot) else { return };
+        let mut slices = [IoSlice::new(&[]); 8];
+        let filled = there.outbox().fill(&mut slices);
+        let bytes: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).take(count).collect();
+        self.hub.sent(slot, bytes.len());
+        self.model.read(user, &bytes);
+    }
+
+    fn resume(&mut self) {
+        while let Some(slot) = self.hub.agenda.resumed.pop() {
+            self.hub.resume(slot);
+        }
+    }
+
+    /// Removes those who have departed and heard everything.
+    fn reap(&mut self) {
+        for user in 0..self.slots.len() as u8 {
+            let Some(slot) = self.slot(user) else { continue };
+            let over = self.hub.user(slot).is_none_or(|user| !user.is_present() && user.outbox().queued() == 0);
+            if over {
+                self.model.check_heard(user);
+                self.disconnect(user);
+            }
+        }
+        self.hub.agenda.dirty.clear();
+        self.hub.agenda.filled.clear();
+        self.hub.agenda.departed.clear();
+    }
+
+    /// Everybody reads everything, until there is nothing more to read.
+    fn settle(&mut self) {
+        loop {
+            let mut queued = 0;
+            for user in 0..self.slots.len() as u8 {
+                let Some(slot) = self.slot(user) else { continue };
+                queued += self.hub.user(slot).map_or(0, |user| user.outbox().queued());
+                self.read(slot, user, usize::MAX);
+            }
+            self.resume();
+            if queued == 0 {
+                break;
+            }
+        }
+        for number in 0..self.slots.len() as u8 {
+            let Some(slot) = self.slot(number) else { continue };
+            let user = self.hub.user(slot).expect("it was not removed");
+            assert!(!user.is_waiting(), "user {} waits, though all have read", user.id());
+            assert_eq!(self.hub.find(user.id()).is_some(), user.is_present());
+            assert_eq!(user.id(), UserId(self.model.id_of(number)));
+            self.model.check_heard(number);
+        }
+    }
+}

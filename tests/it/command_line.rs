@@ -1,0 +1,199 @@
+//! The command-line client against the real daemon.
+
+use crate::support::*;
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Output, Stdio};
+
+/// A `cubby listen` in the background.
+struct Listener {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    id: String,
+}
+
+impl Listener {
+    fn start(daemon: &Daemon, options: &[&str]) -> Listener {
+        let mut command = cubby(&daemon.addresses[0], &[&["listen"], options].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubby starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let id = lines.next().expect("its own id first").expect("a line");
+        Listener { child, lines, id }
+    }
+
+    fn line(&mut self) -> String {
+        self.lines.next().expect("a delivery").expect("a line")
+    }
+
+    fn end(mut self) -> Output {
+        let rest: Vec<String> = self.lines.map_while(Result::ok).collect();
+        assert!(rest.is_empty(), "{rest:?}");
+        self.child.stdout = None;
+        self.child.wait_with_output().expect("it was started")
+    }
+}
+
+/// Runs `cubby` against a daemon: its exit code, what it printed, what it said on standard error.
+fn call(daemon: &Daemon, arguments: &[&str], input: &[u8]) -> (i32, String, String) {
+    let output = run(cubby(&daemon.addresses[0], arguments), input);
+    let code = output.status.code().expect("it ends by itself");
+    (code, text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
+}
+
+/// Bytes that begin as a JPEG does and are no text.
+fn picture() -> Vec<u8> {
+    let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xE0, 0, 16, b'J', b'F', b'I', b'F', 0];
+    bytes.extend((0..300_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8));
+    bytes
+}
+
+#[test]
+fn a_file_relayed_to_two_is_saved_byte_for_byte() {
+    let daemon = Daemon::start();
+    let (source, one, two) = (TempPath::new("photo.jpg"), TempPath::new("one"), TempPath::new("two"));
+    std::fs::write(&source.0, picture()).expect("a fresh path");
+    let mut first = Listener::start(&daemon, &["--save", one.as_str()]);
+    let mut second = Listener::start(&daemon, &["--save", two.as_str()]);
+    let relay = ["relay", &first.id, &second.id, "--file", source.as_str()];
+    let (code, printed, said) = call(&daemon, &relay, b"");
+    assert_eq!((code, said.as_str()), (0, ""));
+    assert_eq!(printed, format!("relayed {} bytes to 2 of 2\n", picture().len()));
+    for listener in [&mut first, &mut second] {
+        let line = listener.line();
+        let saved = line.split(" saved as ").nth(1).expect("where it was saved");
+        assert!(std::fs::read(saved).expect("the saved file") == picture());
+    }
+}
+
+#[test]
+fn standard_input_is_relayed_and_shown_with_its_sender() {
+    let daemon = Daemon::start();
+    let mut listener = Listener::start(&daemon, &[]);
+    let (code, printed, _) = call(&daemon, &["relay", &listener.id], "grüß dich\n".as_bytes());
+    assert_eq!((code, printed.as_str()), (0, "relayed 12 bytes to 1 of 1\n"));
+    let line = listener.line();
+    let (sender, shown) = line.split_once(": ").expect("sender and text");
+    assert!(sender.parse::<u64>().is_ok_and(|id| id > 0));
+    assert_eq!(shown, "grüß dich");
+}
+
+#[test]
+fn nothing_from_the_network_reaches_the_terminal_raw() {
+    let daemon = Daemon::start();
+    let mut listener = Listener::start(&daemon, &[]);
+    call(&daemon, &["relay", &listener.id], b"\x1b[2Jboo\r\nsecond line\x07");
+    assert!(listener.line().ends_with(": \\u{1b}[2Jboo\\r\\nsecond line\\u{7}"));
+    call(&daemon, &["relay", &listener.id], &picture());
+    let line = listener.line();
+    assert!(
+        line.contains(": 300011 bytes, not text: ff d8 ff e0 00 10 4a 46 49 46 00 ") && line.ends_with(" ..."),
+        "{line}"
+    );
+}
+
+#[test]
+fn whoever_is_not_reached_is_named_and_the_exit_code_is_1() {
+    let daemon = Daemon::start();
+    let mut listener = Listener::start(&daemon, &[]);
+    let (code, printed, said) = call(&daemon, &["relay", "999", &listener.id], b"hello");
+    assert_eq!((code, printed.as_str()), (1, "relayed 5 bytes to 1 of 2\n"));
+    assert!(said.contains("999 was not reached"), "{said}");
+    assert!(listener.line().ends_with(": hello"));
+}
+
+#[test]
+fn id_and_list_print_ids() {
+    let daemon = Daemon::start();
+    let first = Listener::start(&daemon, &[]);
+    let second = Listener::start(&daemon, &[]);
+    let (code, printed, _) = call(&daemon, &["list"], b"");
+    assert_eq!((code, printed), (0, format!("{}\n{}\n", first.id, second.id)));
+    let (code, printed, _) = call(&daemon, &["id"], b"");
+    assert_eq!(code, 0);
+    assert!(printed.trim().parse::<u64>().is_ok_and(|id| id > second.id.parse().expect("an id")));
+}
+
+#[test]
+fn json_is_an_object_a_line() {
+    let daemon = Daemon::start();
+    let mut listener = Listener::start(&daemon, &["--json"]);
+    let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+    let own = read(&listener.id);
+    let id = own["userId"].as_str().expect("a decimal string").to_owned();
+    assert_eq!(own["type"], "identity");
+    let (code, printed, _) = call(&daemon, &["relay", "--json", &id, "7"], b"a\x1b\"b");
+    assert_eq!(code, 1);
+    assert_eq!(read(&printed)["statuses"], serde_json::json!(["queued", "unknown"]));
+    let delivery = read(&listener.line());
+    assert_eq!((&delivery["type"], &delivery["body"]), (&"deliver".into(), &"a\x1b\"b".into()));
+    call(&daemon, &["relay", &id], &[0xFF, 0]);
+    assert_eq!(read(&listener.line())["bodyBase64"], "/wA=");
+    let (_, printed, _) = call(&daemon, &["list", "--json"], b"");
+    assert_eq!(read(&printed), serde_json::json!({"type": "list", "userIds": [id]}));
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_2_and_says_what() {
+    let daemon = Daemon::start();
+    let cases: [(&[&str], &str); 10] = [
+        (&[], "a command is missing"),
+        (&["lits"], "lits"),
+        (&["--frobnicate"], "frobnicate"),
+        (&["relay"], "needs the id"),
+        (&["relay", "bob"], "bob"),
+        (&["relay", "-1"], "1"),
+        (&["id", "5"], "5"),
+        (&["id", "--file", "x"], "--file goes with relay"),
+        (&["id", "--timeout", "soon"], "--timeout"),
+        (&["id", "--hub", "nowhere"], "nowhere"),
+    ];
+    for (arguments, what) in cases {
+        let (code, printed, said) = call(&daemon, arguments, b"");
+        assert_eq!((code, printed.as_str()), (2, ""), "{arguments:?}: {said}");
+        assert!(said.contains(what) && said.lines().count() == 1, "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_hub_that_is_not_there_is_named_and_cubbyd_suggested() {
+    // Bound and not accepting: nobody else gets the port, and connecting to it fails.
+    let held = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = held.local_addr().expect("bound").to_string();
+    drop(held);
+    let output = run(cubby(&address, &["id"]), b"");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains(&address) && said.contains("cubbyd"), "{said}");
+    let output = run(cubby("unix:/nowhere/cubby.sock", &["id"]), b"");
+    assert!(text(&output.stderr).contains("unix:/nowhere/cubby.sock"));
+}
+
+#[test]
+fn a_body_over_the_hubs_limit_is_refused_before_it_is_sent() {
+    let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--max-body", "100"]);
+    let (code, _, said) = call(&daemon, &["relay", "5"], &[b'x'; 101]);
+    assert_eq!(code, 1);
+    assert!(said.contains("over the 100 bytes that this hub takes"), "{said}");
+    let (code, _, said) = call(&daemon, &["relay", "5", "--file", "/no/such/file"], b"");
+    assert_eq!(code, 1);
+    assert!(said.contains("/no/such/file"), "{said}");
+}
+
+#[test]
+fn listen_says_why_when_the_hub_goes() {
+    let daemon = Daemon::start();
+    let listener = Listener::start(&daemon, &[]);
+    daemon.signal("TERM");
+    let output = listener.end();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("error 11 (going away)"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_reader_that_stops_is_no_error() {
+    let daemon = Daemon::start();
+    let mut command = cubby(&daemon.addresses[0], &["id"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubby starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it was started");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+}

@@ -1,0 +1,33 @@
+//! The fuzz bodies over their committed corpora, and over every prefix of each entry.
+
+use cubby::fuzzing;
+use std::fs;
+use std::path::Path;
+
+fn over_corpus(target: &str, body: fn(&[u8])) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+    let mut entries = 0;
+    for entry in fs::read_dir(&dir).expect("the seeds are committed") {
+        let bytes = fs::read(entry.expect("an entry").path()).expect("a file");
+        for end in (0..bytes.len()).step_by(bytes.len() / 50 + 1).chain([bytes.len()]) {
+            body(&bytes[..end]);
+        }
+        entries += 1;
+    }
+    assert!(entries >= 3, "{target} has seeds");
+}
+
+#[test]
+fn decode_gives_back_the_same_bytes() {
+    over_corpus("decode", fuzzing::decode);
+}
+
+#[test]
+fn any_split_gives_the_same_frames_and_the_same_verdict() {
+    over_corpus("split", fuzzing::split);
+}
+
+#[test]
+fn the_hub_keeps_its_promises_whatever_is_asked() {
+    over_corpus("hub_ops", fuzzing::hub_ops);
+}

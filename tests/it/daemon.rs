@@ -1,0 +1,177 @@
+//! The daemon as its operator sees it: options, what it prints, signals, exit codes.
+
+use crate::support::*;
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+/// Runs `cubbyd` with arguments that it will not serve with: its exit code and the one line it says.
+fn refused(arguments: &[&str]) -> (i32, String) {
+    let mut command = daemon(arguments);
+    command.env("RUST_LOG", "off");
+    let output = run(command, b"");
+    let said = text(&output.stderr).to_owned();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(output.stdout.is_empty());
+    (output.status.code().expect("it ends by itself"), said)
+}
+
+#[test]
+fn a_wrong_option_ends_it_with_2_and_names_the_option() {
+    let cases: [(&[&str], &str); 13] = [
+        (&["--frobnicate"], "frobnicate"),
+        (&["--listen"], "listen"),
+        (&["--listen", "7070"], "--listen"),
+        (&["--listen", "localhost:99999"], "--listen"),
+        (&["--listen", "unix:"], "--listen"),
+        (&["--max-body", "huge"], "--max-body"),
+        (&["--max-body", "0"], "--max-body"),
+        (&["--max-body", "2G"], "--max-body"),
+        (&["--max-receivers", "65536"], "--max-receivers"),
+        (&["--max-connections", "-1"], "--max-connections"),
+        (&["--max-connections", "0"], "--max-connections"),
+        (&["--log", "loud"], "--log"),
+        (&["stray"], "stray"),
+    ];
+    for (arguments, name) in cases {
+        let (code, said) = refused(arguments);
+        assert_eq!(code, 2, "{arguments:?}: {said}");
+        assert!(said.contains(name), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn help_fits_a_screen_and_version_is_ours() {
+    let help = run(daemon(&["--help"]), b"");
+    assert!(help.status.success() && text(&help.stdout).lines().count() <= 24, "{}", text(&help.stdout));
+    assert!(text(&help.stdout).lines().all(|line| line.len() <= 80));
+    let version = run(daemon(&["--version"]), b"");
+    assert_eq!(text(&version.stdout), concat!("cubbyd ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn a_port_that_is_taken_ends_it_with_1_and_what_to_do() {
+    let first = Daemon::start();
+    let (code, said) = refused(&["--listen", &first.addresses[0]]);
+    assert_eq!(code, 1);
+    assert!(said.contains(&first.addresses[0]) && said.contains("choose another address with --listen"), "{said}");
+}
+
+#[test]
+fn an_address_that_is_not_this_machines_ends_it_with_1_and_what_to_do() {
+    let (code, said) = refused(&["--listen", "192.0.2.1:7070"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("an address of this machine"), "{said}");
+    let (code, said) = refused(&["--listen", "unix:/nowhere/at/all/cubby.sock"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("create the directory first"), "{said}");
+}
+
+#[test]
+fn it_listens_on_every_address_named() {
+    let path = TempPath::new("both.sock");
+    let unix = format!("unix:{}", path.as_str());
+    let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--listen", &unix, "--listen", "[::1]:0"]);
+    assert_eq!(daemon.addresses[1], unix);
+    let listening = run(cubby(&daemon.addresses[0], &["id"]), b"");
+    let over_unix = run(cubby(&unix, &["id"]), b"");
+    let over_ipv6 = run(cubby(&daemon.addresses[2], &["id"]), b"");
+    assert!(listening.status.success() && over_unix.status.success() && over_ipv6.status.success());
+}
+
+#[test]
+fn a_stale_socket_file_is_replaced_and_a_live_one_is_not() {
+    let path = TempPath::new("stale.sock");
+    let unix = format!("unix:{}", path.as_str());
+    drop(UnixListener::bind(&path.0).expect("a fresh path"));
+    assert!(path.0.exists(), "the listener left its file behind");
+    let daemon = Daemon::with(&["--listen", &unix]);
+    let (code, said) = refused(&["--listen", &unix]);
+    assert_eq!(code, 1);
+    assert!(said.contains("in use"), "{said}");
+    UnixStream::connect(&path.0).expect("the live one still answers");
+    daemon.signal("TERM");
+    assert_eq!(daemon.end().0, Some(0));
+    assert!(!path.0.exists(), "it takes its file away");
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_left_alone() {
+    let path = TempPath::new("precious");
+    std::fs::write(&path.0, "precious").expect("a fresh path");
+    let (code, said) = refused(&["--listen", &format!("unix:{}", path.as_str())]);
+    assert_eq!(code, 1);
+    assert!(said.contains("no socket"), "{said}");
+    assert_eq!(std::fs::read_to_string(&path.0).expect("still there"), "precious");
+}
+
+#[test]
+fn sigterm_and_sigint_tell_everybody_and_end_it_with_0() {
+    for signal in ["TERM", "INT"] {
+        let daemon = Daemon::start();
+        let mut raw = daemon.connect();
+        raw.id();
+        daemon.signal(signal);
+        let closing = raw.receive();
+        assert_eq!((closing.kind, closing.flags, closing.tag), (CLOSING, 0, 0));
+        assert_eq!(closing.payload[..2], [0, 11]);
+        raw.expect_end();
+        assert_eq!(daemon.end().0, Some(0));
+    }
+}
+
+#[test]
+fn what_is_queued_is_sent_before_it_ends() {
+    let daemon = Daemon::start();
+    let (mut sender, mut receiver) = (daemon.connect(), daemon.connect());
+    let (from, to) = (sender.id(), receiver.id());
+    let body = vec![3; 1 << 20];
+    for _ in 0..3 {
+        assert_eq!(sender.ask(RELAY, RECEIPT, 1, relay(&[to], &body)), Frame::new(0x84, 0, 1, [0, 1, 0]));
+    }
+    daemon.signal("TERM");
+    assert_eq!(sender.receive().kind, CLOSING, "it is stopping, and nobody has read yet");
+    for _ in 0..3 {
+        assert!(receiver.receive() == Frame::new(DELIVER, 0, 0, deliver(from, &body)));
+    }
+    assert_eq!(receiver.receive().kind, CLOSING);
+    assert_eq!(daemon.end().0, Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let daemon = Daemon::start();
+    let mut stalled = daemon.connect();
+    let target = stalled.id();
+    let mut sender = daemon.connect();
+    // More than the kernel holds for a client that does not read, less than what makes the sender wait.
+    for _ in 0..8 {
+        sender.send(&frame(RELAY, RECEIPT, 0, relay(&[target], &[9; 1 << 20])));
+        if sender.receive().kind != 0x84 {
+            break;
+        }
+    }
+    daemon.signal("TERM");
+    assert_eq!(sender.receive().kind, CLOSING, "it is stopping, but can not get rid of what is queued");
+    daemon.signal("TERM");
+    assert_eq!(daemon.end().0, Some(128 + 15));
+}
+
+#[test]
+fn sigusr1_puts_statistics_into_the_log() {
+    let mut daemon = Daemon::start();
+    let mut raw = daemon.connect();
+    raw.id();
+    let log = BufReader::new(daemon.stderr());
+    daemon.signal("USR1");
+    let line = log.lines().map_while(Result::ok).find(|line| line.contains("statistics")).expect("such a line");
+    assert!(line.contains("users 1 accepted 1 ") && line.contains(" requests 1 "), "{line}");
+    raw.id();
+}
+
+#[test]
+fn it_logs_the_descriptor_limit_before_and_after() {
+    let daemon = Daemon::start();
+    daemon.signal("TERM");
+    let (_, said) = daemon.end();
+    assert!(said.lines().any(|line| line.contains("descriptor limit raised from")), "{said}");
+}

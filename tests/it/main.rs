@@ -1,0 +1,11 @@
+//! The real daemon, the real client and the embedding API over real sockets, told apart by literal bytes.
+
+mod bad_input;
+mod command_line;
+mod corpus;
+mod daemon;
+mod embed;
+mod memory;
+mod relay;
+mod support;
+mod tidy;

@@ -1,0 +1,261 @@
+//! What the tests share: a daemon of one's own, and a client that speaks in literal bytes.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Far beyond what any answer takes, so that only a lost one meets it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub const HELLO: u8 = 0x01;
+pub const IDENTITY: u8 = 0x02;
+pub const LIST: u8 = 0x03;
+pub const RELAY: u8 = 0x04;
+pub const PING: u8 = 0x0C;
+pub const BYE: u8 = 0x0D;
+pub const ALIVE: u8 = 0x0E;
+pub const DELIVER: u8 = 0xC4;
+pub const CLOSING: u8 = 0xCD;
+pub const ERROR: u8 = 0xFF;
+pub const RECEIPT: u8 = 0x01;
+
+/// A daemon of the test's own, ended with it.
+pub struct Daemon {
+    child: Child,
+    /// The lines that it printed, less `listening on `.
+    pub addresses: Vec<String>,
+}
+
+impl Daemon {
+    /// One with default limits on a free port.
+    pub fn start() -> Daemon {
+        Daemon::with(&["--listen", "127.0.0.1:0"])
+    }
+
+    /// One with these arguments; waits until it listens on each address named.
+    pub fn with(arguments: &[&str]) -> Daemon {
+        Daemon::run(daemon(arguments), arguments.iter().filter(|argument| **argument == "--listen").count())
+    }
+
+    /// One by this command, which listens on so many addresses.
+    pub fn run(mut command: Command, expected: usize) -> Daemon {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubbyd starts");
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let addresses: Vec<String> =
+            stdout.lines().take(expected).map(|line| listening(&line.expect("a line"))).collect();
+        assert_eq!(addresses.len(), expected, "cubbyd said where it listens");
+        Daemon { child, addresses }
+    }
+
+    pub fn connect(&self) -> Raw {
+        Raw::connect(&self.addresses[0])
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Its exit code, once it has ended, and the rest of what it said on standard error.
+    pub fn end(mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        self.stderr().read_to_string(&mut said).expect("its standard error is text");
+        let code = self.child.wait().expect("it was started").code();
+        (code, said)
+    }
+
+    pub fn stderr(&mut self) -> ChildStderr {
+        self.child.stderr.take().expect("piped, and taken once")
+    }
+
+    /// A number from /proc/PID/status, such as VmHWM in kB.
+    pub fn status(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).expect("such a field");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn listening(line: &str) -> String {
+    line.strip_prefix("listening on ").expect("the line that says where").to_owned()
+}
+
+/// `cubbyd` with these arguments, not started yet.
+pub fn daemon(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cubbyd"));
+    command.args(arguments).env_remove("RUST_LOG");
+    command
+}
+
+/// `cubby` with these arguments, not started yet.
+pub fn cubby(hub: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cubby"));
+    command.args(arguments).env("CUBBY_HUB", hub);
+    command
+}
+
+/// Runs a command to its end, with this on its standard input.
+pub fn run(mut command: Command, input: &[u8]) -> Output {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    // A command that does not read its input may have ended.
+    let _ = child.stdin.take().expect("piped").write_all(input);
+    child.wait_with_output().expect("it was started")
+}
+
+pub fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("text")
+}
+
+/// A path that no other test has, removed with it.
+pub struct TempPath(pub PathBuf);
+
+impl TempPath {
+    pub fn new(name: &str) -> TempPath {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        TempPath(std::env::temp_dir().join(format!("cubby-test-{}-{number}-{name}", std::process::id())))
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().expect("a path of our own making")
+    }
+}
+
+impl Drop for TempPath {
+    fn drop(&mut self) {
+        // It may be a file, a directory, or never have been made.
+        let _ = std::fs::remove_file(&self.0).or_else(|_| std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// A frame as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    pub kind: u8,
+    pub flags: u8,
+    pub tag: u16,
+    pub payload: Vec<u8>,
+}
+
+impl Frame {
+    pub fn new(kind: u8, flags: u8, tag: u16, payload: impl AsRef<[u8]>) -> Frame {
+        Frame { kind, flags, tag, payload: payload.as_ref().to_vec() }
+    }
+
+    /// The code, the kind at fault and whether it is fatal, of an ERROR.
+    pub fn error(&self) -> (u16, u8, bool) {
+        assert_eq!(self.kind, ERROR, "{self:?}");
+        let text_len = usize::from(self.payload[3]);
+        assert_eq!(self.payload.len(), 4 + text_len);
+        assert!(!text(&self.payload[4..]).is_empty(), "an error says what was wrong");
+        (u16::from_be_bytes([self.payload[0], self.payload[1]]), self.payload[2], self.flags == 1)
+    }
+}
+
+/// The bytes of a frame.
+pub fn frame(kind: u8, flags: u8, tag: u16, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    let payload = payload.as_ref();
+    let length = u32::try_from(payload.len()).expect("short");
+    let mut bytes = vec![kind, flags];
+    bytes.extend(tag.to_be_bytes());
+    bytes.extend(length.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// The payload of a RELAY.
+pub fn relay(receivers: &[u64], body: &[u8]) -> Vec<u8> {
+    let mut payload = u16::try_from(receivers.len()).expect("few").to_be_bytes().to_vec();
+    receivers.iter().for_each(|id| payload.extend(id.to_be_bytes()));
+    payload.extend(body);
+    payload
+}
+
+/// The payload of a DELIVER.
+pub fn deliver(sender: u64, body: &[u8]) -> Vec<u8> {
+    [&sender.to_be_bytes()[..], body].concat()
+}
+
+/// A client that speaks in bytes.
+pub struct Raw(pub TcpStream);
+
+impl Raw {
+    pub fn connect(address: &str) -> Raw {
+        let stream = TcpStream::connect(address).expect("the hub accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a time-out");
+        stream.set_nodelay(true).expect("no delay");
+        Raw(stream)
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).expect("the hub reads");
+    }
+
+    pub fn receive(&mut self) -> Frame {
+        let mut header = [0; 8];
+        self.0.read_exact(&mut header).expect("a frame comes");
+        let length = u32::from_be_bytes(header[4..].try_into().expect("four bytes"));
+        let mut payload = vec![0; length as usize];
+        self.0.read_exact(&mut payload).expect("the whole frame comes");
+        Frame { kind: header[0], flags: header[1], tag: u16::from_be_bytes([header[2], header[3]]), payload }
+    }
+
+    pub fn ask(&mut self, kind: u8, flags: u8, tag: u16, payload: impl AsRef<[u8]>) -> Frame {
+        self.send(&frame(kind, flags, tag, payload));
+        self.receive()
+    }
+
+    /// Its own id, as IDENTITY says.
+    pub fn id(&mut self) -> u64 {
+        let reply = self.ask(IDENTITY, 0, 77, []);
+        assert_eq!((reply.kind, reply.flags, reply.tag), (0x82, 0, 77));
+        u64::from_be_bytes(reply.payload.try_into().expect("an id"))
+    }
+
+    /// Who else is here, as LIST says, with MORE or without.
+    pub fn list(&mut self) -> Vec<u64> {
+        self.send(&frame(LIST, 0, 78, []));
+        let mut ids = Vec::new();
+        loop {
+            let reply = self.receive();
+            assert_eq!((reply.kind, reply.tag), (0x83, 78));
+            ids.extend(reply.payload.chunks(8).map(|id| u64::from_be_bytes(id.try_into().expect("an id"))));
+            if reply.flags == 0 {
+                return ids;
+            }
+        }
+    }
+
+    pub fn half_close(&self) {
+        self.0.shutdown(Shutdown::Write).expect("it is open");
+    }
+
+    /// That the hub has closed, with nothing more said.
+    pub fn expect_end(&mut self) {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).expect("an orderly end");
+        assert!(rest.is_empty(), "nothing stands after the last frame: {rest:?}");
+    }
+
+    /// Waits until the hub no longer lists this id.
+    pub fn wait_until_gone(&mut self, id: u64) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while self.list().contains(&id) {
+            assert!(std::time::Instant::now() < deadline, "{id} is still listed");
+        }
+    }
+}
