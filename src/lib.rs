@@ -1,21 +1,88 @@
 //! Cubby is a message hub small enough to run anywhere and to live inside another program. Clients connect; the hub
 //! tells them who they are and who else is here, and relays a body to the users they name.
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-mod address;
-mod client;
-mod error;
-#[cfg(feature = "fuzzing")]
+//!
+//! One thread, one poll loop, one slab. No async runtime, no task scheduler, no copy that is not needed.
+//!
+//! # A hub inside your program
+//!
+//! ```
+//! use cubby::{Client, Server, Status};
+//! use std::thread;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // Port 0: the system chooses. `unix:/run/cubby.sock` does as well, and `listen` may be said again.
+//!     let mut server = Server::builder().listen("127.0.0.1:0").max_connections(1000).bind()?;
+//!     let address = server.addresses()[0].to_string();
+//!     let handle = server.handle();
+//!     let hub = thread::spawn(move || server.run());
+//!
+//!     let mut ann = Client::connect(&address)?;
+//!     let mut bob = Client::connect(&address)?;
+//!     let everyone_else = ann.list()?;
+//!     assert_eq!(ann.relay(&everyone_else, b"hello")?, [Status::Queued]);
+//!     let delivery = bob.next(None)?.expect("it was queued");
+//!     assert_eq!((delivery.sender, &delivery.body[..]), (ann.identity()?, &b"hello"[..]));
+//!
+//!     handle.relay(&everyone_else, b"from the program itself")?;
+//!     assert_eq!(handle.stats()?.deliveries, 2);
+//!     handle.stop()?;
+//!     Ok(hub.join().expect("the hub does not panic")?)
+//! }
+//! ```
+//!
+//! A host that owns its thread calls [`Server::turn`] instead of [`Server::run`]. One that has a poll of its own nests
+//! the whole hub in it as a single descriptor: [`Server::as_fd`](std::os::fd::AsFd::as_fd), [`Server::patience`].
+//!
+//! # How a byte flows
+//!
+//! ```text
+//!             net                        wire           hub                            net
+//!   socket ─────────> one read buffer ─────────> frame ─────> outbox of each receiver ─────> socket
+//!           receive    for all links   Decoder          carry  small: copied into its   send
+//!                                        │      in place  out   run of bytes
+//!                                        v                      large: held once, and
+//!                              unfinished tail,                 pointed to by all
+//!                              kept with its user
+//! ```
+//!
+//! A turn of the loop: *deadline → poll → read and carry out → flush → reap*. Carrying out a request never touches a
+//! socket: it appends to outboxes, and each socket is sent to once, at the turn's end.
+//!
+//! # Where things are
+//!
+//! | room | what it owns |
+//! |---|---|
+//! | [`wire`] | bytes to values and back; knows no socket, no clock, no hub |
+//! | `hub` | who is here, and who hears what; does no I/O |
+//! | `net` | the loop, and what it owns: sockets, readiness, deadlines, listeners |
+//! | `server` | the embedding API: [`Server`], [`Builder`], [`Handle`] |
+//! | `client` | a blocking [`Client`], over `wire` alone |
+//! | `limits` | every bound in one place, each with its reason: [`Limits`] |
+//! | `error` | errors, by whose fault they are |
+//!
+//! Dependencies point one way: `server → net → hub → wire`, and `client → wire`.
+//!
+//! # What it will never do
+//!
+//! Look into a body. Give an id twice. Drop what was addressed to somebody without saying so. Let one client's silence
+//! become another's. Trust a length. Wake up when there is nothing to do.
+
 #[doc(hidden)]
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 #[doc(hidden)]
 pub mod hub;
-mod limits;
 #[doc(hidden)]
 pub mod net;
+pub mod wire;
+
+mod address;
+mod client;
+mod error;
+mod limits;
 mod server;
 mod stats;
-pub mod wire;
+
 pub use address::{Address, AddressError};
 pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, Welcome};
 pub use error::{Gone, LimitError, SetupError};

@@ -1,5 +1,4 @@
 //! The daemon: options, logger, signals, run.
-#![forbid(unsafe_code)]
 
 use cubby::{Limits, Server, SetupError};
 use getopts::{Matches, Options};
@@ -170,7 +169,7 @@ type Signals = SignalDelivery<UnixStream, SignalOnly>;
 
 fn start(config: &Config) -> Result<(Server, Signals), String> {
     let builder = Server::builder().limits(config.limits.clone());
-    let builder = config.addresses.iter().fold(builder, |builder, address| builder.listen(address));
+    let builder = config.addresses.iter().fold(builder, cubby::Builder::listen);
     let mut server = builder.bind().map_err(|error: SetupError| error.to_string())?;
     let signals = catch_signals(&mut server).map_err(|error| format!("can not catch signals: {error}"))?;
     Ok((server, signals))

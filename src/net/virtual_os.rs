@@ -1,4 +1,5 @@
-//! An [`Os`] without sockets or a clock of its own, for the tests of the loop: what happens, happens when a test says so.
+//! An [`Os`] without sockets or a clock of its own, for the tests of the loop: what happens, happens when a test says
+//! so.
 //!
 //! The simulator proper will draw its faults by seed; this one is driven by hand.
 

@@ -1,17 +1,5 @@
-//! Bytes to values and back: the whole of the native protocol, version 1.
-//!
-//! Owns the frame header, the table of [kinds](KINDS), the table of [error codes](ERROR_CODES), the incremental
-//! [`Decoder`], and what each frame says ([`Request`] from a client, [`Answer`] from the hub). Never touches a socket,
-//! a clock or the hub: it is fed slices and it appends to byte runs, so all of it can be fuzzed as it stands.
-//!
-//! A frame, in both directions, big-endian throughout:
-//!
-//! ```text
-//!   0      1       2       4               8
-//!   +------+-------+-------+---------------+----------------------+
-//!   | kind | flags |  tag  |    length     |  payload (length)    |
-//!   +------+-------+-------+---------------+----------------------+
-//! ```
+//! The native protocol. The page below is its whole description, and its examples are run by a test.
+#![doc = include_str!("protocol.md")]
 
 mod answer;
 mod code;
@@ -32,3 +20,36 @@ pub use request::{Bounds, HELLO_MAX_PAYLOAD, MAX_PING, Request};
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes of every example on the protocol's page.
+    fn examples() -> Vec<Vec<u8>> {
+        let blocks = include_str!("protocol.md").split("```hex\n").skip(1);
+        let lines = blocks.flat_map(|block| block.split("```").next().unwrap_or_default().lines());
+        let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).expect("ASCII"), 16).expect("hex");
+        let bytes = |line: &str| line.replace(' ', "").as_bytes().chunks(2).map(byte).collect();
+        lines.map(bytes).collect()
+    }
+
+    #[test]
+    fn every_example_on_the_page_is_what_it_says() {
+        let mut shown = Vec::new();
+        for frame in examples() {
+            let header = Header::decode(&frame).expect("a header");
+            assert_eq!(header.frame_len(), frame.len(), "{frame:02x?}");
+            let mut again = Vec::new();
+            if header.kind & 0x80 == 0 {
+                Request::decode(header, &frame[HEADER_LEN..]).expect("a request").encode(header.tag, &mut again);
+            } else {
+                Answer::decode(header, &frame[HEADER_LEN..]).expect("an answer").encode(header.tag, &mut again);
+            }
+            assert_eq!(again, frame);
+            shown.push(header.kind);
+        }
+        let spoken = KINDS.iter().filter(|row| row.spoken).map(|row| row.kind as u8);
+        spoken.for_each(|kind| assert!(shown.contains(&kind), "{kind:#04x} has no example"));
+    }
+}

@@ -62,8 +62,8 @@ fn a_client_gets_deliveries_that_came_while_it_waited_for_an_answer() {
 fn a_host_can_nest_the_hub_in_its_own_poll() {
     let mut server = Server::bind("127.0.0.1:0").expect("a free port");
     let mut poll = mio::Poll::new().expect("a poll");
-    let mut source = server.as_raw_fd();
-    let mut source = mio::unix::SourceFd(&mut source);
+    let descriptor = server.as_raw_fd();
+    let mut source = mio::unix::SourceFd(&descriptor);
     poll.registry().register(&mut source, mio::Token(7), mio::Interest::READABLE).expect("a descriptor like others");
     let address = server.addresses()[0].to_string();
     let client = spawn(move || Client::connect(&address).and_then(|mut client| client.identity()));

@@ -72,9 +72,14 @@ impl Daemon {
         self.child.stderr.take().expect("piped, and taken once")
     }
 
-    /// A number from /proc/PID/status, such as VmHWM in kB.
+    /// A file of /proc/PID.
+    pub fn proc_file(&self, name: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).expect("it runs")
+    }
+
+    /// A number from /proc/PID/status, such as `VmHWM` in kB.
     pub fn status(&self, field: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let status = self.proc_file("status");
         let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).expect("such a field");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }

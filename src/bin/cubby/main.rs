@@ -1,6 +1,5 @@
 //! The command-line client: reads the command line and calls the command. What the commands do stands in `commands`,
 //! how bodies are shown in `show`.
-#![forbid(unsafe_code)]
 
 mod commands;
 mod show;
