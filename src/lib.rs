@@ -91,3 +91,8 @@ pub use limits::Limits;
 pub use server::{Builder, Handle, RelayError, Server};
 pub use stats::Stats;
 pub use wire::{ErrorCode, Status, UserId};
+
+/// The README's example is compiled and run as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,6 +6,7 @@ mod corpus;
 mod daemon;
 mod embed;
 mod memory;
+mod readme;
 mod relay;
 mod support;
 mod tidy;

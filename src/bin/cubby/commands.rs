@@ -20,8 +20,10 @@ pub struct Session {
 pub enum Failure {
     /// The command line is wrong.
     Usage(String),
-    /// Something else is, and it was not said yet.
-    Said(String),
+    /// Something else is.
+    Other(String),
+    /// Some receivers were not reached, and each was named already.
+    NotReached,
     /// Whoever read our output has stopped; that is no one's fault.
     NoReader,
 }
@@ -34,10 +36,11 @@ impl Failure {
                 eprintln!("cubby: {what}; see cubby --help");
                 ExitCode::from(2)
             }
-            Failure::Said(what) => {
+            Failure::Other(what) => {
                 eprintln!("cubby: {what}");
                 ExitCode::FAILURE
             }
+            Failure::NotReached => ExitCode::FAILURE,
             Failure::NoReader => ExitCode::SUCCESS,
         }
     }
@@ -51,9 +54,9 @@ impl From<ClientError> for Failure {
                 let absent = matches!(source.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound);
                 let advice =
                     if absent { "; is it running? start one with `cubbyd`, or name another with --hub" } else { "" };
-                Failure::Said(format!("{error}{advice}"))
+                Failure::Other(format!("{error}{advice}"))
             }
-            other => Failure::Said(show::safe(&other.to_string())),
+            other => Failure::Other(show::safe(&other.to_string())),
         }
     }
 }
@@ -107,15 +110,15 @@ pub fn relay(session: &Session, receivers: &[UserId], file: Option<PathBuf>) -> 
     if !session.json {
         show::line(&format!("relayed {} bytes to {reached} of {all}", body.len()))?;
     }
-    if missed.is_empty() { Ok(()) } else { Err(Failure::Said(format!("{} of {all} not reached", missed.len()))) }
+    if missed.is_empty() { Ok(()) } else { Err(Failure::NotReached) }
 }
 
 /// Reads a body of at most `max` bytes.
 fn read_body(file: Option<&Path>, max: u32) -> Result<Vec<u8>, Failure> {
     let name = file.map_or("standard input".to_owned(), |file| file.display().to_string());
-    let said = |error: io::Error| Failure::Said(format!("can not read {name}: {error}"));
+    let failed = |error: io::Error| Failure::Other(format!("can not read {name}: {error}"));
     let source: Box<dyn Read> = match file {
-        Some(file) => Box::new(File::open(file).map_err(said)?),
+        Some(file) => Box::new(File::open(file).map_err(failed)?),
         None => {
             if io::stdin().is_terminal() {
                 eprintln!("cubby: type the body; Ctrl-D at the start of a line ends it");
@@ -124,9 +127,9 @@ fn read_body(file: Option<&Path>, max: u32) -> Result<Vec<u8>, Failure> {
         }
     };
     let mut body = Vec::new();
-    source.take(u64::from(max) + 1).read_to_end(&mut body).map_err(said)?;
+    source.take(u64::from(max) + 1).read_to_end(&mut body).map_err(failed)?;
     if body.len() > max as usize {
-        return Err(Failure::Said(format!("{name} is over the {max} bytes that this hub takes")));
+        return Err(Failure::Other(format!("{name} is over the {max} bytes that this hub takes")));
     }
     Ok(body)
 }
@@ -134,7 +137,7 @@ fn read_body(file: Option<&Path>, max: u32) -> Result<Vec<u8>, Failure> {
 /// Prints the own id, then each delivery, until the hub goes away.
 pub fn listen(session: &Session, save: Option<PathBuf>) -> Result<(), Failure> {
     if let Some(dir) = &save {
-        fs::create_dir_all(dir).map_err(|error| Failure::Said(format!("can not make {}: {error}", dir.display())))?;
+        fs::create_dir_all(dir).map_err(|error| Failure::Other(format!("can not make {}: {error}", dir.display())))?;
     }
     let mut client = session.connect()?;
     show_id(session, client.welcome().user)?;
@@ -183,8 +186,8 @@ fn save_body(dir: &Path, number: &mut u32, delivery: &Delivery) -> Result<PathBu
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             opened => {
                 let written = opened.and_then(|mut file| file.write_all(&delivery.body));
-                let said = |error| Failure::Said(format!("can not write {}: {error}", path.display()));
-                return written.map(|()| path.clone()).map_err(said);
+                let failed = |error| Failure::Other(format!("can not write {}: {error}", path.display()));
+                return written.map(|()| path.clone()).map_err(failed);
             }
         }
     }

@@ -13,7 +13,7 @@ pub fn line(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::NoReader,
-        _ => Failure::Said(format!("can not write to standard output: {error}")),
+        _ => Failure::Other(format!("can not write to standard output: {error}")),
     })
 }
 
