@@ -1,30 +1,33 @@
 //! Which links are to be looked at, and when. Only those in trouble have a deadline: over the queue limit, or closing.
 
-use crate::wire::UserId;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// A heap of deadlines. One that was put off or called off stays in it until its time, and is then found stale by
-/// comparing it with the link's own `due`.
+/// Deadlines in order. Each slot has at most one, which its link knows, so that one called off leaves nothing behind:
+/// no memory, and no turn that is owed for it.
 #[derive(Debug, Default)]
-pub struct Deadlines(BinaryHeap<Reverse<(Duration, UserId, usize)>>);
+pub struct Deadlines(BTreeSet<(Duration, usize)>);
 
 impl Deadlines {
-    /// Notes that the user `id` in `slot` is to be looked at.
-    pub fn set(&mut self, at: Duration, id: UserId, slot: usize) {
-        self.0.push(Reverse((at, id, slot)));
+    /// Notes that the link in `slot` is to be looked at.
+    pub fn set(&mut self, at: Duration, slot: usize) {
+        self.0.insert((at, slot));
     }
 
-    /// When the next one is, stale or not.
+    /// Calls one off.
+    pub fn cancel(&mut self, at: Duration, slot: usize) {
+        self.0.remove(&(at, slot));
+    }
+
+    /// When the next one is.
     pub fn next(&self) -> Option<Duration> {
-        self.0.peek().map(|Reverse((at, ..))| *at)
+        self.0.first().map(|(at, _)| *at)
     }
 
     /// Takes the next one that is due at `now`.
-    pub fn pop(&mut self, now: Duration) -> Option<(Duration, UserId, usize)> {
+    pub fn pop(&mut self, now: Duration) -> Option<usize> {
         self.next().filter(|at| *at <= now)?;
-        self.0.pop().map(|Reverse(deadline)| deadline)
+        self.0.pop_first().map(|(_, slot)| slot)
     }
 }
 
@@ -36,13 +39,12 @@ mod tests {
     fn deadlines_come_in_order_and_not_before_their_time() {
         let mut deadlines = Deadlines::default();
         let secs = Duration::from_secs;
-        deadlines.set(secs(3), UserId(30), 3);
-        deadlines.set(secs(1), UserId(10), 1);
-        deadlines.set(secs(2), UserId(20), 2);
+        [(3, 30), (1, 10), (2, 20)].iter().for_each(|&(at, slot)| deadlines.set(secs(at), slot));
         assert_eq!(deadlines.next(), Some(secs(1)));
         assert_eq!(deadlines.pop(Duration::ZERO), None);
-        assert_eq!(deadlines.pop(secs(2)), Some((secs(1), UserId(10), 1)));
-        assert_eq!(deadlines.pop(secs(2)), Some((secs(2), UserId(20), 2)));
-        assert_eq!(deadlines.pop(secs(2)), None);
+        assert_eq!(deadlines.pop(secs(1)), Some(10));
+        deadlines.cancel(secs(2), 20);
+        assert_eq!(deadlines.pop(secs(5)), Some(30));
+        assert_eq!((deadlines.pop(secs(5)), deadlines.next()), (None, None));
     }
 }

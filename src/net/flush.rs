@@ -1,6 +1,7 @@
 //! Sending what is queued, and the steps by which a link ends.
 
 use super::{Loop, Os};
+use crate::hub::User;
 use std::io::{self, IoSlice};
 
 /// Pieces of an outbox offered in one send. More go in the next; few outboxes ever have as many.
@@ -13,8 +14,10 @@ impl<O: Os> Loop<O> {
             self.flush(slot);
         }
         while let Some(slot) = self.hub.agenda.filled.pop() {
-            let stall = self.hub.limits().stall;
-            self.set_due(slot, stall);
+            if self.hub.user(slot).is_some_and(User::is_full) {
+                let stall = self.hub.limits().stall;
+                self.set_due(slot, stall);
+            }
         }
         while let Some(slot) = self.hub.agenda.departed.pop() {
             self.begin_to_close(slot);
@@ -34,7 +37,7 @@ impl<O: Os> Loop<O> {
             match self.os.send(&mut link.socket, &slices[..count]) {
                 Ok(taken) => {
                     link.writable = taken == offered;
-                    self.hub.sent(slot, taken);
+                    self.sent(slot, taken);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => link.writable = false,
@@ -45,6 +48,15 @@ impl<O: Os> Loop<O> {
             }
         }
         self.close_if_sent(slot);
+    }
+
+    /// So much of an outbox is sent. A user that is below half its limit now is no longer watched for being over.
+    fn sent(&mut self, slot: usize, bytes: usize) {
+        let was_full = self.hub.user(slot).is_some_and(User::is_full);
+        self.hub.sent(slot, bytes);
+        if was_full && self.hub.user(slot).is_some_and(|user| user.is_present() && !user.is_full()) {
+            self.call_off(slot);
+        }
     }
 
     /// A user has departed: what is left in its outbox has so long to be sent. One that was too slow has had its time.

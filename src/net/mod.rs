@@ -158,16 +158,15 @@ impl<O: Os> Loop<O> {
 
     /// Looks at the links whose time has come.
     fn expire(&mut self) {
-        while let Some((at, id, slot)) = self.deadlines.pop(self.now) {
-            let Some(user) = self.hub.user_mut(slot).filter(|user| user.id() == id && user.link.due == Some(at)) else {
-                continue;
-            };
+        while let Some(slot) = self.deadlines.pop(self.now) {
+            let Some(user) = self.hub.user_mut(slot) else { continue };
             user.link.due = None;
+            let (id, queued) = (user.id(), user.outbox().queued());
             if !user.is_present() {
-                log::debug!("user {id} is closed with {} bytes not taken", user.outbox().queued());
+                log::debug!("user {id} is closed with {queued} bytes not taken");
                 self.doom(slot);
             } else if user.is_full() {
-                log::info!("user {id} is closed: it took too little for {:?}", self.hub.limits().stall);
+                log::info!("user {id} is closed: {queued} bytes are queued, and it takes too few");
                 self.hub.stats.too_slow += 1;
                 self.hub.dismiss(slot, ErrorCode::TooSlow, "this client did not read what was queued for it");
             }
@@ -213,10 +212,18 @@ impl<O: Os> Loop<O> {
 
     /// Has a link looked at after `delay`, instead of whenever it was to be before.
     fn set_due(&mut self, slot: usize, delay: Duration) {
+        self.call_off(slot);
         let at = self.now + delay;
         if let Some(user) = self.hub.user_mut(slot) {
             user.link.due = Some(at);
-            self.deadlines.set(at, user.id(), slot);
+            self.deadlines.set(at, slot);
+        }
+    }
+
+    /// Has a link no longer looked at.
+    fn call_off(&mut self, slot: usize) {
+        if let Some(at) = self.hub.user_mut(slot).and_then(|user| user.link.due.take()) {
+            self.deadlines.cancel(at, slot);
         }
     }
 
@@ -233,6 +240,7 @@ impl<O: Os> Loop<O> {
     /// Closes the doomed. Only here are slots vacated, so that nothing on this turn's lists can mean a newcomer.
     fn reap(&mut self) {
         while let Some(slot) = self.doomed.pop() {
+            self.call_off(slot);
             self.hub.remove(slot);
         }
     }

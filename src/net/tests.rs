@@ -166,6 +166,7 @@ fn a_sender_waits_for_a_full_receiver_and_goes_on_below_half() {
     bench.settle();
     assert_eq!(bench.answers(sender), [(0x8C, b"done".to_vec())]);
     assert_eq!(bench.answers(receiver).len(), 8, "nothing is lost");
+    assert_eq!(bench.net.patience(), None, "and nobody is watched any more");
 }
 
 #[test]
