@@ -175,7 +175,7 @@ impl Server {
     ///
     /// Where the system can not poll it.
     pub fn wake_on(&mut self, descriptor: impl Into<OwnedFd>) -> io::Result<()> {
-        self.net.os().wake_on(descriptor.into())
+        self.net.os_mut().wake_on(descriptor.into())
     }
 
     /// Begins to stop: nobody is let in any more, all are told (CLOSING, error 11), and what is queued for them is
@@ -206,7 +206,7 @@ impl AsFd for Server {
     /// The poll descriptor. It is readable when a turn has something to do, so that a host can nest the whole hub in a
     /// poll of its own as one descriptor; then call `turn(Some(Duration::ZERO))`, and mind [`Server::patience`].
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.net.os_ref().as_fd()
+        self.net.os().as_fd()
     }
 }
 

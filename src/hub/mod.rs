@@ -16,8 +16,7 @@ pub use user::{HOST, SLOT_BITS, User};
 
 use crate::limits::{Limits, TURNED_AWAY};
 use crate::stats::Stats;
-use crate::wire::{Answer, ErrorCode, Fault, Status, UserId};
-use relay::WhenFull;
+use crate::wire::{Answer, ErrorCode, Fault, UserId};
 use slab::Slab;
 use user::{slot_of, user_id};
 
@@ -235,16 +234,5 @@ impl<L> Hub<L> {
                 self.agenda.resumed.push(waiting);
             }
         }
-    }
-}
-
-impl<L> Hub<L> {
-    /// Relays a body for the host program, as [`HOST`]. It can not be made to wait, so a full receiver refuses.
-    /// Returns the status of each receiver, in the order asked.
-    pub fn relay_for_host(&mut self, receivers: &[UserId], body: &[u8]) -> Vec<Status> {
-        self.resolve(receivers.iter().copied(), WhenFull::Refuse);
-        let statuses = self.scratch.statuses.iter().map(|&byte| Status::of(byte).unwrap_or(Status::Unknown)).collect();
-        self.deliver(HOST, body.into(), body.len());
-        statuses
     }
 }

@@ -1,6 +1,6 @@
 //! RELAY: one body to the users named, each once.
 
-use super::user::slot_of;
+use super::user::{HOST, slot_of};
 use super::{Hub, Shared};
 use crate::limits::SHARE_FROM;
 use crate::wire::{Status, UserId, deliver_head};
@@ -16,6 +16,14 @@ pub(super) enum WhenFull {
 }
 
 impl<L> Hub<L> {
+    /// Relays a body for the host program, as [`HOST`]. It can not be made to wait, so a full receiver refuses.
+    /// Returns the status of each receiver, in the order asked.
+    pub fn relay_for_host(&mut self, receivers: &[UserId], body: &[u8]) -> Vec<Status> {
+        self.resolve(receivers.iter().copied(), WhenFull::Refuse);
+        self.deliver(HOST, body.into(), body.len());
+        self.scratch.statuses.iter().filter_map(|&byte| Status::of(byte)).collect()
+    }
+
     /// Finds out who `ids` are: `scratch` then holds the distinct receivers, and a status for each id named.
     pub(super) fn resolve(&mut self, ids: impl Iterator<Item = UserId>, when_full: WhenFull) {
         let stamp = self.next_stamp();

@@ -10,12 +10,13 @@ impl<L> Hub<L> {
     /// Takes in bytes from the user in `slot`, and carries out the whole frames among them, in place.
     ///
     /// The tail of an unfinished frame is kept. So is all that follows a request that makes the user wait, until it is
-    /// resumed; a user that has departed gets nothing carried out.
+    /// resumed. A user that has departed gets nothing carried out; one that waits, or is not resumed yet, must not be
+    /// fed.
     pub fn feed(&mut self, slot: usize, mut input: &[u8]) {
         let bounds = self.limits.bounds();
-        self.stats.bytes_in += input.len() as u64;
         while let Some(user) = self.users.get_mut(slot).filter(|user| user.present) {
             if user.is_waiting() {
+                user.holds_requests = true;
                 return user.decoder.hold(input);
             }
             match user.decoder.next(&mut input, |front| bounds.admit(front)) {
@@ -29,12 +30,12 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Carries out what came in while the user in `slot` had to wait. To be called before it is fed again.
+    /// Carries out what came in before the user in `slot` had to wait, where it need not any more.
     pub fn resume(&mut self, slot: usize) {
-        let Some(user) = self.users.get_mut(slot).filter(|user| !user.is_waiting()) else { return };
-        let held = user.decoder.release();
-        if !held.is_empty() {
-            self.stats.bytes_in -= held.len() as u64;
+        let Some(user) = self.users.get_mut(slot) else { return };
+        if user.holds_requests && !user.is_waiting() {
+            user.holds_requests = false;
+            let held = user.decoder.release();
             self.feed(slot, &held);
         }
     }

@@ -49,8 +49,10 @@ pub struct User<L> {
     pub(super) waiters: Vec<UserId>,
     /// How many full users its own requests wait for.
     pub(super) waits_for: u32,
-    /// The tail of an unfinished frame, or what came in while its requests have to wait.
+    /// The tail of an unfinished frame, or what came in before its requests had to wait.
     pub(super) decoder: Decoder,
+    /// Whether it is the latter: whole requests that are still to be carried out.
+    pub(super) holds_requests: bool,
     /// What the carrier keeps.
     pub link: L,
 }
@@ -73,6 +75,7 @@ impl<L> User<L> {
             waiters: Vec::new(),
             waits_for: 0,
             decoder: Decoder::default(),
+            holds_requests: false,
             link,
         }
     }

@@ -21,9 +21,9 @@ impl<O: Os> Loop<O> {
         if self.accept_again.is_some_and(|at| self.now < at) {
             return;
         }
-        self.accept_again = None;
+        let rested = self.accept_again.take().is_some();
         for listener in std::mem::take(&mut self.crowded) {
-            match self.accept_from(listener) {
+            match self.accept_from(listener, rested) {
                 Crowd::Gone => {}
                 Crowd::Waits => self.crowded.push(listener),
                 Crowd::NoRoom => {
@@ -35,7 +35,7 @@ impl<O: Os> Loop<O> {
         }
     }
 
-    fn accept_from(&mut self, listener: usize) -> Crowd {
+    fn accept_from(&mut self, listener: usize, rested: bool) -> Crowd {
         for _ in 0..ACCEPT_BUDGET {
             match self.os.accept(listener) {
                 Ok(socket) => self.let_in(socket),
@@ -44,7 +44,9 @@ impl<O: Os> Loop<O> {
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
                     // EMFILE and its like; anything unforeseen had better rest than spin.
                     _ => {
-                        log::warn!("can not accept a connection: {error}; trying again every {ACCEPT_RETRY:?}");
+                        if !rested {
+                            log::warn!("can not accept a connection: {error}; trying again every {ACCEPT_RETRY:?}");
+                        }
                         return Crowd::NoRoom;
                     }
                 },
@@ -55,7 +57,7 @@ impl<O: Os> Loop<O> {
 
     fn let_in(&mut self, socket: O::Socket) {
         let Ok(slot) = self.hub.enter(Link::new(socket)) else {
-            log::warn!("a connection is closed at once: too many are here, or all ids are used up");
+            log::debug!("a connection is closed at once: too many are here, or all ids are used up");
             return;
         };
         let Some(user) = self.hub.user_mut(slot) else { return };

@@ -5,7 +5,7 @@ use crate::hub::User;
 use std::io::{self, IoSlice};
 
 /// Pieces of an outbox offered in one send. More go in the next; few outboxes ever have as many.
-const SLICES: usize = 64;
+const SLICES: usize = 16;
 
 impl<O: Os> Loop<O> {
     /// Flushes each dirty link once, and moves those that have departed a step towards their end.

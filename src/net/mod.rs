@@ -77,12 +77,12 @@ impl<O: Os> Loop<O> {
     }
 
     /// The operating system it runs over.
-    pub fn os(&mut self) -> &mut O {
+    pub fn os_mut(&mut self) -> &mut O {
         &mut self.os
     }
 
     /// The operating system it runs over.
-    pub fn os_ref(&self) -> &O {
+    pub fn os(&self) -> &O {
         &self.os
     }
 

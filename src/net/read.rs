@@ -25,13 +25,16 @@ impl<O: Os> Loop<O> {
         while let Some(slot) = self.hub.agenda.resumed.pop() {
             self.list_to_read(slot);
         }
-        for slot in std::mem::take(&mut self.ready) {
+        let mut ready = std::mem::take(&mut self.ready);
+        for slot in ready.drain(..) {
             if let Some(user) = self.hub.user_mut(slot) {
                 user.link.listed = false;
                 self.hub.resume(slot);
                 self.read(slot);
             }
         }
+        ready.append(&mut self.ready);
+        self.ready = ready;
     }
 
     /// Reads one link, as far as its budget and its user's waiting allow.
@@ -48,6 +51,7 @@ impl<O: Os> Loop<O> {
                 Received::End => return self.end(slot),
                 Received::Broken => return self.doom(slot),
             };
+            self.hub.stats.bytes_in += count as u64;
             self.hub.feed(slot, &self.buffer[..count]);
             budget = budget.saturating_sub(count);
             if budget == 0 {
