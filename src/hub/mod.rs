@@ -8,6 +8,8 @@ mod name;
 mod outbox;
 mod relay;
 mod requests;
+#[cfg(test)]
+mod tests;
 mod user;
 
 pub use name::is_unfit;
