@@ -87,7 +87,7 @@ enum Op {
 
 /// Nobody receives what was not addressed to it, every id is unique, lists are right: whatever is sent, in any order.
 ///
-/// The hub runs without sockets beside a [`Model`] that shares no code with it. Where the first byte is even, queues
+/// The hub runs without sockets beside a model that shares no code with it. Where the first byte is even, queues
 /// are never full, and every frame that the hub says is foretold. Where it is odd, queues are tiny, so that users wait
 /// all the time; then what each receives must be in order and meant for it, and once all have read nobody may be left
 /// waiting.
