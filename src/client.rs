@@ -1,7 +1,7 @@
 //! A blocking client, for Rust programs and for the command line. Over `wire` alone: it knows no hub.
 
 use crate::address::{Address, AddressError};
-use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Header, Ids, Kind, Request, Status, UserId};
+use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Header, Ids, KindRow, MAX_BODY, Request, Status, UserId};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -13,14 +13,18 @@ use std::time::{Duration, Instant};
 /// hub lets one slow receiver hold up those who write to it.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a write may block before what the hub has to say is read meanwhile.
+const WRITE_STEP: Duration = Duration::from_millis(20);
+
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
 
 /// The longest payload taken from a hub: no hub may send more than a body and an id.
-const MAX_PAYLOAD: u32 = crate::limits::MAX_BODY_CEILING + 8;
+const MAX_PAYLOAD: u32 = MAX_BODY + 8;
 
 /// Why a client could not do what it was asked.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ClientError {
     /// The address is none.
     Address(AddressError),
@@ -87,7 +91,9 @@ impl fmt::Display for ClientError {
             ClientError::Receivers { count, max } => {
                 write!(f, "{count} receivers are named; this hub takes 1 to {max} at once")
             }
-            ClientError::NoHub(what) => write!(f, "what answers there is no cubby hub: {what}"),
+            ClientError::NoHub(what) => {
+                write!(f, "what answers there is no hub, or none that this client can read: {what}")
+            }
         }
     }
 }
@@ -102,14 +108,9 @@ impl std::error::Error for ClientError {
     }
 }
 
-impl From<io::Error> for ClientError {
-    fn from(error: io::Error) -> ClientError {
-        match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
-            io::ErrorKind::UnexpectedEof => ClientError::Closed,
-            _ => ClientError::Io(error),
-        }
-    }
+/// Whether a call came back because its time was over.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// A body that somebody relayed here.
@@ -143,7 +144,11 @@ enum Stream {
 impl Stream {
     fn connect(address: &Address, timeout: Duration) -> io::Result<Stream> {
         match address {
-            Address::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
+            Address::Unix(path) => {
+                let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+                socket.connect_timeout(&socket2::SockAddr::unix(path)?, timeout)?;
+                Ok(Stream::Unix(socket.into()))
+            }
             Address::Tcp(host_and_port) => {
                 let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
                 for address in host_and_port.to_socket_addrs()? {
@@ -157,10 +162,17 @@ impl Stream {
         }
     }
 
-    fn set_timeouts(&self, read: Option<Duration>, write: Duration) -> io::Result<()> {
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {
-            Stream::Tcp(stream) => stream.set_read_timeout(read).and(stream.set_write_timeout(Some(write))),
-            Stream::Unix(stream) => stream.set_read_timeout(read).and(stream.set_write_timeout(Some(write))),
+            Stream::Tcp(stream) => stream.set_read_timeout(timeout),
+            Stream::Unix(stream) => stream.set_read_timeout(timeout),
+        }
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.set_write_timeout(Some(timeout)),
+            Stream::Unix(stream) => stream.set_write_timeout(Some(timeout)),
         }
     }
 
@@ -171,10 +183,10 @@ impl Stream {
         }
     }
 
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Stream::Tcp(stream) => stream.write_all(bytes),
-            Stream::Unix(stream) => stream.write_all(bytes),
+            Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Unix(stream) => stream.write(bytes),
         }
     }
 }
@@ -228,6 +240,7 @@ impl Client {
     pub fn connect_as(address: &str, name: &str, timeout: Duration) -> Result<Client, ClientError> {
         let address: Address = address.parse().map_err(ClientError::Address)?;
         let stream = Stream::connect(&address, timeout)
+            .and_then(|stream| stream.set_write_timeout(WRITE_STEP).map(|()| stream))
             .map_err(|source| ClientError::Connect { address: address.to_string(), source })?;
         let welcome = Welcome { user: UserId(0), max_body: 0, max_receivers: 0, server: String::new() };
         let mut client = Client {
@@ -323,7 +336,7 @@ impl Client {
     ///
     /// Where the connection broke or the hub closed it; a hub that says why is [`ClientError::Closing`].
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Delivery>, ClientError> {
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         while self.deliveries.is_empty() {
             match self.receive(deadline, |_, _| Some(())) {
                 Err(ClientError::TimedOut) => return Ok(None),
@@ -343,12 +356,49 @@ impl Client {
         self.last_tag = self.last_tag.checked_add(1).unwrap_or(1);
         let mut frame = Vec::new();
         request.encode(self.last_tag, &mut frame);
-        self.stream.set_timeouts(Some(self.timeout), self.timeout)?;
-        match self.stream.write_all(&frame) {
-            Ok(()) => Ok(self.last_tag),
-            // A hub that has closed said why before it did.
-            Err(error) => Err(self.last_words().unwrap_or_else(|| error.into())),
+        self.write(&frame)?;
+        Ok(self.last_tag)
+    }
+
+    /// Writes all of it. While the hub does not take it, reads what the hub has to say: it may be waiting for just
+    /// that.
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), ClientError> {
+        let mut deadline = self.deadline();
+        while !bytes.is_empty() {
+            match self.stream.write(bytes) {
+                Ok(written) => {
+                    bytes = &bytes[written..];
+                    deadline = self.deadline();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_timeout(&error) => {
+                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                        return Err(ClientError::TimedOut);
+                    }
+                    self.receive_what_is_there()?;
+                }
+                // A hub that has closed said why before it did.
+                Err(error) => return Err(self.last_words().unwrap_or(ClientError::Io(error))),
+            }
         }
+        Ok(())
+    }
+
+    /// Keeps the deliveries that have come, some at a time, so that writing goes on also where they never end.
+    fn receive_what_is_there(&mut self) -> Result<(), ClientError> {
+        for _ in 0..100 {
+            match self.receive(Some(Instant::now() + Duration::from_millis(1)), |_, _| Some(())) {
+                Ok(_) => {}
+                Err(ClientError::TimedOut) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// When an answer is late; `None` where that is beyond all clocks.
+    fn deadline(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.timeout)
     }
 
     /// What the hub said before it stopped reading, where it said anything.
@@ -365,7 +415,7 @@ impl Client {
 
     /// Waits for the answer with this tag. One that `read` can not read is no hub's.
     fn answer<T>(&mut self, tag: u16, mut read: impl FnMut(Answer<'_>) -> Option<T>) -> Result<T, ClientError> {
-        let deadline = Some(Instant::now() + self.timeout);
+        let deadline = self.deadline();
         loop {
             let answer =
                 self.receive(
@@ -406,11 +456,12 @@ impl Client {
         if left.is_some_and(|left| left.is_zero()) {
             return Err(ClientError::TimedOut);
         }
-        self.stream.set_timeouts(left, self.timeout)?;
+        self.stream.set_read_timeout(left).map_err(ClientError::Io)?;
         let count = loop {
             match self.stream.read(&mut self.buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other?,
+                Err(error) if is_timeout(&error) => return Err(ClientError::TimedOut),
+                other => break other.map_err(ClientError::Io)?,
             }
         };
         self.unread = 0..count;
@@ -446,7 +497,12 @@ fn keep_or_read<T>(
         Ok(Answer::Error { code, fatal, text, .. }) => Err(ClientError::Refused { code, fatal, text: text.to_owned() }),
         Ok(answer) => Ok(read(frame.header.tag, answer)),
         // A push that this client does not know yet is passed over; anything else it should know.
-        Err(_) if (0xC0..Kind::Error as u8).contains(&frame.header.kind) => Ok(None),
+        Err(_) if is_unknown_push(frame.header.kind) => Ok(None),
         Err(fault) => Err(ClientError::NoHub(fault.text.into())),
     }
+}
+
+fn is_unknown_push(kind: u8) -> bool {
+    let known = KindRow::of(kind).is_some_and(|row| row.spoken);
+    (0xC0..0xFF).contains(&kind) && !known
 }

@@ -7,7 +7,7 @@ use std::io;
 /// A limit that no hub can keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitError {
-    /// The limit's name, as the daemon's option spells it.
+    /// The limit's name, as its field is called, with hyphens.
     pub name: &'static str,
     /// What was asked.
     pub value: usize,
@@ -21,8 +21,8 @@ impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LimitError { name, value, least, most } = self;
         match *most {
-            usize::MAX => write!(f, "{name} can not be {value}: give at least {least}"),
-            _ => write!(f, "{name} can not be {value}: give a number from {least} to {most}"),
+            usize::MAX => write!(f, "{name} is {value}, but must be at least {least}"),
+            _ => write!(f, "{name} is {value}, but must be from {least} to {most}"),
         }
     }
 }
@@ -31,6 +31,7 @@ impl std::error::Error for LimitError {}
 
 /// Why a hub could not be set up.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum SetupError {
     /// A limit is out of range.
     Limit(LimitError),
@@ -97,3 +98,24 @@ impl fmt::Display for Gone {
 }
 
 impl std::error::Error for Gone {}
+
+/// Why a body could not be relayed for a host program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RelayError {
+    /// The body is over the hub's limit of so many bytes, which its clients were promised.
+    TooLarge(u32),
+    /// The hub has ended.
+    Gone,
+}
+
+impl fmt::Display for RelayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RelayError::TooLarge(limit) => write!(f, "the body is over the hub's limit of {limit} bytes"),
+            RelayError::Gone => Gone.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RelayError {}

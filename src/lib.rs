@@ -1,7 +1,7 @@
 //! Cubby is a message hub small enough to run anywhere and to live inside another program. Clients connect; the hub
 //! tells them who they are and who else is here, and relays a body to the users they name.
 //!
-//! One thread, one poll loop, one slab. No async runtime, no task scheduler, no copy that is not needed.
+//! One thread, one poll loop, one slab. No async runtime, no task scheduler.
 //!
 //! # A hub inside your program
 //!
@@ -57,15 +57,18 @@
 //! | `net` | the loop, and what it owns: sockets, readiness, deadlines, listeners |
 //! | `server` | the embedding API: [`Server`], [`Builder`], [`Handle`] |
 //! | `client` | a blocking [`Client`], over `wire` alone |
-//! | `limits` | every bound in one place, each with its reason: [`Limits`] |
-//! | `error` | errors, by whose fault they are |
+//! | `limits`, `error` | every bound in one place with its reason; errors, by whose fault they are |
+//! | `stats`, `address` | what is counted; where a hub listens |
 //!
-//! Dependencies point one way: `server → net → hub → wire`, and `client → wire`.
+//! Dependencies point one way: `server → net → hub → wire`, and `client → wire`. What all rooms may use (the last two
+//! rows) knows of `wire` at the most.
 //!
 //! # What it will never do
 //!
-//! Look into a body. Give an id twice. Drop what was addressed to somebody without saying so. Let one client's silence
-//! become another's. Trust a length. Wake up when there is nothing to do.
+//! Look into a body. Give an id twice. Drop what it has queued for a user without telling that user. Let a client that
+//! does not read hold up those who do not write to it. Trust a length. Wake up when there is nothing to do.
+
+#![forbid(unsafe_code)]
 
 #[doc(hidden)]
 #[cfg(feature = "fuzzing")]
@@ -85,10 +88,12 @@ mod stats;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, Welcome};
-pub use error::{Gone, LimitError, SetupError};
-pub use hub::{HOST, is_unfit};
+pub use error::{Gone, LimitError, RelayError, SetupError};
+pub use hub::HOST;
+#[doc(hidden)]
+pub use hub::{escape_unfit, is_unfit};
 pub use limits::Limits;
-pub use server::{Builder, Handle, RelayError, Server};
+pub use server::{Builder, Handle, Server};
 pub use stats::Stats;
 pub use wire::{ErrorCode, Status, UserId};
 

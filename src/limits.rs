@@ -2,7 +2,7 @@
 //! are constants, and what they owe one another is asserted when this file is compiled.
 
 use crate::error::LimitError;
-use crate::wire::{Bounds, HEADER_LEN, MAX_PING};
+use crate::wire::{Bounds, HEADER_LEN, MAX_BODY, MAX_PING};
 use std::time::Duration;
 
 /// Bytes of a user's name: fits a terminal line, a log line and a str8 with room to spare.
@@ -25,18 +25,25 @@ pub const ACCEPT_BUDGET: usize = 128;
 /// edge-triggered poll does not repeat itself for the connections already waiting.
 pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// Bytes a second that a link on its way out must take, or else it is closed with what is left: a slow line is waited
+/// for, a dripping one is not.
+pub const CLOSING_PACE: usize = 16 * 1024;
+
+/// How long a link waits for its peer's end while the hub shuts down: a round trip to anywhere. Those who stop a hub
+/// wait for this as well, so it is shorter than [`Limits::linger`].
+pub const LAST_LINGER: Duration = Duration::from_millis(300);
+
 /// Links that may stand beyond the limit of connections, only to be told so. Further ones are closed without a word.
 pub const TURNED_AWAY: usize = 64;
 
 /// Users that fit the slot bits of an id, less those turned away.
-pub const MAX_CONNECTIONS: usize = (1 << crate::hub::SLOT_BITS) - TURNED_AWAY;
+pub const MAX_CONNECTIONS: usize = (1 << SLOT_BITS) - TURNED_AWAY;
 
-/// The largest body an operator may allow: with 65,535 receivers before it, it must fit the header's u32.
-pub const MAX_BODY_CEILING: u32 = 1 << 30;
+/// Bits of a user id that are its slot: four million, far beyond what one thread should serve.
+pub const SLOT_BITS: u32 = 22;
 
-/// Bodies of this many bytes or more are held once and pointed to by every outbox; smaller ones are copied into each.
-/// `cargo bench --bench relay` measures both sides of the line.
-pub const SHARE_FROM: usize = 4 * 1024;
+/// The longest time that an operator may set: a day, so that no sum of a moment and a time overflows.
+pub const MAX_TIME: Duration = Duration::from_secs(86_400);
 
 /// Bytes after which an outbox starts a new run, so that what is sent is given back piece by piece.
 pub const RUN_FULL: usize = 64 * 1024;
@@ -47,18 +54,23 @@ pub const RUN_ROOM: usize = 1024;
 /// Bytes of runs that the hub keeps for the next outbox that needs one; beyond that they go back to the allocator.
 pub const SPARE_RUNS: usize = 512 * 1024;
 
-/// What an operator may choose. [`Limits::default`] is what PROTOCOL.md promises clients.
+/// What an operator may choose. [`Limits::default`] is what the protocol promises clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Connections at once. One more is told error 14 and closed.
     pub max_connections: usize,
-    /// Bytes of body in one frame; one more is error 3.
+    /// Bytes of body in one frame; one more is error 3. See also [`set_max_body`](Limits::set_max_body).
     pub max_body: u32,
     /// Receivers of one RELAY; one more is error 4.
     pub max_receivers: u16,
-    /// Bytes queued for one user at which those who write to it have to wait, until it is below half.
+    /// Bytes queued for one user beyond which those who write to it have to wait, until it is below half. At least one
+    /// body.
     pub queue: usize,
-    /// How long a user may stay over its queue limit, or take what is left when it is being closed.
+    /// Bodies of so many bytes or more are held once and pointed to by every outbox; smaller ones are copied into
+    /// each. The default is where `cargo bench --bench relay` finds both to cost the same.
+    pub share_from: usize,
+    /// How long a user may stay over its queue limit, or take nothing much of what is left when it is being closed.
     pub stall: Duration,
     /// How long a closed link's input is still discarded, so that a client that is still sending can read why.
     pub linger: Duration,
@@ -73,6 +85,7 @@ impl Default for Limits {
             max_body: 1024 * 1024,
             max_receivers: 255,
             queue: 4 * 1024 * 1024,
+            share_from: 4 * 1024,
             stall: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(5),
@@ -86,6 +99,12 @@ impl Limits {
         Bounds { max_body: self.max_body, max_receivers: self.max_receivers }
     }
 
+    /// Sets the limit of a body, and lets the queue grow with it: four such bodies fit.
+    pub fn set_max_body(&mut self, bytes: u32) {
+        self.max_body = bytes;
+        self.queue = self.queue.max((bytes as usize).saturating_mul(4));
+    }
+
     /// Whether the hub can keep them.
     ///
     /// # Errors
@@ -96,19 +115,21 @@ impl Limits {
             if (least..=most).contains(&value) { Ok(()) } else { Err(LimitError { name, value, least, most }) }
         };
         within("max-connections", self.max_connections, 1, MAX_CONNECTIONS)?;
-        within("max-body", self.max_body as usize, 1, MAX_BODY_CEILING as usize)?;
+        within("max-body", self.max_body as usize, 1, MAX_BODY as usize)?;
         within("max-receivers", self.max_receivers.into(), 1, u16::MAX.into())?;
-        within("queue", self.queue, self.max_body as usize, usize::MAX)
+        within("queue", self.queue, self.max_body as usize, usize::MAX)?;
+        let secs = |time: Duration| usize::try_from(time.as_secs()).unwrap_or(usize::MAX);
+        [("stall", self.stall), ("linger", self.linger), ("drain", self.drain)]
+            .into_iter()
+            .try_for_each(|(name, time)| within(name, secs(time), 0, MAX_TIME.as_secs() as usize))
     }
 }
 
 const _: () = {
     assert!(READ_BUFFER >= HEADER_LEN + MAX_PING as usize, "control frames are carried out in place");
     assert!(READ_BUDGET >= READ_BUFFER, "a turn reads at least one buffer");
-    assert!(SHARE_FROM < RUN_FULL, "a copied body fits a run");
     assert!(RUN_ROOM <= RUN_FULL && RUN_FULL <= SPARE_RUNS, "a run can be kept");
     assert!(MAX_NAME <= u8::MAX as usize, "a name is a str8");
-    assert!(MAX_BODY_CEILING as u64 + 2 + 8 * u16::MAX as u64 <= u32::MAX as u64, "the longest RELAY fits its header");
 };
 
 #[cfg(test)]
@@ -127,5 +148,13 @@ mod tests {
         assert_eq!(named(Limits { max_body: 0, ..Limits::default() }), "max-body");
         assert_eq!(named(Limits { max_receivers: 0, ..Limits::default() }), "max-receivers");
         assert_eq!(named(Limits { queue: 1, ..Limits::default() }), "queue");
+        assert_eq!(named(Limits { stall: Duration::MAX, ..Limits::default() }), "stall");
+    }
+
+    #[test]
+    fn the_queue_grows_with_the_body() {
+        let mut limits = Limits::default();
+        limits.set_max_body(8 << 20);
+        assert_eq!((limits.queue, limits.check()), (32 << 20, Ok(())));
     }
 }

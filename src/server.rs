@@ -4,7 +4,7 @@
 //! and `hub`.
 
 use crate::address::Address;
-use crate::error::{Gone, SetupError};
+use crate::error::{Gone, RelayError, SetupError};
 use crate::limits::Limits;
 use crate::net::{Loop, MioOs, Waker};
 use crate::stats::Stats;
@@ -41,9 +41,9 @@ impl Builder {
         self
     }
 
-    /// Bytes of body in one frame. See [`Limits::max_body`].
+    /// Bytes of body in one frame; the queue grows with it. See [`Limits::set_max_body`].
     pub fn max_body(mut self, bytes: u32) -> Builder {
-        self.limits.max_body = bytes;
+        self.limits.set_max_body(bytes);
         self
     }
 
@@ -56,6 +56,12 @@ impl Builder {
     /// Bytes queued for one user before those who write to it wait. See [`Limits::queue`].
     pub fn queue(mut self, bytes: usize) -> Builder {
         self.limits.queue = bytes;
+        self
+    }
+
+    /// Bytes from which on a body is shared rather than copied. See [`Limits::share_from`].
+    pub fn share_from(mut self, bytes: usize) -> Builder {
+        self.limits.share_from = bytes;
         self
     }
 
@@ -97,7 +103,7 @@ impl Builder {
         }
         let (ask, asked) = channel();
         let handle = Handle { ask, waker: os.waker(), max_body: self.limits.max_body };
-        Ok(Server { net: Loop::new(os, self.limits), addresses, asked, handle })
+        Ok(Server { net: Loop::new(os, self.limits), addresses, asked: Some(asked), handle })
     }
 }
 
@@ -106,7 +112,8 @@ impl Builder {
 pub struct Server {
     net: Loop<MioOs>,
     addresses: Vec<Address>,
-    asked: Receiver<Ask>,
+    /// `None` once the hub has ended, so that whoever asks still is told so.
+    asked: Option<Receiver<Ask>>,
     handle: Handle,
 }
 
@@ -155,11 +162,14 @@ impl Server {
     /// Where the poll itself is broken.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         self.net.wait(timeout)?;
-        while let Ok(ask) = self.asked.try_recv() {
+        while let Some(Ok(ask)) = self.asked.as_ref().map(Receiver::try_recv) {
             self.answer(ask);
         }
         self.net.work();
-        Ok(!self.net.is_drained())
+        if self.net.is_drained() {
+            self.asked = None;
+        }
+        Ok(self.asked.is_some())
     }
 
     /// How long a host that polls the [descriptor](Server::as_fd) itself may wait before it owes a
@@ -185,8 +195,19 @@ impl Server {
     }
 
     /// What was counted so far.
-    pub fn stats(&mut self) -> Stats {
+    pub fn stats(&self) -> Stats {
         self.net.hub().stats
+    }
+
+    /// Relays a body to users, as [`Handle::relay`] does, for a host that turns the server itself. It is sent in the
+    /// next turn.
+    ///
+    /// # Errors
+    ///
+    /// Where the body is over the hub's limit.
+    pub fn relay(&mut self, receivers: &[UserId], body: &[u8]) -> Result<Vec<Status>, RelayError> {
+        self.handle.check_body(body)?;
+        Ok(self.net.hub_mut().relay_for_host(receivers, body))
     }
 
     fn answer(&mut self, ask: Ask) {
@@ -195,7 +216,7 @@ impl Server {
             // Who asked may have gone since; then nobody wants to know.
             Ask::Stats { answer } => drop(answer.send(self.stats())),
             Ask::Relay { receivers, body, answer } => {
-                let statuses = self.net.hub().relay_for_host(&receivers, &body);
+                let statuses = self.net.hub_mut().relay_for_host(&receivers, &body);
                 drop(answer.send(statuses));
             }
         }
@@ -234,26 +255,6 @@ pub struct Handle {
     max_body: u32,
 }
 
-/// Why a body could not be relayed by a [`Handle`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RelayError {
-    /// The body is over the hub's limit of so many bytes, which its clients were promised.
-    TooLarge(u32),
-    /// The hub has ended.
-    Gone,
-}
-
-impl std::fmt::Display for RelayError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            RelayError::TooLarge(limit) => write!(f, "the body is over the hub's limit of {limit} bytes"),
-            RelayError::Gone => Gone.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for RelayError {}
-
 impl Handle {
     /// Stops the hub as [`Server::stop`] does. Does not wait for it.
     ///
@@ -283,13 +284,15 @@ impl Handle {
     ///
     /// Where the body is over the hub's limit, or the hub has ended or ends before it answers.
     pub fn relay(&self, receivers: &[UserId], body: &[u8]) -> Result<Vec<Status>, RelayError> {
-        if body.len() > self.max_body as usize {
-            return Err(RelayError::TooLarge(self.max_body));
-        }
+        self.check_body(body)?;
         let (answer, answered) = channel();
         let ask = Ask::Relay { receivers: receivers.to_vec(), body: body.to_vec(), answer };
         self.ask(ask).map_err(|Gone| RelayError::Gone)?;
         answered.recv().map_err(|_| RelayError::Gone)
+    }
+
+    fn check_body(&self, body: &[u8]) -> Result<(), RelayError> {
+        if body.len() > self.max_body as usize { Err(RelayError::TooLarge(self.max_body)) } else { Ok(()) }
     }
 
     fn ask(&self, ask: Ask) -> Result<(), Gone> {

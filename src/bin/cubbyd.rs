@@ -1,4 +1,5 @@
 //! The daemon: options, logger, signals, run.
+#![forbid(unsafe_code)]
 
 use cubby::{Limits, Server, SetupError};
 use getopts::{Matches, Options};
@@ -6,6 +7,7 @@ use rlimit::Resource;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -14,8 +16,11 @@ use std::str::FromStr;
 /// Where it listens when not told.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:7070";
 
-/// Descriptors that are no connections: listeners, the poll, the log, and those who are only told that the hub is full.
-const RESERVED_DESCRIPTORS: u64 = 128;
+/// Descriptors that are no connections: the standard three, the poll, its waker, signals, listeners.
+const OWN_DESCRIPTORS: u64 = 16;
+
+/// Descriptors kept for those who are only told that the hub is full; an eighth of all, where there are few.
+const SPARE_DESCRIPTORS: u64 = 64;
 
 /// What the command line asked for.
 struct Config {
@@ -28,9 +33,11 @@ struct Config {
 
 fn main() -> ExitCode {
     let options = options();
-    let matches = match options.parse(std::env::args_os().skip(1)) {
-        Ok(matches) => matches,
-        Err(error) => return wrong_usage(&error.to_string()),
+    let arguments: Result<Vec<String>, OsString> = std::env::args_os().skip(1).map(OsString::into_string).collect();
+    let matches = match arguments.map(|arguments| options.parse(arguments)) {
+        Ok(Ok(matches)) => matches,
+        Ok(Err(error)) => return wrong_usage(&error.to_string()),
+        Err(argument) => return wrong_usage(&format!("{argument:?} is not UTF-8")),
     };
     if matches.opt_present("help") {
         return print(&options.usage("Usage: cubbyd [OPTIONS]\n\nRuns a Cubby message hub in the foreground."));
@@ -51,7 +58,7 @@ fn options() -> Options {
         .optopt("", "max-connections", "clients at once (default: as many as descriptors allow)", "N")
         .optopt("", "max-body", "bytes in one relayed body, as in 512K or 1M (default 1M)", "BYTES")
         .optopt("", "max-receivers", "receivers of one relay (default 255)", "N")
-        .optflagmulti("v", "verbose", "log each connection; twice: everything")
+        .optflagmulti("v", "verbose", "log each connection; the same as --log debug")
         .optopt("", "log", "off, error, warn, info (default), debug or trace; RUST_LOG does as well", "LEVEL")
         .optflag("h", "help", "print this help")
         .optflag("V", "version", "print the version");
@@ -65,9 +72,10 @@ fn config(matches: &Matches) -> Result<Config, String> {
     let mut limits = Limits::default();
     let fixed_connections = matches.opt_present("max-connections");
     set(&mut limits.max_connections, number(matches, "max-connections")?);
-    set(&mut limits.max_body, size(matches, "max-body")?);
+    if let Some(bytes) = size(matches, "max-body")? {
+        limits.set_max_body(bytes);
+    }
     set(&mut limits.max_receivers, number(matches, "max-receivers")?);
-    limits.queue = limits.queue.max(4 * limits.max_body as usize);
     limits.check().map_err(|error| format!("--{error}"))?;
     let mut addresses = matches.opt_strs("listen");
     if addresses.is_empty() {
@@ -93,12 +101,12 @@ fn number<T: FromStr>(matches: &Matches, option: &str) -> Result<Option<T>, Stri
 /// A number of bytes, with K, M or G for powers of 1024.
 fn size(matches: &Matches, option: &str) -> Result<Option<u32>, String> {
     let parse = |text: String| {
-        let digits = text.trim_end_matches(['K', 'M', 'G']);
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let shift = match &text[digits.len()..] {
             "" => Some(0),
-            "K" => Some(10),
-            "M" => Some(20),
-            "G" => Some(30),
+            "K" | "k" => Some(10),
+            "M" | "m" => Some(20),
+            "G" | "g" => Some(30),
             _ => None,
         };
         let bytes = digits.parse::<u32>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
@@ -112,19 +120,18 @@ fn log_level(matches: &Matches) -> Result<Option<log::LevelFilter>, String> {
         let wrong = |_| format!("--log: {level:?} is none of off, error, warn, info, debug, trace");
         return level.parse().map(Some).map_err(wrong);
     }
-    Ok(match matches.opt_count("verbose") {
-        0 => None,
-        1 => Some(log::LevelFilter::Debug),
-        _ => Some(log::LevelFilter::Trace),
-    })
+    Ok(matches.opt_present("verbose").then_some(log::LevelFilter::Debug))
 }
 
 fn serve(mut config: Config) -> ExitCode {
     start_logger(config.log);
     let descriptors = raise_descriptor_limit();
+    let room = descriptors.saturating_sub(OWN_DESCRIPTORS + SPARE_DESCRIPTORS.min(descriptors / 8)).max(1);
+    let asked = config.limits.max_connections;
     if !config.fixed_connections {
-        let room = descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1);
-        config.limits.max_connections = config.limits.max_connections.min(room as usize);
+        config.limits.max_connections = asked.min(room as usize);
+    } else if asked as u64 > room {
+        log::warn!("--max-connections {asked} is more than the {room} that the descriptor limit has room for");
     }
     log::info!("at most {} connections", config.limits.max_connections);
     let outcome = start(&config).and_then(|(mut server, mut signals)| {
@@ -134,18 +141,17 @@ fn serve(mut config: Config) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(what) => {
-            eprintln!("cubbyd: {what}");
+            complain(&what);
             ExitCode::FAILURE
         }
     }
 }
 
 fn start_logger(level: Option<log::LevelFilter>) {
-    let mut logger = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"));
-    if let Some(level) = level {
-        logger.filter_level(level);
+    match level {
+        Some(level) => env_logger::Builder::new().filter_level(level).init(),
+        None => env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init(),
     }
-    logger.init();
 }
 
 /// Raises the soft limit of descriptors to the hard one; returns what it is then.
@@ -158,10 +164,10 @@ fn raise_descriptor_limit() -> u64 {
         }
     };
     if let Err(error) = Resource::NOFILE.set(hard, hard) {
-        log::warn!("descriptor limit stays at {soft} of {hard}: {error}");
+        log::warn!("descriptor limit: soft {soft}, hard {hard}; can not raise the soft one: {error}");
         return soft;
     }
-    log::info!("descriptor limit raised from {soft} to {hard}");
+    log::info!("descriptor limit: soft {soft}, hard {hard}; soft is {hard} now");
     hard
 }
 
@@ -213,11 +219,19 @@ fn run(server: &mut Server, signals: &mut Signals) -> io::Result<()> {
 fn print(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => {
+            complain(&format!("can not write to standard output: {error}"));
+            ExitCode::FAILURE
+        }
     }
 }
 
 fn wrong_usage(what: &str) -> ExitCode {
-    eprintln!("cubbyd: {what}; see cubbyd --help");
+    complain(&format!("{what}; see cubbyd --help"));
     ExitCode::from(2)
+}
+
+/// Says something on standard error. Where nobody reads that, there is nobody to tell.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "cubbyd: {}", cubby::escape_unfit(text));
 }

@@ -33,14 +33,22 @@ const BOUNDS: Bounds = Bounds { max_body: 300, max_receivers: 3 };
 /// Frames in order, and why there was no further one. The tag is left out: one that had not come can not be echoed.
 type Outcome = (Vec<Vec<u8>>, Option<(ErrorCode, u8)>);
 
-/// Any split of a stream gives the same frames and the same verdict. The first byte says how to split.
+/// Any split of a stream gives the same frames and the same verdict. The first byte says how many cuts there are, the
+/// next ones how far each is from the one before.
 pub fn split(data: &[u8]) {
-    let Some((&seed, stream)) = data.split_first() else { return };
+    let Some((&cuts, data)) = data.split_first() else { return };
+    let (cuts, stream) = data.split_at(usize::from(cuts % 32).min(data.len()));
+    let mut rest = stream;
+    let mut pieces = Vec::new();
+    for cut in cuts {
+        let (piece, after) = rest.split_at(usize::from(*cut).min(rest.len()));
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces.push(rest);
     let whole = frames(&[stream]);
-    let pieces: Vec<&[u8]> = stream.chunks(usize::from(seed % 23) + 1).collect();
-    assert_eq!(frames(&pieces), whole, "in pieces of {}", seed % 23 + 1);
-    let (front, back) = stream.split_at(usize::from(seed).min(stream.len()));
-    assert_eq!(frames(&[front, back]), whole, "split at {}", front.len());
+    assert_eq!(frames(&pieces), whole, "cut at {cuts:?}");
+    assert_eq!(frames(&stream.chunks(1).collect::<Vec<_>>()), whole, "a byte at a time");
 }
 
 fn frames(pieces: &[&[u8]]) -> Outcome {
@@ -95,8 +103,9 @@ pub fn hub_ops(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let exact = input.arbitrary::<u8>().unwrap_or_default().is_multiple_of(2);
     let queue = if exact { usize::MAX } else { 700 };
-    let limits = Limits { queue, max_body: 300, max_receivers: 3, max_connections: 5, ..Limits::default() };
-    let mut run = Run { hub: Hub::new(limits), model: Model::new(exact), slots: Vec::new() };
+    let limits =
+        Limits { queue, max_body: 300, max_receivers: 3, max_connections: 5, share_from: 40, ..Limits::default() };
+    let mut run = Run { hub: Hub::new(limits), model: Model::new(exact), slots: Vec::new(), queued: Vec::new() };
     while let Ok(op) = input.arbitrary::<Op>() {
         run.step(op);
         if input.is_empty() || run.slots.len() > 40 {
@@ -111,6 +120,8 @@ struct Run {
     model: Model,
     /// Where each user lives, in the order they came; `None` once it is removed.
     slots: Vec<Option<usize>>,
+    /// Bytes in each user's outbox after the last step.
+    queued: Vec<usize>,
 }
 
 impl Run {
@@ -146,6 +157,7 @@ impl Run {
         assert!(!self.slots.contains(&Some(slot)), "a slot has one user");
         let id = self.hub.user(slot).expect("it was just let in").id();
         self.slots.push(Some(slot));
+        self.queued.push(0);
         self.model.connect(id.0);
     }
 
@@ -182,8 +194,16 @@ impl Run {
         }
     }
 
-    /// Removes those who have departed and heard everything.
+    /// Removes those who have departed and heard everything. Whoever has something new to hear must be on the list.
     fn reap(&mut self) {
+        let dirty = std::mem::take(&mut self.hub.agenda.dirty);
+        dirty.iter().for_each(|&slot| self.hub.flushed(slot));
+        for user in 0..self.slots.len() {
+            let Some(there) = self.slots[user].and_then(|slot| self.hub.user(slot)) else { continue };
+            let queued = there.outbox().queued();
+            assert!(queued <= self.queued[user] || dirty.contains(&self.slots[user].unwrap_or_default()));
+            self.queued[user] = queued;
+        }
         for user in 0..self.slots.len() as u8 {
             let Some(slot) = self.slot(user) else { continue };
             let over = self.hub.user(slot).is_none_or(|user| !user.is_present() && user.outbox().queued() == 0);
@@ -192,7 +212,6 @@ impl Run {
                 self.disconnect(user);
             }
         }
-        self.hub.agenda.dirty.clear();
         self.hub.agenda.filled.clear();
         self.hub.agenda.departed.clear();
     }
@@ -215,7 +234,6 @@ impl Run {
             let Some(slot) = self.slot(number) else { continue };
             let user = self.hub.user(slot).expect("it was not removed");
             assert!(!user.is_waiting(), "user {} waits, though all have read", user.id());
-            assert_eq!(self.hub.find(user.id()).is_some(), user.is_present());
             assert_eq!(user.id(), UserId(self.model.id_of(number)));
             self.model.check_heard(number);
         }

@@ -106,6 +106,9 @@ impl Model {
         if length > most || body_too_large {
             return self.fail(user, 3, kind, tag, true);
         }
+        if matches!(kind, 2 | 3 | 13 | 14) && length > 0 {
+            return self.fail(user, 1, kind, tag, true);
+        }
         let Some(payload) = bytes.get(8..8 + length) else { return false };
         self.clients[user].unread.drain(..8 + length);
         self.carry_out(user, kind, bytes[1], tag, payload)
@@ -120,7 +123,6 @@ impl Model {
             1 => return self.hello(user, tag, payload),
             4 => return self.relay(user, flags == 1, tag, payload),
             12 => self.foretell(user, (0x8C, 0, tag, payload.to_vec())),
-            _ if !payload.is_empty() => return self.fail(user, 1, kind, tag, true),
             2 => self.foretell(user, (0x82, 0, tag, id.to_be_bytes().to_vec())),
             3 => {
                 let others = self.clients.iter().filter(|client| client.present && client.id != id);

@@ -12,13 +12,13 @@ mod requests;
 mod tests;
 mod user;
 
-pub use name::is_unfit;
+pub use name::{escape_unfit, is_unfit};
 pub use outbox::{Outbox, Runs, Shared};
-pub use user::{HOST, SLOT_BITS, User};
+pub use user::{HOST, User};
 
 use crate::limits::{Limits, TURNED_AWAY};
 use crate::stats::Stats;
-use crate::wire::{Answer, ErrorCode, Fault, UserId};
+use crate::wire::{Answer, ErrorCode, Fault};
 use slab::Slab;
 use user::{slot_of, user_id};
 
@@ -95,26 +95,38 @@ impl<L> Hub<L> {
     ///
     /// # Errors
     ///
-    /// Gives `link` back where there is not even room to say so, or where the four billion ids are used up: an id is
-    /// never given twice, so the hub must then be started anew.
+    /// Gives `link` back where too many are here who were told so and linger, or where the four billion ids are used
+    /// up: an id is never given twice, so the hub must then be started anew.
     pub fn enter(&mut self, link: L) -> Result<usize, L> {
         self.stats.accepted += 1;
         let full = self.stats.users >= self.limits.max_connections as u64;
-        self.stats.turned_away += u64::from(full);
         let next = self.generation.checked_add(1);
         let Some(generation) = next.filter(|_| self.users.len() < self.limits.max_connections + TURNED_AWAY) else {
+            self.stats.turned_away += 1;
             return Err(link);
         };
+        self.stats.turned_away += u64::from(full);
         self.generation = generation;
         let vacant = self.users.vacant_entry();
         let slot = vacant.key();
         vacant.insert(User::new(user_id(generation, slot), link));
         self.stats.users += 1;
         if full {
-            let text = format!("this hub is at its limit of {} connections", self.limits.max_connections);
-            self.fail(slot, &Fault::new(ErrorCode::TooManyConnections, 0, 0, text));
+            self.fail(slot, &self.no_room());
         }
         Ok(slot)
+    }
+
+    /// What is said to a connection that the hub could not even take in.
+    pub fn farewell(&self) -> Vec<u8> {
+        let mut frame = Vec::new();
+        Answer::from(&self.no_room()).encode(0, &mut frame);
+        frame
+    }
+
+    fn no_room(&self) -> Fault {
+        let text = format!("this hub is at its limit of {} connections", self.limits.max_connections);
+        Fault::new(ErrorCode::TooManyConnections, 0, 0, text)
     }
 
     /// Ends a user's presence: nothing more reaches it, and its requests are carried out no more. What is in its outbox
@@ -170,12 +182,6 @@ impl<L> Hub<L> {
         self.users.get_mut(slot)
     }
 
-    /// The slot of the user with this id, where it is present.
-    pub fn find(&self, id: UserId) -> Option<usize> {
-        let slot = slot_of(id);
-        self.users.get(slot).filter(|user| user.id == id && user.present).map(|_| slot)
-    }
-
     /// Every slot with a user in it, present or not.
     pub fn slots(&self) -> impl Iterator<Item = usize> + '_ {
         self.users.iter().map(|(slot, _)| slot)
@@ -186,15 +192,18 @@ impl<L> Hub<L> {
         self.users.is_empty()
     }
 
-    /// Forgets bytes of a user's outbox that are sent. Once it is below half its limit, those who waited go on.
-    pub fn sent(&mut self, slot: usize, bytes: usize) {
-        let Some(user) = self.users.get_mut(slot) else { return };
+    /// Forgets bytes of a user's outbox that are sent. Once a full one is below half its limit, those who waited go on;
+    /// says whether that is so now.
+    pub fn sent(&mut self, slot: usize, bytes: usize) -> bool {
+        let Some(user) = self.users.get_mut(slot) else { return false };
         user.outbox.advance(bytes, &mut self.runs);
         self.stats.bytes_out += bytes as u64;
-        if user.full && user.outbox.queued() < self.limits.queue / 2 {
+        let relieved = user.full && user.outbox.queued() < self.limits.queue / 2;
+        if relieved {
             user.full = false;
             self.relieve(slot);
         }
+        relieved
     }
 
     /// Puts a user on the list of those to flush, once.

@@ -27,6 +27,15 @@ pub fn is_unfit(c: char) -> bool {
         || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Text with each such character escaped.
+pub fn escape_unfit(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unfit(c) { escaped.extend(c.escape_default()) } else { escaped.push(c) }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

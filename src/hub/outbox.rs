@@ -19,17 +19,18 @@ pub struct Shared {
 impl Shared {
     /// The frame of `head` and the last `body_len` bytes of `request`.
     ///
-    /// Where the request's bytes are owned, the body stays where it is and `head` is written over what came before it,
-    /// so the request must have at least as much there. The memory kept is the request's: little over the body's.
+    /// Where the request's bytes are owned, the body stays where it is and `head` is written over what came before it.
+    /// It is copied where `head` has no room there, or where so much came before it that the body would pin far more
+    /// memory than it is.
     pub fn new(head: &[u8], request: Cow<'_, [u8]>, body_len: usize) -> Shared {
         let body_at = request.len() - body_len;
         match request {
-            Cow::Owned(mut bytes) => {
+            Cow::Owned(mut bytes) if (head.len()..=body_len / 4).contains(&body_at) => {
                 let start = body_at - head.len();
                 bytes[start..body_at].copy_from_slice(head);
                 Shared { bytes: Arc::new(bytes), start }
             }
-            Cow::Borrowed(bytes) => Shared { bytes: Arc::new([head, &bytes[body_at..]].concat()), start: 0 },
+            bytes => Shared { bytes: Arc::new([head, &bytes[body_at..]].concat()), start: 0 },
         }
     }
 
@@ -202,11 +203,25 @@ mod tests {
 
     #[test]
     fn an_owned_body_is_shared_where_it_lies() {
-        let request = b"........body".to_vec();
+        let request = b"......a body that is long enough".to_vec();
         let at = request.as_ptr();
-        let frame = Shared::new(b"head", Cow::Owned(request), 4);
-        assert_eq!(frame.as_bytes(), b"headbody");
+        let frame = Shared::new(b"head: ", Cow::Owned(request), 26);
+        assert_eq!(frame.as_bytes(), b"head: a body that is long enough");
         assert_eq!(frame.bytes.as_ptr(), at);
+    }
+
+    #[test]
+    fn a_body_does_not_pin_a_request_much_larger_than_itself() {
+        let mut request = vec![b'.'; 1000];
+        request.extend(b"body");
+        let frame = Shared::new(b"head", Cow::Owned(request), 4);
+        assert_eq!((frame.as_bytes(), frame.bytes.capacity()), (&b"headbody"[..], 8));
+    }
+
+    #[test]
+    fn a_head_that_does_not_fit_before_the_body_is_no_matter() {
+        let frame = Shared::new(b"a long head: ", Cow::Owned(b"..body".to_vec()), 4);
+        assert_eq!(frame.as_bytes(), b"a long head: body");
     }
 
     #[test]

@@ -1,43 +1,74 @@
 //! RELAY: one body to the users named, each once.
 
-use super::user::{HOST, slot_of};
+use super::user::{HOST, User, slot_of};
 use super::{Hub, Shared};
-use crate::limits::SHARE_FROM;
-use crate::wire::{Status, UserId, deliver_head};
+use crate::wire::{Answer, ErrorCode, Fault, Ids, Kind, Status, UserId, deliver_head};
+use slab::Slab;
 use std::borrow::Cow;
 
-/// What a receiver with a full queue means for the one who relays to it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum WhenFull {
-    /// It is served all the same, and the sender waits afterwards.
-    Wait,
-    /// It is passed over, and the sender is told.
-    Refuse,
+/// Whether a body can go to those whom a user named.
+pub(super) enum Addressed {
+    /// It can: `scratch` holds the receivers.
+    Found,
+    /// A receiver is full, and the user waits for it.
+    Full,
+    /// It names too many or none, and the user was told.
+    Wrong,
+}
+
+/// The user with this id and its slot, where it is here.
+fn present<L>(users: &mut Slab<User<L>>, id: UserId) -> Option<(usize, &mut User<L>)> {
+    let slot = slot_of(id);
+    users.get_mut(slot).filter(|user| user.id == id && user.present).map(|user| (slot, user))
 }
 
 impl<L> Hub<L> {
     /// Relays a body for the host program, as [`HOST`]. It can not be made to wait, so a full receiver refuses.
     /// Returns the status of each receiver, in the order asked.
     pub fn relay_for_host(&mut self, receivers: &[UserId], body: &[u8]) -> Vec<Status> {
-        self.resolve(receivers.iter().copied(), WhenFull::Refuse);
+        self.resolve(receivers.iter().copied());
+        self.refuse_full(receivers);
         self.deliver(HOST, body.into(), body.len());
         self.scratch.statuses.iter().filter_map(|&byte| Status::of(byte)).collect()
     }
 
-    /// Finds out who `ids` are: `scratch` then holds the distinct receivers, and a status for each id named.
-    pub(super) fn resolve(&mut self, ids: impl Iterator<Item = UserId>, when_full: WhenFull) {
+    /// Finds out whom the user in `slot` names, and whether all of them have room.
+    pub(super) fn address(&mut self, slot: usize, tag: u16, receivers: Ids<'_>) -> Addressed {
+        let (count, most) = (receivers.len(), self.limits.max_receivers);
+        if !(1..=usize::from(most)).contains(&count) {
+            let text = format!("RELAY names {count} receivers; name 1 to {most}");
+            self.fail(slot, &Fault::new(ErrorCode::TooManyReceivers, Kind::Relay as u8, tag, text));
+            return Addressed::Wrong;
+        }
+        let any_full = self.resolve(receivers.iter());
+        if any_full {
+            self.wait_for_receivers(slot);
+            return Addressed::Full;
+        }
+        Addressed::Found
+    }
+
+    /// Answers with the statuses in `scratch`.
+    pub(super) fn receipt(&mut self, slot: usize, tag: u16) {
+        let statuses = std::mem::take(&mut self.scratch.statuses);
+        self.say(slot, tag, &Answer::Receipt(&statuses));
+        self.scratch.statuses = statuses;
+    }
+
+    /// Finds out who `ids` are: `scratch` then holds the distinct receivers, and a status for each id named. Says
+    /// whether any receiver is full.
+    fn resolve(&mut self, ids: impl Iterator<Item = UserId>) -> bool {
         let stamp = self.next_stamp();
+        let mut any_full = false;
         self.scratch.receivers.clear();
         self.scratch.statuses.clear();
         for id in ids {
-            let slot = slot_of(id);
-            let user = self.users.get_mut(slot).filter(|user| user.id == id && user.present);
-            let status = match user {
+            let status = match present(&mut self.users, id) {
                 None => Status::Unknown,
-                Some(user) if user.full && when_full == WhenFull::Refuse => Status::Refused,
-                Some(user) => {
+                Some((slot, user)) => {
                     if user.stamp != stamp {
                         user.stamp = stamp;
+                        any_full |= user.full;
                         self.scratch.receivers.push(slot);
                     }
                     Status::Queued
@@ -45,6 +76,17 @@ impl<L> Hub<L> {
             };
             self.scratch.statuses.push(status as u8);
         }
+        any_full
+    }
+
+    /// Takes those who are full out of what `resolve` found.
+    fn refuse_full(&mut self, ids: &[UserId]) {
+        for (id, status) in ids.iter().zip(&mut self.scratch.statuses) {
+            if present(&mut self.users, *id).is_some_and(|(_, user)| user.full) {
+                *status = Status::Refused as u8;
+            }
+        }
+        self.scratch.receivers.retain(|&slot| !self.users[slot].full);
     }
 
     /// A stamp that no user bears: receivers named twice are found without a set.
@@ -58,48 +100,42 @@ impl<L> Hub<L> {
     }
 
     /// Puts a DELIVER into the outbox of each receiver in `scratch`. The body is the last `body_len` bytes of
-    /// `request`. Says whether any of them is full now.
-    pub(super) fn deliver(&mut self, sender: UserId, request: Cow<'_, [u8]>, body_len: usize) -> bool {
+    /// `request`.
+    pub(super) fn deliver(&mut self, sender: UserId, request: Cow<'_, [u8]>, body_len: usize) {
         let head = deliver_head(sender, body_len);
         self.stats.relays += 1;
         self.stats.deliveries += self.scratch.receivers.len() as u64;
-        if body_len >= SHARE_FROM {
-            self.share(&Shared::new(&head, request, body_len))
+        if body_len >= self.limits.share_from {
+            self.share(&Shared::new(&head, request, body_len));
         } else {
-            self.copy(&head, &request[request.len() - body_len..])
+            self.copy(&head, &request[request.len() - body_len..]);
         }
     }
 
-    fn share(&mut self, frame: &Shared) -> bool {
-        let mut any_full = false;
+    fn share(&mut self, frame: &Shared) {
         for &slot in &self.scratch.receivers {
             let user = &mut self.users[slot];
             user.outbox.attach(frame.clone());
             user.told(slot, &mut self.agenda, self.limits.queue);
-            any_full |= user.full;
         }
-        any_full
     }
 
-    fn copy(&mut self, head: &[u8], body: &[u8]) -> bool {
+    fn copy(&mut self, head: &[u8], body: &[u8]) {
         let frame = &mut self.scratch.frame;
         frame.clear();
         frame.extend_from_slice(head);
         frame.extend_from_slice(body);
-        let mut any_full = false;
         for &slot in &self.scratch.receivers {
             let user = &mut self.users[slot];
             user.outbox.append(&mut self.runs, |run| run.extend_from_slice(frame));
             user.told(slot, &mut self.agenda, self.limits.queue);
-            any_full |= user.full;
         }
-        any_full
     }
 
     /// Makes the sender's requests wait for each receiver in `scratch` that is full.
-    pub(super) fn wait_for_receivers(&mut self, sender: usize) {
+    fn wait_for_receivers(&mut self, sender: usize) {
         let receivers = std::mem::take(&mut self.scratch.receivers);
-        for &receiver in receivers.iter().filter(|&&receiver| receiver != sender) {
+        for &receiver in &receivers {
             if self.users[receiver].full {
                 self.wait_for(sender, receiver);
             }

@@ -1,33 +1,47 @@
 //! What each request does. The match below names them all; each has a function.
 
-use super::relay::WhenFull;
+use super::relay::Addressed;
 use super::{Hub, name};
 use crate::limits::LIST_FRAME_IDS;
-use crate::wire::{Answer, ErrorCode, Fault, Frame, Ids, Kind, Request, SERVER, UserId, VERSION};
-use std::borrow::Cow;
+use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Ids, Kind, Request, SERVER, UserId, VERSION};
 
 impl<L> Hub<L> {
     /// Takes in bytes from the user in `slot`, and carries out the whole frames among them, in place.
     ///
-    /// The tail of an unfinished frame is kept. So is all that follows a request that makes the user wait, until it is
-    /// resumed. A user that has departed gets nothing carried out; one that waits, or is not resumed yet, must not be
-    /// fed.
+    /// The tail of an unfinished frame is kept. So is a request that has to wait, with all that follows it, until the
+    /// user is resumed. A user that has departed gets nothing carried out; one that waits, or is not resumed yet, must
+    /// not be fed.
     pub fn feed(&mut self, slot: usize, mut input: &[u8]) {
         let bounds = self.limits.bounds();
         while let Some(user) = self.users.get_mut(slot).filter(|user| user.present) {
             if user.is_waiting() {
                 user.holds_requests = true;
-                return user.decoder.hold(input);
+                user.decoder = Decoder::holding(input.to_vec());
+                return;
             }
             match user.decoder.next(&mut input, |front| bounds.admit(front)) {
-                Ok(Some(frame)) => self.carry_out(slot, frame),
                 Ok(None) => return,
+                Ok(Some(frame)) => {
+                    if let Err(frame) = self.carry_out(slot, frame) {
+                        return self.hold(slot, frame, input);
+                    }
+                }
                 Err(fault) => {
                     self.fail(slot, &fault);
+                    // Whatever the fault: after it, nobody knows where the next frame begins.
                     self.depart(slot);
                 }
             }
         }
+    }
+
+    /// Keeps a request that has to wait, and what follows it.
+    fn hold(&mut self, slot: usize, frame: Frame<'_>, rest: &[u8]) {
+        let user = &mut self.users[slot];
+        user.holds_requests = true;
+        let mut held = frame.into_bytes().into_owned();
+        held.extend_from_slice(rest);
+        user.decoder = Decoder::holding(held);
     }
 
     /// Carries out what came in before the user in `slot` had to wait, where it need not any more.
@@ -40,18 +54,22 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Carries out one request of a user who is present. Afterwards the user may have departed (a fatal fault, BYE) or
-    /// be waiting; either way nothing more of it is carried out for now.
-    fn carry_out(&mut self, slot: usize, frame: Frame<'_>) {
-        self.stats.requests += 1;
+    /// Carries out one request of a user who is present, or gives it back where it has to wait. Afterwards the user may
+    /// have departed (a fatal fault, BYE) or be waiting; either way nothing more of it is carried out for now.
+    fn carry_out<'a>(&mut self, slot: usize, frame: Frame<'a>) -> Result<(), Frame<'a>> {
         let (tag, own) = (frame.header.tag, self.users[slot].id);
         match Request::decode(frame.header, frame.payload()) {
             Ok(Request::Relay { receivers, body, receipt }) => {
-                let (count, body_len) = (receivers.len(), body.len());
-                if self.may_address(slot, tag, count) {
-                    self.resolve(receivers.iter(), WhenFull::Wait);
-                    self.relay(slot, own, frame.into_bytes(), body_len);
-                    self.receipt(slot, receipt.then_some(tag));
+                let body_len = body.len();
+                match self.address(slot, tag, receivers) {
+                    Addressed::Wrong => {}
+                    Addressed::Full => return Err(frame),
+                    Addressed::Found => {
+                        self.deliver(own, frame.into_bytes(), body_len);
+                        if receipt {
+                            self.receipt(slot, tag);
+                        }
+                    }
                 }
             }
             Ok(Request::Hello { name, .. }) => self.hello(slot, tag, name),
@@ -62,9 +80,11 @@ impl<L> Hub<L> {
             Ok(Request::Alive) => {}
             Err(fault) => self.fail(slot, &fault),
         }
+        self.stats.requests += 1;
         if self.users[slot].full {
             self.wait_for(slot, slot);
         }
+        Ok(())
     }
 
     fn hello(&mut self, slot: usize, tag: u16, name: &str) {
@@ -73,7 +93,7 @@ impl<L> Hub<L> {
         }
         let user = &mut self.users[slot];
         user.name = name.into();
-        log::debug!("user {} is {name:?}", user.id);
+        log::debug!("{} said hello", user.label());
         let answer = Answer::Welcome {
             version: VERSION,
             user: user.id,
@@ -102,30 +122,5 @@ impl<L> Hub<L> {
                 break;
             }
         }
-    }
-
-    /// Whether a request may name so many receivers; where not, the user is told.
-    fn may_address(&mut self, slot: usize, tag: u16, count: usize) -> bool {
-        let most = self.limits.max_receivers;
-        if (1..=usize::from(most)).contains(&count) {
-            return true;
-        }
-        let text = format!("RELAY names {count} receivers; name 1 to {most}");
-        self.fail(slot, &Fault::new(ErrorCode::TooManyReceivers, Kind::Relay as u8, tag, text));
-        false
-    }
-
-    fn relay(&mut self, slot: usize, own: UserId, request: Cow<'_, [u8]>, body_len: usize) {
-        if self.deliver(own, request, body_len) {
-            self.wait_for_receivers(slot);
-        }
-    }
-
-    /// Answers with the statuses in `scratch`, where a receipt was asked for.
-    fn receipt(&mut self, slot: usize, tag: Option<u16>) {
-        let Some(tag) = tag else { return };
-        let statuses = std::mem::take(&mut self.scratch.statuses);
-        self.say(slot, tag, &Answer::Receipt(&statuses));
-        self.scratch.statuses = statuses;
     }
 }

@@ -107,7 +107,7 @@ fn a_receiver_that_leaves_lets_those_go_on_who_wait_for_it() {
     let body = vec![0; 1 << 20];
     let relay = Request::Relay { receivers: Ids::new(&block).expect("one id"), body: &body, receipt: false };
     let mut bytes = Vec::new();
-    (0..4).for_each(|_| relay.encode(1, &mut bytes));
+    (0..5).for_each(|_| relay.encode(1, &mut bytes));
     Request::Ping(b"after").encode(2, &mut bytes);
     hub.feed(sender, &bytes);
     assert!(hub.user(sender).expect("here").is_waiting());

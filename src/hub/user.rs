@@ -2,10 +2,8 @@
 
 use super::Agenda;
 use super::outbox::Outbox;
+use crate::limits::SLOT_BITS;
 use crate::wire::{Decoder, UserId};
-
-/// Bits of an id that are the slab key.
-pub const SLOT_BITS: u32 = 22;
 
 /// Bits of an id that count the connections accepted. Above them stand ten bits for the number of the hub.
 const GENERATION_BITS: u32 = 32;
@@ -100,6 +98,11 @@ impl<L> User<L> {
     /// Its id.
     pub fn id(&self) -> UserId {
         self.id
+    }
+
+    /// What it is called in the log.
+    pub fn label(&self) -> String {
+        if self.name.is_empty() { format!("user {}", self.id) } else { format!("user {} ({})", self.id, self.name) }
     }
 
     /// What it has yet to hear.

@@ -3,7 +3,7 @@
 use super::link::Link;
 use super::{Loop, Os};
 use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY};
-use std::io;
+use std::io::{self, IoSlice};
 
 /// How far accepting from one listener came.
 enum Crowd {
@@ -56,15 +56,23 @@ impl<O: Os> Loop<O> {
     }
 
     fn let_in(&mut self, socket: O::Socket) {
-        let Ok(slot) = self.hub.enter(Link::new(socket)) else {
-            log::debug!("a connection is closed at once: too many are here, or all ids are used up");
-            return;
+        let slot = match self.hub.enter(Link::new(socket)) {
+            Ok(slot) => slot,
+            Err(link) => return self.turn_away(link),
         };
         let Some(user) = self.hub.user_mut(slot) else { return };
-        log::debug!("user {} connected", user.id());
+        log::debug!("{} connected", user.label());
         if let Err(error) = self.os.watch(&mut user.link.socket, slot) {
             log::warn!("can not watch a connection: {error}");
             self.doom(slot);
+        }
+    }
+
+    /// Tells somebody in one breath that there is no room. It may not come through where the peer has sent already.
+    fn turn_away(&mut self, mut link: Link<O::Socket>) {
+        let farewell = self.hub.farewell();
+        if let Err(error) = self.os.send(&mut link.socket, &[IoSlice::new(&farewell)]) {
+            log::debug!("a connection is closed without a word: {error}");
         }
     }
 }

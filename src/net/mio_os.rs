@@ -3,14 +3,15 @@
 use super::os::{Edge, Os};
 use crate::address::Address;
 use crate::error::SetupError;
+use crate::limits::SLOT_BITS;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use socket2::{Domain, SockRef, Socket as RawSocket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, Type};
 use std::io::{self, IoSlice, Read};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,11 +19,17 @@ use std::time::{Duration, Instant};
 /// Edges taken from the kernel at once. More wait there for the next turn.
 const EVENTS: usize = 1024;
 
-/// Connections that the kernel holds for us between two turns; it lowers this to its own limit.
+/// TCP connections that the kernel holds for us between two turns; it lowers this to its own limit.
 const BACKLOG: i32 = 4096;
 
-/// Tokens from here upwards are listeners; below are slots, which are 22 bits.
-const FIRST_LISTENER: usize = 1 << 32;
+/// Tokens from here upwards are listeners; below are slots.
+const FIRST_LISTENER: usize = 1 << SLOT_BITS;
+
+/// What is watched of a connection: both directions and, where it can be, urgent data.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const ALL: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const ALL: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// The token of all that only asks for a turn.
 const WOKEN: Token = Token(usize::MAX);
@@ -40,16 +47,32 @@ enum Listener {
     Unix { listener: UnixListener, _file: SocketFile },
 }
 
-/// A unix socket's file, taken away when the listener goes.
+/// A unix socket's file, taken away when the listener goes; unless it is another's by then.
 #[derive(Debug)]
-struct SocketFile(PathBuf);
+struct SocketFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn new(path: &Path) -> io::Result<SocketFile> {
+        Ok(SocketFile { path: path.to_owned(), identity: identity(path)? })
+    }
+}
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.0) {
-            log::warn!("can not remove {}: {error}", self.0.display());
+        if identity(&self.path).is_ok_and(|identity| identity == self.identity)
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            log::warn!("can not remove {}: {error}", self.path.display());
         }
     }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 /// Ends a wait from another thread.
@@ -122,7 +145,7 @@ impl MioOs {
             }
             other => other?,
         };
-        let _file = SocketFile(path.to_owned());
+        let _file = SocketFile::new(path)?;
         self.poll.registry().register(&mut listener, token, Interest::READABLE)?;
         self.listeners.push(Listener::Unix { listener, _file });
         Ok(Address::Unix(path.to_owned()))
@@ -176,16 +199,18 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Removes a socket file that nobody listens on any more.
 fn remove_if_stale(path: &Path) -> io::Result<()> {
-    let in_use = || io::Error::from(io::ErrorKind::AddrInUse);
     if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket has this name"));
     }
-    match std::os::unix::net::UnixStream::connect(path) {
+    // Not blocking: one whose backlog is full is in use as well.
+    let probe = RawSocket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    match probe.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             log::info!("replacing the stale socket {}", path.display());
             std::fs::remove_file(path)
         }
-        _ => Err(in_use()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        _ => Err(io::ErrorKind::AddrInUse.into()),
     }
 }
 
@@ -196,11 +221,12 @@ impl Os for MioOs {
         self.began.elapsed()
     }
 
-    fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<()> {
+    fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<bool> {
         match self.poll.poll(&mut self.events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
             other => other?,
         }
+        let before = edges.len();
         edges.extend(self.events.iter().map(|event| match event.token() {
             WOKEN => Edge::Woken,
             Token(listener) if listener >= FIRST_LISTENER => Edge::Accept { listener: listener - FIRST_LISTENER },
@@ -208,10 +234,10 @@ impl Os for MioOs {
                 slot,
                 readable: event.is_readable() || event.is_read_closed() || event.is_error(),
                 writable: event.is_writable() || event.is_write_closed() || event.is_error(),
-                hung_up: event.is_read_closed() || event.is_error(),
+                unusual: event.is_read_closed() || event.is_error() || event.is_priority(),
             },
         }));
-        Ok(())
+        Ok(edges.len() - before == EVENTS)
     }
 
     fn accept(&mut self, listener: usize) -> io::Result<Socket> {
@@ -223,10 +249,9 @@ impl Os for MioOs {
     }
 
     fn watch(&mut self, socket: &mut Socket, slot: usize) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
         match socket {
-            Socket::Tcp(stream) => self.poll.registry().register(stream, Token(slot), both),
-            Socket::Unix(stream) => self.poll.registry().register(stream, Token(slot), both),
+            Socket::Tcp(stream) => self.poll.registry().register(stream, Token(slot), ALL),
+            Socket::Unix(stream) => self.poll.registry().register(stream, Token(slot), ALL),
         }
     }
 

@@ -8,10 +8,11 @@
 //!
 //! ```text
 //!   deadline ──> poll ──> read and carry out ──> flush ──> reap
-//!   (wait)       (wait)   (accept, read)         (flush)   (reap)
+//!   (wait)       (wait)   (accept, read)         (flush)   (close)
 //! ```
 
 mod accept;
+mod close;
 mod deadlines;
 mod flush;
 mod link;
@@ -28,7 +29,6 @@ pub use os::{Edge, Os};
 
 use crate::hub::Hub;
 use crate::limits::{Limits, READ_BUFFER};
-use crate::wire::ErrorCode;
 use deadlines::Deadlines;
 use link::Link;
 use std::io;
@@ -39,9 +39,11 @@ use std::time::Duration;
 pub struct Loop<O: Os> {
     os: O,
     hub: Hub<Link<O::Socket>>,
-    /// The moment of this turn, by the one clock read that it does.
+    /// The moment of this turn: the clock is read once when it begins, and once more where a deadline has to be met.
     now: Duration,
     edges: Vec<Edge>,
+    /// More edges wait in the system than the last wait could take.
+    more_edges: bool,
     /// Listeners where connections may wait: an edge came, and `WouldBlock` has not since.
     crowded: Vec<usize>,
     /// When to try those again, where the machine had no room for another connection.
@@ -66,6 +68,7 @@ impl<O: Os> Loop<O> {
             hub: Hub::new(limits),
             now,
             edges: Vec::new(),
+            more_edges: false,
             crowded: Vec::new(),
             accept_again: None,
             ready: Vec::new(),
@@ -86,15 +89,20 @@ impl<O: Os> Loop<O> {
         &self.os
     }
 
-    /// The hub, for what a host asks of it between [`wait`](Loop::wait) and [`work`](Loop::work).
-    pub fn hub(&mut self) -> &mut Hub<Link<O::Socket>> {
+    /// The hub, for what a host asks of it outside [`work`](Loop::work).
+    pub fn hub_mut(&mut self) -> &mut Hub<Link<O::Socket>> {
         &mut self.hub
+    }
+
+    /// The hub.
+    pub fn hub(&self) -> &Hub<Link<O::Socket>> {
+        &self.hub
     }
 
     /// How long a wait may last before something is owed: `None` where nothing is, zero where work is left over.
     pub fn patience(&self) -> Option<Duration> {
         let crowd = !self.crowded.is_empty() && self.accept_again.is_none();
-        if crowd || !self.ready.is_empty() || !self.hub.agenda.is_empty() || self.is_drained() {
+        if self.more_edges || crowd || !self.ready.is_empty() || !self.hub.agenda.is_empty() || self.is_drained() {
             return Some(Duration::ZERO);
         }
         let next = [self.deadlines.next(), self.accept_again, self.drained_by].into_iter().flatten().min()?;
@@ -110,7 +118,7 @@ impl<O: Os> Loop<O> {
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let timeout = [timeout, self.patience()].into_iter().flatten().min();
         self.edges.clear();
-        self.os.wait(timeout, &mut self.edges)?;
+        self.more_edges = self.os.wait(timeout, &mut self.edges)?;
         self.now = self.os.now();
         self.hub.stats.turns += 1;
         Ok(())
@@ -123,6 +131,7 @@ impl<O: Os> Loop<O> {
         self.accept_waiting();
         self.read_ready();
         self.flush_dirty();
+        self.watch_troubled();
         self.reap();
     }
 
@@ -137,42 +146,6 @@ impl<O: Os> Loop<O> {
         Ok(())
     }
 
-    /// Begins to shut down: nobody is let in any more, all are told, and what is queued for them is sent.
-    pub fn drain(&mut self) {
-        if self.drained_by.is_some() {
-            return;
-        }
-        self.os.stop_listening();
-        self.crowded.clear();
-        self.accept_again = None;
-        self.now = self.os.now();
-        self.drained_by = Some(self.now + self.hub.limits().drain);
-        let slots: Vec<usize> = self.hub.slots().collect();
-        slots.into_iter().for_each(|slot| self.hub.dismiss(slot, ErrorCode::GoingAway, "the hub is shutting down"));
-    }
-
-    /// Whether it was told to shut down and nobody is left to send to, or the time for that is over.
-    pub fn is_drained(&self) -> bool {
-        self.drained_by.is_some_and(|by| self.hub.is_empty() || self.now >= by)
-    }
-
-    /// Looks at the links whose time has come.
-    fn expire(&mut self) {
-        while let Some(slot) = self.deadlines.pop(self.now) {
-            let Some(user) = self.hub.user_mut(slot) else { continue };
-            user.link.due = None;
-            let (id, queued) = (user.id(), user.outbox().queued());
-            if !user.is_present() {
-                log::debug!("user {id} is closed with {queued} bytes not taken");
-                self.doom(slot);
-            } else if user.is_full() {
-                log::info!("user {id} is closed: {queued} bytes are queued, and it takes too few");
-                self.hub.stats.too_slow += 1;
-                self.hub.dismiss(slot, ErrorCode::TooSlow, "this client did not read what was queued for it");
-            }
-        }
-    }
-
     fn note_edges(&mut self) {
         for i in 0..self.edges.len() {
             match self.edges[i] {
@@ -182,15 +155,15 @@ impl<O: Os> Loop<O> {
                         self.crowded.push(listener);
                     }
                 }
-                Edge::Socket { slot, readable, writable, hung_up } => self.note(slot, readable, writable, hung_up),
+                Edge::Socket { slot, readable, writable, unusual } => self.note(slot, readable, writable, unusual),
             }
         }
     }
 
-    fn note(&mut self, slot: usize, readable: bool, writable: bool, hung_up: bool) {
+    fn note(&mut self, slot: usize, readable: bool, writable: bool, unusual: bool) {
         let Some(user) = self.hub.user_mut(slot) else { return };
         user.link.readable |= readable;
-        user.link.hung_up |= hung_up;
+        user.link.unusual |= unusual;
         let unblocked = writable && !user.link.writable;
         user.link.writable |= writable;
         if unblocked && user.outbox().queued() > 0 {
@@ -207,41 +180,6 @@ impl<O: Os> Loop<O> {
         if !user.link.listed {
             user.link.listed = true;
             self.ready.push(slot);
-        }
-    }
-
-    /// Has a link looked at after `delay`, instead of whenever it was to be before.
-    fn set_due(&mut self, slot: usize, delay: Duration) {
-        self.call_off(slot);
-        let at = self.now + delay;
-        if let Some(user) = self.hub.user_mut(slot) {
-            user.link.due = Some(at);
-            self.deadlines.set(at, slot);
-        }
-    }
-
-    /// Has a link no longer looked at.
-    fn call_off(&mut self, slot: usize) {
-        if let Some(at) = self.hub.user_mut(slot).and_then(|user| user.link.due.take()) {
-            self.deadlines.cancel(at, slot);
-        }
-    }
-
-    /// Puts a link on the list of those to reap at the turn's end, once. From now on its user is not here.
-    fn doom(&mut self, slot: usize) {
-        let Some(user) = self.hub.user_mut(slot) else { return };
-        if !user.link.doomed {
-            user.link.doomed = true;
-            self.doomed.push(slot);
-            self.hub.depart(slot);
-        }
-    }
-
-    /// Closes the doomed. Only here are slots vacated, so that nothing on this turn's lists can mean a newcomer.
-    fn reap(&mut self) {
-        while let Some(slot) = self.doomed.pop() {
-            self.call_off(slot);
-            self.hub.remove(slot);
         }
     }
 }

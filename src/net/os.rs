@@ -21,8 +21,9 @@ pub enum Edge {
         readable: bool,
         /// Bytes can be sent, or an error can be had by sending.
         writable: bool,
-        /// The peer has shut down its side: receiving must go on until it returns 0, short reads or not.
-        hung_up: bool,
+        /// The end of the stream, an error or urgent data has come, which cut reads short: from now on only
+        /// `WouldBlock` says that nothing is left to receive.
+        unusual: bool,
     },
     /// Somebody asked for a turn: a waker, or a descriptor of the host's.
     Woken,
@@ -37,12 +38,12 @@ pub trait Os {
     fn now(&self) -> Duration;
 
     /// Appends the next edges to `edges`, waiting for the first at most `timeout` (`None`: for ever). A signal may end
-    /// the wait early, with no edge.
+    /// the wait early, with no edge. Says whether more edges may be there than it could take at once.
     ///
     /// # Errors
     ///
     /// Only what makes further waiting pointless.
-    fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<()>;
+    fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<bool>;
 
     /// Accepts the next connection of a listener, not watched yet.
     ///
@@ -58,7 +59,8 @@ pub trait Os {
     /// Where the system can watch no more.
     fn watch(&mut self, socket: &mut Self::Socket, slot: usize) -> io::Result<()>;
 
-    /// Receives into `buffer`: 0 at the end of the stream. Fewer bytes than asked for mean that no more are there.
+    /// Receives into `buffer`: 0 at the end of the stream. Fewer bytes than asked for mean that no more are there, but
+    /// after an unusual edge.
     ///
     /// # Errors
     ///

@@ -1,5 +1,6 @@
 //! Receiving, and handing whole frames to the hub.
 
+use super::link::Stage;
 use super::{Loop, Os};
 use crate::limits::READ_BUDGET;
 use std::io;
@@ -63,7 +64,7 @@ impl<O: Os> Loop<O> {
     fn may_read(&self, slot: usize) -> bool {
         self.hub.user(slot).is_some_and(|user| {
             let link = &user.link;
-            link.readable && !link.ended && !link.doomed && !user.is_waiting()
+            link.readable && !link.ended && link.stage != Stage::Doomed && !user.is_waiting()
         })
     }
 
@@ -72,25 +73,24 @@ impl<O: Os> Loop<O> {
         loop {
             return match self.os.receive(&mut user.link.socket, &mut self.buffer) {
                 Ok(0) => Received::End,
-                // A short read has emptied the socket, which spares the call that would say so; but the end of the
-                // stream, where it has come already, will cause no further edge.
-                Ok(count) if count < self.buffer.len() && !user.link.hung_up => Received::Short(count),
+                // A short read has emptied the socket, which spares the call that would say so. Not so where the end of
+                // the stream or urgent data stands behind it: those cut a read short, and cause no further edge.
+                Ok(count) if count < self.buffer.len() && !user.link.unusual => Received::Short(count),
                 Ok(count) => Received::Full(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Received::Nothing,
                 Err(error) => {
-                    log::debug!("user {} is gone: {error}", user.id());
+                    log::debug!("{} is gone: {error}", user.label());
                     Received::Broken
                 }
             };
         }
     }
 
-    /// Nothing more is there until an edge says so. While shutting down, that is also when a link may be closed.
+    /// Nothing more is there until an edge says so.
     fn rest(&mut self, slot: usize) {
         if let Some(user) = self.hub.user_mut(slot) {
             user.link.readable = false;
-            self.close_if_sent(slot);
         }
     }
 
@@ -100,7 +100,7 @@ impl<O: Os> Loop<O> {
         user.link.ended = true;
         user.link.readable = false;
         if user.half_received() > 0 {
-            log::debug!("user {} left after {} bytes of an unfinished frame", user.id(), user.half_received());
+            log::debug!("{} left after {} bytes of an unfinished frame", user.label(), user.half_received());
         }
         self.hub.depart(slot);
         self.close_if_sent(slot);

@@ -2,7 +2,7 @@
 
 use super::virtual_os::{VirtualOs, World};
 use super::{Edge, Loop};
-use crate::limits::{ACCEPT_RETRY, Limits, READ_BUDGET};
+use crate::limits::{ACCEPT_RETRY, LAST_LINGER, Limits, READ_BUDGET};
 use crate::wire::{Answer, ErrorCode, HEADER_LEN, Header, Ids, Request, UserId};
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
@@ -194,6 +194,67 @@ fn who_takes_too_little_for_too_long_is_told_and_closed_and_the_sender_goes_on()
 }
 
 #[test]
+fn many_senders_can_not_fill_a_queue_beyond_its_limit_and_one_body() {
+    let mut bench = Bench::new();
+    let (receiver, id) = bench.enter();
+    bench.world().make_room(receiver, 0);
+    let senders: Vec<usize> = (0..20).map(|_| bench.enter().0).collect();
+    for &sender in &senders {
+        bench.relay(sender, id, MEGABYTE);
+        bench.ask(sender, Request::Ping(b"done"));
+    }
+    bench.settle();
+    let queued = bench.net.hub().user(0).expect("it is here").outbox().queued();
+    assert!(queued <= Limits::default().queue + MEGABYTE.len() + 16, "{queued} bytes");
+    bench.world().make_room(receiver, usize::MAX);
+    bench.settle();
+    assert_eq!(bench.answers(receiver).len(), 20, "each is served in the end");
+    assert!(senders.iter().all(|&sender| bench.answers(sender).len() == 1));
+}
+
+#[test]
+fn what_is_queued_for_one_who_is_full_and_says_bye_has_its_time() {
+    let mut bench = Bench::new();
+    let (sender, _) = bench.enter();
+    let (leaver, id) = bench.enter();
+    bench.world().make_room(leaver, 0);
+    bench.settle();
+    (0..4).for_each(|_| bench.relay(sender, id, MEGABYTE));
+    bench.settle();
+    bench.pass(Duration::from_secs(9));
+    bench.ask(leaver, Request::Bye);
+    bench.settle();
+    bench.pass(Limits::default().stall - Duration::from_millis(1));
+    bench.world().make_room(leaver, usize::MAX);
+    bench.settle();
+    assert_eq!(bench.answers(leaver).len(), 4);
+    assert!(bench.world().wires[leaver].shut);
+}
+
+#[test]
+fn a_slow_line_is_waited_for_and_a_dripping_one_is_not() {
+    for (pace, is_whole) in [(100_000, true), (10, false)] {
+        let mut bench = Bench::new();
+        let (sender, _) = bench.enter();
+        let (leaver, id) = bench.enter();
+        bench.world().make_room(leaver, 0);
+        bench.settle();
+        (0..3).for_each(|_| bench.relay(sender, id, MEGABYTE));
+        bench.settle();
+        bench.ask(leaver, Request::Bye);
+        bench.settle();
+        for _ in 0..60 {
+            bench.world().make_room(leaver, pace);
+            bench.settle();
+            bench.pass(Duration::from_secs(1));
+        }
+        let sent = bench.world().wires[leaver].outbound.len();
+        assert_eq!(sent == 3 * (16 + MEGABYTE.len()), is_whole, "{sent} bytes at {pace} a second");
+        assert!(bench.is_closed(leaver), "either way it comes to an end");
+    }
+}
+
+#[test]
 fn two_who_wait_for_each_other_go_on_when_they_read() {
     let mut bench = Bench::new();
     let (ann, ann_id) = bench.enter();
@@ -300,7 +361,7 @@ fn out_of_descriptors_it_neither_spins_nor_stalls() {
 fn edges_that_mean_nothing_change_nothing() {
     let mut bench = Bench::new();
     let (wire, _) = bench.enter();
-    let socket = |slot| Edge::Socket { slot, readable: true, writable: true, hung_up: false };
+    let socket = |slot| Edge::Socket { slot, readable: true, writable: true, unusual: false };
     bench.world().spurious = vec![socket(0), socket(12345), Edge::Woken, Edge::Accept { listener: 9 }];
     bench.settle();
     bench.ask(wire, Request::Ping(b"fine"));
@@ -319,7 +380,7 @@ fn a_slot_is_not_given_again_in_the_turn_that_vacates_it() {
     assert_eq!(slots, [1], "the newcomer sits beside the leaver, who is gone now");
     bench.ask(newcomer, Request::Identity);
     bench.settle();
-    assert_eq!(bench.net.hub().find(old), None);
+    assert!(bench.net.hub().user(0).is_none_or(|user| user.id() != old));
 }
 
 #[test]
@@ -328,12 +389,15 @@ fn shutting_down_tells_all_and_ends_when_all_have_heard() {
     let wires: Vec<usize> = (0..3).map(|_| bench.enter().0).collect();
     bench.net.drain();
     bench.settle();
-    for wire in wires {
+    for &wire in &wires {
         assert!(bench.answers(wire).last().is_some_and(closing(ErrorCode::GoingAway)));
-        assert!(bench.is_closed(wire));
+        assert!(bench.world().wires[wire].shut && !bench.is_closed(wire));
     }
-    assert!(bench.net.is_drained());
-    assert_eq!(bench.world().now, Duration::ZERO, "without waiting for anything");
+    wires[1..].iter().for_each(|&wire| bench.world().end(wire));
+    bench.settle();
+    assert!(!bench.net.is_drained(), "one may still be sending");
+    bench.pass(LAST_LINGER);
+    assert!(bench.is_closed(wires[0]) && bench.net.is_drained());
 }
 
 #[test]

@@ -13,13 +13,15 @@ use std::time::Duration;
 /// One connection as the kernel would hold it.
 #[derive(Debug)]
 pub struct Wire {
-    /// Bytes on their way to the hub.
+    /// Bytes on their way to the hub, or arrived and not yet received.
     pub inbound: VecDeque<u8>,
+    /// So many of them have arrived.
+    arrived: usize,
     /// Bytes that the hub has sent.
     pub outbound: Vec<u8>,
     /// Bytes that the hub may send before it meets `WouldBlock`.
     pub room: usize,
-    /// Bytes moved by one call, at most.
+    /// Bytes that arrive, or are taken, at once.
     pub step: usize,
     /// The next so many calls are interrupted by a signal.
     pub interrupts: u32,
@@ -54,7 +56,14 @@ pub struct World {
 impl Wire {
     /// Whether the loop has yet to be told of something.
     pub fn has_edge(&self) -> bool {
-        self.slot.is_some() && (self.edge.0 || self.edge.1)
+        self.slot.is_some() && (self.edge.0 || self.edge.1 || self.arrived < self.inbound.len())
+    }
+
+    /// The next bytes arrive: that, and nothing else, makes an edge for them.
+    fn arrive(&mut self) {
+        let more = (self.inbound.len() - self.arrived).min(self.step);
+        self.arrived += more;
+        self.edge.0 |= more > 0;
     }
 }
 
@@ -63,6 +72,7 @@ impl World {
     pub fn connect(&mut self) -> usize {
         self.wires.push(Wire {
             inbound: VecDeque::new(),
+            arrived: 0,
             outbound: Vec::new(),
             room: usize::MAX,
             step: usize::MAX,
@@ -81,7 +91,6 @@ impl World {
 
     pub fn send(&mut self, wire: usize, bytes: &[u8]) {
         self.wires[wire].inbound.extend(bytes);
-        self.wires[wire].edge.0 = true;
     }
 
     pub fn end(&mut self, wire: usize) {
@@ -112,10 +121,11 @@ impl World {
         }
         for wire in self.wires.iter_mut().filter(|wire| !wire.closed) {
             let Some(slot) = wire.slot else { continue };
+            wire.arrive();
             if let (readable, writable) = std::mem::take(&mut wire.edge)
                 && (readable || writable)
             {
-                edges.push(Edge::Socket { slot, readable, writable, hung_up: wire.ended || wire.reset });
+                edges.push(Edge::Socket { slot, readable, writable, unusual: wire.ended || wire.reset });
             }
         }
     }
@@ -153,13 +163,13 @@ impl Os for VirtualOs {
         self.0.borrow().now
     }
 
-    fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<()> {
+    fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<bool> {
         let mut world = self.0.borrow_mut();
         world.edges(edges);
         if edges.is_empty() {
             world.now += timeout.expect("a wait with nothing to come would last for ever");
         }
-        Ok(())
+        Ok(false)
     }
 
     fn accept(&mut self, _listener: usize) -> io::Result<VirtualSocket> {
@@ -184,15 +194,15 @@ impl Os for VirtualOs {
     fn receive(&mut self, socket: &mut VirtualSocket, buffer: &mut [u8]) -> io::Result<usize> {
         let mut world = self.0.borrow_mut();
         let wire = usable(&mut world.wires[socket.1])?;
-        let count = wire.inbound.len().min(wire.step).min(buffer.len());
+        let count = wire.arrived.min(buffer.len());
         if count == 0 {
-            return if wire.ended { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
+            let ended = wire.ended && wire.inbound.is_empty();
+            return if ended { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
         }
+        wire.arrived -= count;
         for (to, from) in buffer.iter_mut().zip(wire.inbound.drain(..count)) {
             *to = from;
         }
-        // A read cut short by `step` leaves bytes behind, for which an edge comes.
-        wire.edge.0 |= !wire.inbound.is_empty();
         Ok(count)
     }
 

@@ -35,7 +35,7 @@ impl<'a> Frame<'a> {
 /// Splits a stream into frames. An idle one owns no memory.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// The bytes of a frame that is not whole yet, or those put back by [`hold`](Decoder::hold).
+    /// The bytes of a frame that is not whole yet, or those that [`holding`](Decoder::holding) put there.
     tail: Vec<u8>,
 }
 
@@ -67,7 +67,8 @@ impl Decoder {
                 Ok(Some(Frame::new(Cow::Borrowed(frame))))
             }
             _ => {
-                self.hold(std::mem::take(input));
+                self.tail.reserve_exact(input.len());
+                self.tail.extend_from_slice(std::mem::take(input));
                 Ok(None)
             }
         }
@@ -105,15 +106,10 @@ impl Decoder {
         }
     }
 
-    /// Keeps `rest` to be decoded later: bytes that were read but must not be carried out yet.
-    ///
-    /// # Panics
-    ///
-    /// Where an unfinished tail is already kept: these bytes would not follow it.
-    pub fn hold(&mut self, rest: &[u8]) {
-        assert!(self.tail.is_empty(), "bytes are held at a frame's end only");
-        self.tail.reserve_exact(rest.len());
-        self.tail.extend_from_slice(rest);
+    /// One that keeps bytes which begin with a frame and must not be decoded yet. They are to be
+    /// [released](Decoder::release) before it is fed.
+    pub fn holding(bytes: Vec<u8>) -> Decoder {
+        Decoder { tail: bytes }
     }
 
     /// Takes what is kept, to feed it in again.
@@ -217,8 +213,7 @@ mod tests {
 
     #[test]
     fn what_is_held_is_decoded_when_released() {
-        let mut decoder = Decoder::default();
-        decoder.hold(&stream());
+        let mut decoder = Decoder::holding(stream());
         let held = decoder.release();
         assert_eq!(frames_of(&[&held]).len(), 5);
         assert_eq!(decoder.kept(), 0);

@@ -16,7 +16,7 @@ pub use decoder::{Decoder, Frame};
 pub use header::{HEADER_LEN, Header};
 pub use id::{Ids, UserId};
 pub use kind::{KINDS, Kind, KindRow, flag};
-pub use request::{Bounds, HELLO_MAX_PAYLOAD, MAX_PING, Request};
+pub use request::{Bounds, HELLO_MAX_PAYLOAD, MAX_BODY, MAX_PING, Request};
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u8 = 1;

@@ -13,8 +13,16 @@ pub const MAX_PING: u32 = 125;
 /// The longest payload of a HELLO: its version, a name of 255 bytes and a token of 65,535.
 pub const HELLO_MAX_PAYLOAD: u32 = 1 + 1 + u8::MAX as u32 + 2 + u16::MAX as u32;
 
+/// The largest body that any hub may allow: with 65,535 receivers before it, it must fit the header's u32.
+pub const MAX_BODY: u32 = 1 << 30;
+
 /// Bytes of a RELAY before its ids: the count.
 const COUNT_LEN: usize = 2;
+
+const _: () = assert!(
+    MAX_BODY as u64 + (COUNT_LEN + ID_LEN * u16::MAX as usize) as u64 <= u32::MAX as u64,
+    "the longest RELAY fits its header"
+);
 
 /// A request, its fields borrowed from the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +167,7 @@ impl Bounds {
     ///
     /// Error 2 on the first byte where it can begin no frame (the tag is echoed if it came along), else on the header;
     /// 3 on the header where the announced length is over the kind's limit, and on a RELAY's count where that shows the
-    /// body to be over [`max_body`](Bounds::max_body).
+    /// body to be over [`max_body`](Bounds::max_body); 1 on the header where a kind without payload announces some.
     pub fn admit(&self, front: &[u8]) -> Result<Option<usize>, Fault> {
         let Some(header) = Header::decode(front) else {
             return match front.first() {
@@ -174,8 +182,12 @@ impl Bounds {
         if u64::from(header.length) > limit {
             return Err(too_large(header, kind, format_args!("length {} is over the limit of {limit}", header.length)));
         }
-        if kind == Kind::Relay {
-            self.check_body(header, front)?;
+        match kind {
+            Kind::Relay => self.check_body(header, front)?,
+            Kind::Identity | Kind::List | Kind::Bye | Kind::Alive if header.length > 0 => {
+                return Err(Fault::malformed(kind, header.tag, Misfit::LeftOver(header.length as usize)));
+            }
+            _ => {}
         }
         Ok(Some(header.frame_len()))
     }

@@ -1,4 +1,5 @@
-//! `cargo bench --bench figures`: what the daemon costs, as the kernel accounts for it. Memory, wake-ups, processor time.
+//! `cargo bench --bench figures`: what the daemon costs, as the kernel accounts for it. Memory, wake-ups, processor
+//! time.
 
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "the tests use all of it")]

@@ -28,10 +28,11 @@ fn survived(raw: &mut Raw, kind: u8, payload: &[u8]) -> u16 {
 #[test]
 fn what_does_not_fit_its_kind_is_malformed() {
     let daemon = Daemon::start();
-    let cases: [(&str, &[u8]); 9] = [
+    let cases: [(&str, &[u8]); 10] = [
         ("address block cut short", &[4, 0, 0, 9, 0, 0, 0, 12, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0]),
         ("count cut short", &[4, 0, 0, 9, 0, 0, 0, 1, 0]),
         ("bytes left over", &[2, 0, 0, 9, 0, 0, 0, 1, 0]),
+        ("bytes left over, said on the header", &[3, 0, 0, 9, 0, 0x10, 0, 0]),
         ("bytes left over after the token", &[1, 0, 0, 9, 0, 0, 0, 5, 1, 0, 0, 0, 0]),
         ("unknown flag", &[3, 1, 0, 9, 0, 0, 0, 0]),
         ("unknown flag beside a known one", &[4, 3, 0, 9, 0, 0, 0, 2, 0, 0]),
@@ -177,8 +178,8 @@ fn a_reset_in_mid_frame_harms_nobody() {
     let mut leaver = daemon.connect();
     let gone = leaver.id();
     leaver.send(&frame(RELAY, 0, 0, relay(&[gone], &[7; 5000]))[..3000]);
-    // Closing with this unread makes the close a reset.
-    leaver.send(&frame(PING, 0, 0, b""));
+    // A close that lingers for no time at all is a reset.
+    socket2::SockRef::from(&leaver.0).set_linger(Some(std::time::Duration::ZERO)).expect("it can be set");
     drop(leaver);
     witness.wait_until_gone(gone);
 }
@@ -214,6 +215,18 @@ fn a_fatal_error_can_be_read_by_a_client_that_is_still_sending() {
     let _ = raw.0.write_all(&bytes);
     let answer = raw.receive();
     assert_eq!((answer.error(), answer.tag), ((1, RELAY, true), 3));
+}
+
+#[test]
+fn urgent_data_does_not_strand_what_follows_it() {
+    let daemon = Daemon::start();
+    let mut raw = daemon.connect();
+    raw.id();
+    raw.send(&frame(PING, 0, 1, b"before"));
+    socket2::SockRef::from(&raw.0).send_out_of_band(b"!").expect("TCP has it");
+    raw.send(&frame(PING, 0, 2, b"after"));
+    assert_eq!(raw.receive(), Frame::new(0x8C, 0, 1, b"before"));
+    assert_eq!(raw.receive(), Frame::new(0x8C, 0, 2, b"after"), "the urgent byte is not part of the stream");
 }
 
 #[test]

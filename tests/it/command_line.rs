@@ -155,10 +155,10 @@ fn a_wrong_command_line_is_exit_2_and_says_what() {
 
 #[test]
 fn a_hub_that_is_not_there_is_named_and_cubbyd_suggested() {
-    // Bound and not accepting: nobody else gets the port, and connecting to it fails.
-    let held = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = held.local_addr().expect("bound").to_string();
-    drop(held);
+    // Bound and not listening: nobody else gets the port, and connecting to it fails.
+    let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    held.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    let address = held.local_addr().expect("bound").as_socket().expect("an IP address").to_string();
     let output = run(cubby(&address, &["id"]), b"");
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
@@ -186,6 +186,55 @@ fn listen_says_why_when_the_hub_goes() {
     let output = listener.end();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("error 11 (going away)"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_receiver_that_is_missed_is_said_though_nobody_reads_the_output() {
+    let daemon = Daemon::start();
+    for format in [&["relay", "999"][..], &["relay", "999", "--json"]] {
+        let mut command = cubby(&daemon.addresses[0], format);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubby starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it was started");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("999 was not reached"));
+    }
+}
+
+#[test]
+fn json_holds_no_control_character_raw() {
+    let daemon = Daemon::start();
+    let mut listener = Listener::start(&daemon, &["--json"]);
+    let id = serde_json::from_str::<serde_json::Value>(&listener.id).expect("JSON")["userId"].clone();
+    let body = "\u{1b}\u{9b}\u{7f}\u{202E}\\";
+    call(&daemon, &["relay", id.as_str().expect("a string")], body.as_bytes());
+    let line = listener.line();
+    assert!(line.chars().all(|c| (' '..='~').contains(&c)), "{line}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&line).expect("JSON")["body"], body);
+}
+
+#[test]
+fn arguments_and_environment_must_be_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let strange = std::ffi::OsStr::from_bytes(b"\xFFile");
+    let mut command = cubby("", &["relay", "5", "--file"]);
+    command.arg(strange);
+    assert_eq!(run(command, b"").status.code(), Some(2));
+    let mut command = cubby("", &["id"]);
+    command.env("CUBBY_HUB", strange);
+    let output = run(command, b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("CUBBY_HUB"));
+}
+
+#[test]
+fn a_name_that_the_hub_does_not_take_is_refused() {
+    let daemon = Daemon::start();
+    assert_eq!(call(&daemon, &["id", "--name", "ann"], b"").0, 0);
+    let (code, _, said) = call(&daemon, &["id", "--name", "\u{1b}ann"], b"");
+    assert_eq!(code, 1);
+    assert!(said.contains("bad name"), "{said}");
 }
 
 #[test]

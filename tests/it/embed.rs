@@ -100,22 +100,86 @@ fn a_stopped_hub_without_clients_ends_at_once() {
 #[test]
 fn limits_that_can_not_be_kept_are_refused() {
     let error = Server::builder().max_receivers(0).bind().expect_err("no relay could name anybody");
-    assert_eq!(error.to_string(), "max-receivers can not be 0: give a number from 1 to 65535");
+    assert_eq!(error.to_string(), "max-receivers is 0, but must be from 1 to 65535");
 }
 
 #[test]
-fn a_write_to_a_peer_that_left_does_not_end_a_host_with_sigpipe_at_its_default() {
-    // The daemon is such a host once `env` has put the signal back to its default.
-    let mut command = std::process::Command::new("env");
-    command.args(["--default-signal=PIPE", env!("CARGO_BIN_EXE_cubbyd"), "--listen", "127.0.0.1:0"]);
-    let daemon = Daemon::run(command, 1);
-    let mut sender = daemon.connect();
-    for _ in 0..20 {
-        let mut leaver = daemon.connect();
-        let target = leaver.id();
-        sender.send(&frame(RELAY, 0, 0, relay(&[target], &[1; 100_000])));
-        drop(leaver);
-        sender.send(&frame(RELAY, 0, 0, relay(&[target], &[1; 100_000])));
+fn a_host_that_turns_the_server_itself_relays_without_a_handle() {
+    let mut server = Server::bind("127.0.0.1:0").expect("a free port");
+    let address = server.addresses()[0].to_string();
+    let client = spawn(move || Client::connect(&address).and_then(|mut client| client.next(None)));
+    while server.stats().requests == 0 {
+        server.turn(None).expect("the poll works");
     }
-    sender.id();
+    let first = UserId(1 << 22);
+    assert_eq!(server.relay(&[first], b"hello").expect("short"), [Status::Queued]);
+    while !client.is_finished() {
+        server.turn(Some(Duration::from_millis(10))).expect("the poll works");
+    }
+    let delivery = client.join().expect("no panic").expect("the hub is up").expect("a delivery");
+    assert_eq!((delivery.sender, &delivery.body[..]), (HOST, &b"hello"[..]));
+}
+
+#[test]
+fn a_handle_is_told_when_the_hub_has_ended_though_the_server_lives() {
+    let mut server = Server::bind("127.0.0.1:0").expect("a free port");
+    let handle = server.handle();
+    handle.stop().expect("the hub is up");
+    server.run().expect("an orderly end");
+    assert!(handle.stats().is_err());
+    assert_eq!(handle.relay(&[], b""), Err(RelayError::Gone));
+}
+
+#[test]
+fn clients_that_all_write_at_once_do_not_lock_each_other_up() {
+    let path = TempPath::new("crowd.sock");
+    let address = format!("unix:{}", path.as_str());
+    let mut server = Server::bind(&address).expect("a fresh path");
+    let handle = server.handle();
+    let hub = spawn(move || server.run().map(|()| server.stats()));
+    const CROWD: usize = 6;
+    let clients: Vec<Client> = (0..CROWD).map(|_| Client::connect(&address).expect("the hub is up")).collect();
+    let ids: Vec<UserId> = clients.iter().map(|client| client.welcome().user).collect();
+    let talk = |(number, mut client): (usize, Client)| {
+        let others: Vec<UserId> = ids.iter().copied().filter(|id| *id != ids[number]).collect();
+        spawn(move || {
+            for _ in 0..3 {
+                client.relay(&others, &vec![7; 1 << 20]).expect("the hub takes it");
+            }
+            (0..3 * (CROWD - 1)).for_each(|_| assert!(client.next(None).expect("the hub is up").is_some()));
+        })
+    };
+    let talkers: Vec<_> = clients.into_iter().enumerate().map(talk).collect();
+    talkers.into_iter().for_each(|talker| talker.join().expect("nobody is closed"));
+    handle.stop().expect("the hub is up");
+    assert_eq!(hub.join().expect("no panic").expect("an orderly end").too_slow, 0);
+}
+
+#[test]
+fn more_edges_than_one_wait_takes_are_owed_a_turn() {
+    let mut server = Server::bind("127.0.0.1:0").expect("a free port");
+    let address = server.addresses()[0].to_string();
+    let mut poll = mio::Poll::new().expect("a poll");
+    let descriptor = server.as_raw_fd();
+    let source = &mut mio::unix::SourceFd(&descriptor);
+    poll.registry().register(source, mio::Token(0), mio::Interest::READABLE).expect("a descriptor like others");
+    let mut events = mio::Events::with_capacity(4);
+    let mut turn_while_owed = |server: &mut Server, poll: &mut mio::Poll| {
+        poll.poll(&mut events, Some(Duration::from_millis(100))).expect("the outer poll works");
+        if !events.is_empty() {
+            while {
+                server.turn(Some(Duration::ZERO)).expect("it works");
+                server.patience() == Some(Duration::ZERO)
+            } {}
+        }
+    };
+    const CROWD: u64 = 1500;
+    let mut crowd: Vec<Raw> = Vec::new();
+    while server.stats().users < CROWD {
+        (0..100).for_each(|_| crowd.push(Raw::connect(&address)));
+        turn_while_owed(&mut server, &mut poll);
+    }
+    crowd.iter_mut().for_each(|raw| raw.send(&frame(ALIVE, 0, 0, [])));
+    turn_while_owed(&mut server, &mut poll);
+    assert_eq!(server.stats().requests, CROWD);
 }

@@ -18,9 +18,10 @@ fn the_readme_shows_the_limits_that_the_hub_keeps() {
     let rows = [
         format!("| body | {} MiB |", limits.max_body >> 20),
         format!("| receivers of one relay | {} |", limits.max_receivers),
-        format!("| queued for one user | {} MiB |", limits.queue >> 20),
+        format!("| queued for one user | {} MiB, ", limits.queue >> 20),
         format!("| … for how long | {} s |", limits.stall.as_secs()),
         format!("for {} s at most; a second signal", limits.drain.as_secs()),
     ];
+    assert!(!readme.contains('@'), "nothing is left to be filled in");
     rows.iter().for_each(|row| assert!(readme.contains(row), "{row}"));
 }

@@ -143,10 +143,27 @@ fn a_stalled_pair_holds_up_nobody_else() {
         assert_eq!(other.ask(PING, 0, i, b"held up?"), Frame::new(0x8C, 0, i, b"held up?"));
     }
     // Once the stalled one reads, the sender is read again: what it had not finished arrives too.
-    let drain = std::thread::spawn(move || {
-        for _ in 0..sent {
-            assert_eq!(stalled.receive().payload.len(), 8 + (1 << 20));
-        }
-    });
-    drain.join().expect("all that was accepted arrives");
+    for _ in 0..sent {
+        assert_eq!(stalled.receive().payload.len(), 8 + (1 << 20));
+    }
+}
+
+#[test]
+fn what_is_queued_is_sent_whole_also_when_its_user_says_bye() {
+    let daemon = Daemon::start();
+    let (mut sender, mut leaver) = (daemon.connect(), daemon.connect());
+    let to = leaver.id();
+    let payload = relay(&[to], &[9; 1 << 20]);
+    let mut queued = 0;
+    // Until the leaver is full: the next one's receipt would not come before it reads.
+    while queued < 4 {
+        assert_eq!(sender.ask(RELAY, RECEIPT, 1, &payload).payload, [0, 1, 0]);
+        queued += 1;
+    }
+    leaver.send(&frame(BYE, 0, 0, []));
+    sender.wait_until_gone(to);
+    for _ in 0..queued {
+        assert_eq!(leaver.receive().payload.len(), 8 + (1 << 20));
+    }
+    leaver.expect_end();
 }

@@ -1,7 +1,7 @@
 //! What each command does.
 
 use crate::show;
-use cubby::{Client, ClientError, Delivery, UserId};
+use cubby::{Client, ClientError, Delivery, Status, UserId};
 use serde_json::json;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
@@ -14,6 +14,7 @@ pub struct Session {
     pub hub: String,
     pub timeout: Duration,
     pub json: bool,
+    pub name: String,
 }
 
 /// Why a command did not do all of it.
@@ -33,11 +34,11 @@ impl Failure {
     pub fn report(self) -> ExitCode {
         match self {
             Failure::Usage(what) => {
-                eprintln!("cubby: {what}; see cubby --help");
+                show::complain(&format!("{what}; see cubby --help"));
                 ExitCode::from(2)
             }
             Failure::Other(what) => {
-                eprintln!("cubby: {what}");
+                show::complain(&what);
                 ExitCode::FAILURE
             }
             Failure::NotReached => ExitCode::FAILURE,
@@ -49,7 +50,7 @@ impl Failure {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
         match error {
-            ClientError::Address(error) => Failure::Usage(format!("--hub: {error}")),
+            ClientError::Address(error) => Failure::Usage(format!("the hub's address: {error}")),
             ClientError::Connect { ref source, .. } => {
                 let absent = matches!(source.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound);
                 let advice =
@@ -63,7 +64,7 @@ impl From<ClientError> for Failure {
 
 impl Session {
     fn connect(&self) -> Result<Client, Failure> {
-        Ok(Client::connect_as(&self.hub, "", self.timeout)?)
+        Ok(Client::connect_as(&self.hub, &self.name, self.timeout)?)
     }
 }
 
@@ -95,22 +96,20 @@ pub fn relay(session: &Session, receivers: &[UserId], file: Option<PathBuf>) -> 
     let mut client = session.connect()?;
     let body = read_body(file.as_deref(), client.welcome().max_body)?;
     let statuses = client.relay(receivers, &body)?;
-    if session.json {
-        let to: Vec<String> = receivers.iter().map(UserId::to_string).collect();
-        let names: Vec<&str> = statuses.iter().map(|status| status.name()).collect();
-        show::json(&json!({"type": "receipt", "to": to, "statuses": names}))?;
-    }
     let missed: Vec<_> = receivers.iter().zip(&statuses).filter(|(_, status)| !status.is_reached()).collect();
     for (receiver, status) in &missed {
-        let why =
-            if **status == cubby::Status::Refused { "its queue is full" } else { "nobody here has this id (any more)" };
-        eprintln!("cubby: {receiver} was not reached: {why}");
+        let why = if **status == Status::Refused { "its queue is full" } else { "nobody here has this id (any more)" };
+        show::complain(&format!("{receiver} was not reached: {why}"));
     }
-    let (reached, all) = (receivers.len() - missed.len(), receivers.len());
-    if !session.json {
-        show::line(&format!("relayed {} bytes to {reached} of {all}", body.len()))?;
-    }
-    if missed.is_empty() { Ok(()) } else { Err(Failure::NotReached) }
+    let printed = if session.json {
+        let to: Vec<String> = receivers.iter().map(UserId::to_string).collect();
+        let names: Vec<&str> = statuses.iter().map(|status| status.name()).collect();
+        show::json(&json!({"type": "receipt", "to": to, "statuses": names}))
+    } else {
+        let (reached, all) = (receivers.len() - missed.len(), receivers.len());
+        show::line(&format!("relayed {} bytes to {reached} of {all}", body.len()))
+    };
+    if missed.is_empty() { printed } else { Err(Failure::NotReached) }
 }
 
 /// Reads a body of at most `max` bytes.
@@ -121,7 +120,7 @@ fn read_body(file: Option<&Path>, max: u32) -> Result<Vec<u8>, Failure> {
         Some(file) => Box::new(File::open(file).map_err(failed)?),
         None => {
             if io::stdin().is_terminal() {
-                eprintln!("cubby: type the body; Ctrl-D at the start of a line ends it");
+                show::complain("type the body; Ctrl-D at the start of a line ends it");
             }
             Box::new(io::stdin())
         }

@@ -1,5 +1,6 @@
 //! The command-line client: reads the command line and calls the command. What the commands do stands in `commands`,
 //! how bodies are shown in `show`.
+#![forbid(unsafe_code)]
 
 mod commands;
 mod show;
@@ -7,6 +8,8 @@ mod show;
 use commands::{Failure, Session};
 use cubby::UserId;
 use getopts::{Matches, Options};
+use std::env::VarError;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,16 +30,22 @@ const OWN_OPTIONS: [(&str, &str); 2] = [("file", "relay"), ("save", "listen")];
 
 fn main() -> ExitCode {
     let options = options();
-    let outcome = match options.parse(std::env::args_os().skip(1)) {
+    let outcome = match arguments().and_then(|arguments| options.parse(arguments).map_err(|error| error.to_string())) {
         Ok(matches) if matches.opt_present("help") => show::line(options.usage(USAGE).trim_end()),
         Ok(matches) if matches.opt_present("version") => show::line(concat!("cubby ", env!("CARGO_PKG_VERSION"))),
         Ok(matches) => run(&matches),
-        Err(error) => Err(Failure::Usage(error.to_string())),
+        Err(what) => Err(Failure::Usage(what)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// The arguments, which must all be text.
+fn arguments() -> Result<Vec<String>, String> {
+    let text = |argument: OsString| argument.into_string().map_err(|argument| format!("{argument:?} is not UTF-8"));
+    std::env::args_os().skip(1).map(text).collect()
 }
 
 fn options() -> Options {
@@ -45,6 +54,7 @@ fn options() -> Options {
         .optopt("H", "hub", "where the hub is (default: $CUBBY_HUB, else 127.0.0.1:7070)", "HOST:PORT|unix:PATH")
         .optopt("f", "file", "relay: the file to send, in place of standard input", "FILE")
         .optopt("s", "save", "listen: put each body into a file of its own there", "DIR")
+        .optopt("n", "name", "what to call oneself", "NAME")
         .optflag("j", "json", "print JSON, an object a line")
         .optopt("t", "timeout", "how long the hub may take to answer (default 30)", "SECS")
         .optflag("h", "help", "print this help")
@@ -75,8 +85,15 @@ fn run(matches: &Matches) -> Result<(), Failure> {
 }
 
 fn session(matches: &Matches) -> Result<Session, Failure> {
-    let hub = matches.opt_str("hub").or_else(|| std::env::var("CUBBY_HUB").ok());
-    let hub = hub.filter(|hub| !hub.is_empty()).unwrap_or_else(|| DEFAULT_HUB.to_owned());
+    let hub = match (matches.opt_str("hub"), std::env::var("CUBBY_HUB")) {
+        (Some(hub), _) if hub.is_empty() => return Err(Failure::Usage("--hub: the address is empty".to_owned())),
+        (Some(hub), _) => hub,
+        (None, Ok(hub)) if !hub.is_empty() => hub,
+        (None, Err(VarError::NotUnicode(hub))) => {
+            return Err(Failure::Usage(format!("CUBBY_HUB: {hub:?} is not UTF-8")));
+        }
+        (None, _) => DEFAULT_HUB.to_owned(),
+    };
     let timeout = match matches.opt_str("timeout").map(|text| (text.parse::<u64>(), text)) {
         None => cubby::DEFAULT_TIMEOUT,
         Some((Ok(secs), _)) if (1..=86_400).contains(&secs) => Duration::from_secs(secs),
@@ -84,7 +101,7 @@ fn session(matches: &Matches) -> Result<Session, Failure> {
             return Err(Failure::Usage(format!("--timeout: {text:?} is not a number of seconds from 1 to 86400")));
         }
     };
-    Ok(Session { hub, timeout, json: matches.opt_present("json") })
+    Ok(Session { hub, timeout, json: matches.opt_present("json"), name: matches.opt_str("name").unwrap_or_default() })
 }
 
 fn receivers(arguments: &[String]) -> Result<Vec<UserId>, Failure> {

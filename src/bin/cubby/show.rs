@@ -17,9 +17,23 @@ pub fn line(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Prints a JSON object on a line. JSON escapes control characters itself; a bidirectional one is nothing to a parser.
+/// Prints a JSON object on a line. JSON itself escapes no control characters above 0x1F; but it may, within strings,
+/// and nowhere else does such a character stand.
 pub fn json(object: &serde_json::Value) -> Result<(), Failure> {
-    line(&object.to_string())
+    let mut text = String::new();
+    for c in object.to_string().chars() {
+        if is_unsafe(c) {
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    line(&text)
+}
+
+/// Says something on standard error. Where nobody reads that, there is nobody to tell.
+pub fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "cubby: {}", cubby::escape_unfit(text));
 }
 
 /// Bytes in base64, as JSON carries what is not text.
@@ -45,11 +59,16 @@ pub fn body(bytes: &[u8]) -> String {
     }
 }
 
-/// Text with each character escaped that could move the cursor, colour the terminal or reorder the line.
+/// Whether a character could move the cursor, colour the terminal or reorder the line. All such fit four hex digits.
+fn is_unsafe(c: char) -> bool {
+    cubby::is_unfit(c) || c == '\u{FEFF}'
+}
+
+/// Text with each unsafe character escaped, and the backslash, so that nothing can look like an escape.
 pub fn safe(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if cubby::is_unfit(c) || c == '\u{FEFF}' {
+        if is_unsafe(c) || c == '\\' {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);
@@ -71,6 +90,7 @@ mod tests {
     fn control_characters_are_escaped() {
         assert_eq!(body(b"a\x1b[2Jb\r\nc\x07"), "a\\u{1b}[2Jb\\r\\nc\\u{7}");
         assert_eq!(body("\u{202E}abc\u{9b}".as_bytes()), "\\u{202e}abc\\u{9b}");
+        assert_eq!(body(b"not an escape: \\u{1b}"), "not an escape: \\\\u{1b}");
     }
 
     #[test]
