@@ -162,8 +162,10 @@ impl Server {
     /// Where the poll itself is broken.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         self.net.wait(timeout)?;
-        while let Some(Ok(ask)) = self.asked.as_ref().map(Receiver::try_recv) {
-            self.answer(ask);
+        if self.was_woken() {
+            while let Some(Ok(ask)) = self.asked.as_ref().map(Receiver::try_recv) {
+                self.answer(ask);
+            }
         }
         self.net.work();
         if self.net.is_drained() {
@@ -186,6 +188,12 @@ impl Server {
     /// Where the system can not poll it.
     pub fn wake_on(&mut self, descriptor: impl Into<OwnedFd>) -> io::Result<()> {
         self.net.os_mut().wake_on(descriptor.into())
+    }
+
+    /// Whether somebody asked for the last turn: a [`Handle`], or a descriptor given to [`wake_on`](Server::wake_on). A
+    /// host need look at its own descriptors only then.
+    pub fn was_woken(&self) -> bool {
+        self.net.was_woken()
     }
 
     /// Begins to stop: nobody is let in any more, all are told (CLOSING, error 11), and what is queued for them is

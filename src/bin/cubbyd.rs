@@ -200,6 +200,9 @@ fn announce(server: &Server) {
 fn run(server: &mut Server, signals: &mut Signals) -> io::Result<()> {
     let mut stopping = false;
     while server.turn(None)? {
+        if !server.was_woken() {
+            continue;
+        }
         for signal in signals.pending() {
             match signal {
                 SIGUSR1 => log::info!("statistics: {}", server.stats()),

@@ -42,6 +42,8 @@ pub struct Loop<O: Os> {
     /// The moment of this turn: the clock is read once when it begins, and once more where a deadline has to be met.
     now: Duration,
     edges: Vec<Edge>,
+    /// Somebody asked for this turn.
+    woken: bool,
     /// More edges wait in the system than the last wait could take.
     more_edges: bool,
     /// Listeners where connections may wait: an edge came, and `WouldBlock` has not since.
@@ -68,6 +70,7 @@ impl<O: Os> Loop<O> {
             hub: Hub::new(limits),
             now,
             edges: Vec::new(),
+            woken: false,
             more_edges: false,
             crowded: Vec::new(),
             accept_again: None,
@@ -120,8 +123,14 @@ impl<O: Os> Loop<O> {
         self.edges.clear();
         self.more_edges = self.os.wait(timeout, &mut self.edges)?;
         self.now = self.os.now();
+        self.woken = self.edges.contains(&Edge::Woken);
         self.hub.stats.turns += 1;
         Ok(())
+    }
+
+    /// Whether somebody asked for this turn: a waker, or a descriptor of the host's.
+    pub fn was_woken(&self) -> bool {
+        self.woken
     }
 
     /// The second half of a turn: carries out what came, sends what that led to, lets go of what is over.
