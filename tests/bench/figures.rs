@@ -15,8 +15,8 @@ const TICKS_A_SECOND: f64 = 100.0;
 fn main() {
     size();
     idle();
-    megabyte_to_255();
-    announced_lengths();
+    println!("1 MiB to 255 who do not read: {} kB above idle at the peak", megabyte_to_255_who_do_not_read());
+    println!("400 headers that announce 1 MiB: {} kB above idle at the peak", four_hundred_announced_megabytes());
     idle_connections();
     println!("\nprocessor time of the daemon, and rate (closed loop: a batch is sent, then read by all)");
     fan_out("one to 100, 64 B, batches of 64", 100, 64, 64, 6_000);
@@ -41,27 +41,6 @@ fn idle() {
     let wakeups = daemon.status("voluntary_ctxt_switches") - before;
     println!("idle with 50 connections: {} threads, {} kB", daemon.status("Threads"), daemon.status("VmRSS"));
     println!("wake-ups in 3 s of that: {wakeups}");
-}
-
-fn megabyte_to_255() {
-    let daemon = Daemon::start();
-    let mut stalled: Vec<Raw> = (0..255).map(|_| daemon.connect()).collect();
-    let ids: Vec<u64> = stalled.iter_mut().map(Raw::id).collect();
-    let mut sender = daemon.connect();
-    sender.id();
-    let before = daemon.status("VmRSS");
-    sender.ask(RELAY, RECEIPT, 1, relay(&ids, &[7; 1 << 20]));
-    println!("1 MiB to 255 who do not read: {} kB above idle at the peak", daemon.status("VmHWM") - before);
-}
-
-fn announced_lengths() {
-    let daemon = Daemon::start();
-    let mut liars: Vec<Raw> = (0..400).map(|_| daemon.connect()).collect();
-    liars[399].id();
-    let before = daemon.status("VmRSS");
-    liars.iter_mut().for_each(|liar| liar.send(&[RELAY, 0, 0, 0, 0, 0x10, 0, 0]));
-    daemon.connect().list();
-    println!("400 headers that announce 1 MiB: {} kB above idle at the peak", daemon.status("VmHWM") - before);
 }
 
 fn idle_connections() {
