@@ -1,7 +1,7 @@
 //! What each request does. The match below names them all; each has a function.
 
 use super::relay::Addressed;
-use super::{Hub, name};
+use super::{Hub, User, name};
 use crate::limits::LIST_FRAME_IDS;
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Ids, Kind, Request, SERVER, UserId, VERSION};
 
@@ -12,18 +12,44 @@ impl<L> Hub<L> {
     /// user is resumed. A user that has departed gets nothing carried out; one that waits, or is not resumed yet, must
     /// not be fed.
     pub fn feed(&mut self, slot: usize, mut input: &[u8]) {
+        if let Some(frame) = self.carry_out_all(slot, &mut input) {
+            let mut held = frame.into_bytes().into_owned();
+            held.extend_from_slice(input);
+            self.hold(slot, held);
+        } else if self.users.get(slot).is_some_and(User::is_waiting) {
+            self.hold(slot, input.to_vec());
+        }
+    }
+
+    /// Carries out what came in before the user in `slot` had to wait, where it need not any more. What has to wait
+    /// again stays where it is: many may be resumed for each one that gets its turn.
+    pub fn resume(&mut self, slot: usize) {
+        let Some(user) = self.users.get_mut(slot) else { return };
+        if !user.holds_requests || user.is_waiting() {
+            return;
+        }
+        user.holds_requests = false;
+        let mut held = user.decoder.release();
+        let mut input = &held[..];
+        let waits = self.carry_out_all(slot, &mut input).map_or(0, |frame| frame.header.frame_len());
+        let done = held.len() - input.len() - waits;
+        if self.users.get(slot).is_some_and(User::is_waiting) {
+            held.drain(..done);
+            self.hold(slot, held);
+        }
+    }
+
+    /// Carries out the whole frames at the front of `input`, until the user departs or has to wait. Returns the request
+    /// that has to, where it is one that was not carried out.
+    fn carry_out_all<'a>(&mut self, slot: usize, input: &mut &'a [u8]) -> Option<Frame<'a>> {
         let bounds = self.limits.bounds();
-        while let Some(user) = self.users.get_mut(slot).filter(|user| user.present) {
-            if user.is_waiting() {
-                user.holds_requests = true;
-                user.decoder = Decoder::holding(input.to_vec());
-                return;
-            }
-            match user.decoder.next(&mut input, |front| bounds.admit(front)) {
-                Ok(None) => return,
+        loop {
+            let user = self.users.get_mut(slot).filter(|user| user.present && !user.is_waiting())?;
+            match user.decoder.next(input, |front| bounds.admit(front)) {
+                Ok(None) => return None,
                 Ok(Some(frame)) => {
                     if let Err(frame) = self.carry_out(slot, frame) {
-                        return self.hold(slot, frame, input);
+                        return Some(frame);
                     }
                 }
                 Err(fault) => {
@@ -35,23 +61,11 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Keeps a request that has to wait, and what follows it.
-    fn hold(&mut self, slot: usize, frame: Frame<'_>, rest: &[u8]) {
+    /// Keeps what a waiting user has asked.
+    fn hold(&mut self, slot: usize, held: Vec<u8>) {
         let user = &mut self.users[slot];
         user.holds_requests = true;
-        let mut held = frame.into_bytes().into_owned();
-        held.extend_from_slice(rest);
         user.decoder = Decoder::holding(held);
-    }
-
-    /// Carries out what came in before the user in `slot` had to wait, where it need not any more.
-    pub fn resume(&mut self, slot: usize) {
-        let Some(user) = self.users.get_mut(slot) else { return };
-        if user.holds_requests && !user.is_waiting() {
-            user.holds_requests = false;
-            let held = user.decoder.release();
-            self.feed(slot, &held);
-        }
     }
 
     /// Carries out one request of a user who is present, or gives it back where it has to wait. Afterwards the user may

@@ -20,22 +20,27 @@ enum Received {
 }
 
 impl<O: Os> Loop<O> {
-    /// Reads each link on the ready list, and those whose wait is over; what still has data goes on the next turn's
+    /// Reads those whose wait is over, then each link on the ready list; what still has data goes on the next turn's
     /// list.
     pub(super) fn read_ready(&mut self) {
-        while let Some(slot) = self.hub.agenda.resumed.pop() {
-            self.list_to_read(slot);
+        for slot in std::mem::take(&mut self.hub.agenda.resumed) {
+            self.serve(slot);
         }
         let mut ready = std::mem::take(&mut self.ready);
         for slot in ready.drain(..) {
-            if let Some(user) = self.hub.user_mut(slot) {
-                user.link.listed = false;
-                self.hub.resume(slot);
-                self.read(slot);
-            }
+            self.serve(slot);
         }
         ready.append(&mut self.ready);
         self.ready = ready;
+    }
+
+    /// Carries out what a user asked before it had to wait, then reads its link.
+    fn serve(&mut self, slot: usize) {
+        if let Some(user) = self.hub.user_mut(slot) {
+            user.link.listed = false;
+            self.hub.resume(slot);
+            self.read(slot);
+        }
     }
 
     /// Reads one link, as far as its budget and its user's waiting allow.
