@@ -193,7 +193,8 @@ impl Stream {
 
 /// One connection to a hub.
 ///
-/// Deliveries that arrive while it waits for an answer are kept for [`next`](Client::next), in order. After an error of
+/// Deliveries that arrive while it writes or waits for an answer are kept for [`next`](Client::next), in order and
+/// however many: call it often where much comes. After an error of
 /// the connection (any but [`Refused`](ClientError::Refused) that is not fatal, and those where nothing was sent) it is
 /// of no further use: connect anew.
 ///
@@ -407,7 +408,10 @@ impl Client {
         loop {
             match self.receive(deadline, |_, _| Some(())) {
                 Ok(_) => {}
-                Err(error @ (ClientError::Refused { .. } | ClientError::Closing { .. })) => return Some(error),
+                Err(error @ (ClientError::Refused { fatal: true, .. } | ClientError::Closing { .. })) => {
+                    return Some(error);
+                }
+                Err(ClientError::Refused { .. }) => {}
                 Err(_) => return None,
             }
         }

@@ -64,8 +64,8 @@ pub struct Limits {
     pub max_body: u32,
     /// Receivers of one RELAY; one more is error 4.
     pub max_receivers: u16,
-    /// Bytes queued for one user beyond which those who write to it have to wait, until it is below half. At least one
-    /// body.
+    /// Bytes queued for one user beyond which those who write to it have to wait, until it is down to half. Those who
+    /// have waited are then let in up to half as much again. At least one body.
     pub queue: usize,
     /// Bodies of so many bytes or more are held once and pointed to by every outbox; smaller ones are copied into
     /// each. The default is where `cargo bench --bench relay` finds both to cost the same.

@@ -155,10 +155,11 @@ impl Run {
     fn connect(&mut self) {
         let Ok(slot) = self.hub.enter(()) else { panic!("there is always room to say that there is none") };
         assert!(!self.slots.contains(&Some(slot)), "a slot has one user");
-        let id = self.hub.user(slot).expect("it was just let in").id();
+        let user = self.hub.user(slot).expect("it was just taken in");
+        let (id, let_in) = (user.id(), user.is_present());
         self.slots.push(Some(slot));
         self.queued.push(0);
-        self.model.connect(id.0);
+        self.model.connect(id.0, let_in);
     }
 
     fn disconnect(&mut self, user: u8) {
@@ -237,5 +238,6 @@ impl Run {
             assert_eq!(user.id(), UserId(self.model.id_of(number)));
             self.model.check_heard(number);
         }
+        self.model.check_arrived();
     }
 }

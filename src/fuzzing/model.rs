@@ -10,6 +10,9 @@ const MAX_HELLO: usize = 1 + 1 + 255 + 2 + 65535;
 /// Kind, flags, tag, payload: a frame as far as a client sees it.
 type Seen = (u8, u8, u16, Vec<u8>);
 
+/// Bodies by receiver and sender, each with whether the receiver was here when it was sent.
+type Addressed = BTreeMap<(u64, u64), VecDeque<(Vec<u8>, bool)>>;
+
 /// The bytes of a frame.
 pub fn frame(kind: u8, flags: u8, tag: u16, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![kind, flags, (tag >> 8) as u8, tag as u8];
@@ -43,8 +46,7 @@ pub struct Model {
     clients: Vec<Client>,
     exact: bool,
     ids: BTreeSet<u64>,
-    /// Bodies by receiver and sender, whether or not anybody had the receiver's id at the time.
-    addressed: BTreeMap<(u64, u64), VecDeque<Vec<u8>>>,
+    addressed: Addressed,
 }
 
 impl Model {
@@ -57,12 +59,15 @@ impl Model {
         self.clients.get(usize::from(user)).map_or(u64::from(user), |client| client.id)
     }
 
-    pub fn connect(&mut self, id: u64) {
+    /// Somebody connected, and was let in or turned away.
+    pub fn connect(&mut self, id: u64, let_in: bool) {
         assert!(id != 0 && self.ids.insert(id), "{id} is given twice");
         assert!(self.clients.iter().all(|client| client.id < id), "ids rise with arrival");
-        let full = self.exact && self.clients.iter().filter(|client| client.present).count() >= MAX_USERS;
+        let full = self.clients.iter().filter(|client| client.present).count() >= MAX_USERS;
+        // Where users wait, some who have said goodbye by now are still there.
+        assert!(!self.exact || let_in != full, "the limit of connections is kept");
         self.clients.push(Client { id, present: true, ..Client::default() });
-        if full {
+        if !let_in {
             self.fail(self.clients.len() - 1, 14, 0, 0, true);
         }
     }
@@ -175,7 +180,8 @@ impl Model {
         let body = &payload[2 + 8 * count..];
         let distinct: BTreeSet<u64> = named.iter().copied().collect();
         for receiver in &distinct {
-            self.addressed.entry((*receiver, sender)).or_default().push_back(body.to_vec());
+            let here = self.clients.iter().any(|client| client.id == *receiver && client.present);
+            self.addressed.entry((*receiver, sender)).or_default().push_back((body.to_vec(), here));
         }
         for client in self.clients.iter_mut().filter(|client| client.present && distinct.contains(&client.id)) {
             client.foretold.push_back((0xC4, 0, 0, [&sender.to_be_bytes()[..], body].concat()));
@@ -224,6 +230,15 @@ impl Model {
         let missing = self.exact && !client.foretold.is_empty();
         assert!(!missing, "user {} never heard {:?}", client.id, client.foretold);
     }
+
+    /// Everybody who is here has read everything: what one of them sent another has arrived.
+    pub fn check_arrived(&self) {
+        let here = |id: u64| self.clients.iter().any(|client| client.id == id && client.present);
+        for (&(receiver, sender), bodies) in self.addressed.iter().filter(|_| !self.exact) {
+            let lost = bodies.iter().any(|(_, due)| *due) && here(receiver) && here(sender);
+            assert!(!lost, "{receiver} never heard what {sender} sent");
+        }
+    }
 }
 
 impl Client {
@@ -244,9 +259,16 @@ impl Client {
 }
 
 /// That a DELIVER's body was sent by whom it names, to this receiver, after all that came before it.
-fn check_addressed(addressed: &mut BTreeMap<(u64, u64), VecDeque<Vec<u8>>>, receiver: u64, payload: &[u8]) {
+fn check_addressed(addressed: &mut Addressed, receiver: u64, payload: &[u8]) {
     let (sender, body) = payload.split_at(8);
     let sender = u64::from_be_bytes(sender.try_into().expect("an id"));
     let meant = addressed.entry((receiver, sender)).or_default();
-    while meant.pop_front().unwrap_or_else(|| panic!("{sender} never sent that to {receiver}")) != body {}
+    loop {
+        let next = meant.pop_front();
+        let (sent, due) = next.unwrap_or_else(|| panic!("{sender} never sent that to {receiver}"));
+        if sent == body {
+            break;
+        }
+        assert!(!due, "{receiver} misses something that {sender} sent before");
+    }
 }

@@ -65,6 +65,8 @@ pub struct Hub<L> {
 struct Scratch {
     /// The distinct receivers of a relay, as slots.
     receivers: Vec<usize>,
+    /// Whether one of them is full.
+    any_full: bool,
     /// The status of each receiver named.
     statuses: Vec<u8>,
     /// A frame encoded once for all who hear it.
@@ -192,13 +194,13 @@ impl<L> Hub<L> {
         self.users.is_empty()
     }
 
-    /// Forgets bytes of a user's outbox that are sent. Once a full one is below half its limit, those who waited go on;
-    /// says whether that is so now.
+    /// Forgets bytes of a user's outbox that are sent. Once a full one is down to half its limit, those who waited go
+    /// on; says whether that is so now.
     pub fn sent(&mut self, slot: usize, bytes: usize) -> bool {
         let Some(user) = self.users.get_mut(slot) else { return false };
         user.outbox.advance(bytes, &mut self.runs);
         self.stats.bytes_out += bytes as u64;
-        let relieved = user.full && user.outbox.queued() < self.limits.queue / 2;
+        let relieved = user.full && user.outbox.queued() <= self.limits.queue / 2;
         if relieved {
             user.full = false;
             self.relieve(slot);

@@ -32,20 +32,17 @@ impl<L> Hub<L> {
         self.scratch.statuses.iter().filter_map(|&byte| Status::of(byte)).collect()
     }
 
-    /// Finds out whom the user in `slot` names, and whether all of them have room.
-    pub(super) fn address(&mut self, slot: usize, tag: u16, receivers: Ids<'_>) -> Addressed {
+    /// Finds out whom the user in `slot` names, and whether all of them have room. One that has waited already is let
+    /// in where others are not: else those who ask anew could keep it waiting for ever.
+    pub(super) fn address(&mut self, slot: usize, tag: u16, receivers: Ids<'_>, has_waited: bool) -> Addressed {
         let (count, most) = (receivers.len(), self.limits.max_receivers);
         if !(1..=usize::from(most)).contains(&count) {
             let text = format!("RELAY names {count} receivers; name 1 to {most}");
             self.fail(slot, &Fault::new(ErrorCode::TooManyReceivers, Kind::Relay as u8, tag, text));
             return Addressed::Wrong;
         }
-        let any_full = self.resolve(receivers.iter());
-        if any_full {
-            self.wait_for_receivers(slot);
-            return Addressed::Full;
-        }
-        Addressed::Found
+        self.resolve(receivers.iter());
+        if self.waits_for_receivers(slot, has_waited) { Addressed::Full } else { Addressed::Found }
     }
 
     /// Answers with the statuses in `scratch`.
@@ -55,11 +52,10 @@ impl<L> Hub<L> {
         self.scratch.statuses = statuses;
     }
 
-    /// Finds out who `ids` are: `scratch` then holds the distinct receivers, and a status for each id named. Says
-    /// whether any receiver is full.
-    fn resolve(&mut self, ids: impl Iterator<Item = UserId>) -> bool {
+    /// Finds out who `ids` are: `scratch` then holds the distinct receivers, and a status for each id named.
+    fn resolve(&mut self, ids: impl Iterator<Item = UserId>) {
         let stamp = self.next_stamp();
-        let mut any_full = false;
+        self.scratch.any_full = false;
         self.scratch.receivers.clear();
         self.scratch.statuses.clear();
         for id in ids {
@@ -68,7 +64,7 @@ impl<L> Hub<L> {
                 Some((slot, user)) => {
                     if user.stamp != stamp {
                         user.stamp = stamp;
-                        any_full |= user.full;
+                        self.scratch.any_full |= user.full;
                         self.scratch.receivers.push(slot);
                     }
                     Status::Queued
@@ -76,7 +72,6 @@ impl<L> Hub<L> {
             };
             self.scratch.statuses.push(status as u8);
         }
-        any_full
     }
 
     /// Takes those who are full out of what `resolve` found.
@@ -132,14 +127,22 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Makes the sender's requests wait for each receiver in `scratch` that is full.
-    fn wait_for_receivers(&mut self, sender: usize) {
+    /// Whether a receiver in `scratch` has no room. The sender's requests wait for each such.
+    fn waits_for_receivers(&mut self, sender: usize, has_waited: bool) -> bool {
+        if !self.scratch.any_full {
+            return false;
+        }
+        let over = if has_waited { self.limits.queue.saturating_add(self.limits.queue / 2) } else { 0 };
         let receivers = std::mem::take(&mut self.scratch.receivers);
+        let mut waits = false;
         for &receiver in &receivers {
-            if self.users[receiver].full {
+            let user = &self.users[receiver];
+            if user.full && user.outbox.queued() > over {
                 self.wait_for(sender, receiver);
+                waits = true;
             }
         }
         self.scratch.receivers = receivers;
+        waits
     }
 }

@@ -12,7 +12,7 @@ impl<L> Hub<L> {
     /// user is resumed. A user that has departed gets nothing carried out; one that waits, or is not resumed yet, must
     /// not be fed.
     pub fn feed(&mut self, slot: usize, mut input: &[u8]) {
-        if let Some(frame) = self.carry_out_all(slot, &mut input) {
+        if let Some(frame) = self.carry_out_all(slot, &mut input, false) {
             let mut held = frame.into_bytes().into_owned();
             held.extend_from_slice(input);
             self.hold(slot, held);
@@ -31,7 +31,7 @@ impl<L> Hub<L> {
         user.holds_requests = false;
         let mut held = user.decoder.release();
         let mut input = &held[..];
-        let waits = self.carry_out_all(slot, &mut input).map_or(0, |frame| frame.header.frame_len());
+        let waits = self.carry_out_all(slot, &mut input, true).map_or(0, |frame| frame.header.frame_len());
         let done = held.len() - input.len() - waits;
         if self.users.get(slot).is_some_and(User::is_waiting) {
             held.drain(..done);
@@ -39,18 +39,19 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Carries out the whole frames at the front of `input`, until the user departs or has to wait. Returns the request
-    /// that has to, where it is one that was not carried out.
-    fn carry_out_all<'a>(&mut self, slot: usize, input: &mut &'a [u8]) -> Option<Frame<'a>> {
+    /// Carries out the whole frames at the front of `input`, of which the first may have waited, until the user departs
+    /// or has to wait. Returns the request that has to, where it is one that was not carried out.
+    fn carry_out_all<'a>(&mut self, slot: usize, input: &mut &'a [u8], mut waited: bool) -> Option<Frame<'a>> {
         let bounds = self.limits.bounds();
         loop {
             let user = self.users.get_mut(slot).filter(|user| user.present && !user.is_waiting())?;
             match user.decoder.next(input, |front| bounds.admit(front)) {
                 Ok(None) => return None,
                 Ok(Some(frame)) => {
-                    if let Err(frame) = self.carry_out(slot, frame) {
+                    if let Err(frame) = self.carry_out(slot, frame, waited) {
                         return Some(frame);
                     }
+                    waited = false;
                 }
                 Err(fault) => {
                     self.fail(slot, &fault);
@@ -70,12 +71,12 @@ impl<L> Hub<L> {
 
     /// Carries out one request of a user who is present, or gives it back where it has to wait. Afterwards the user may
     /// have departed (a fatal fault, BYE) or be waiting; either way nothing more of it is carried out for now.
-    fn carry_out<'a>(&mut self, slot: usize, frame: Frame<'a>) -> Result<(), Frame<'a>> {
+    fn carry_out<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
         let (tag, own) = (frame.header.tag, self.users[slot].id);
         match Request::decode(frame.header, frame.payload()) {
             Ok(Request::Relay { receivers, body, receipt }) => {
                 let body_len = body.len();
-                match self.address(slot, tag, receivers) {
+                match self.address(slot, tag, receivers, waited) {
                     Addressed::Wrong => {}
                     Addressed::Full => return Err(frame),
                     Addressed::Found => {

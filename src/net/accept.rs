@@ -56,7 +56,8 @@ impl<O: Os> Loop<O> {
     }
 
     fn let_in(&mut self, socket: O::Socket) {
-        let slot = match self.hub.enter(Link::new(socket)) {
+        let unusual = self.os.is_unusual(&socket);
+        let slot = match self.hub.enter(Link::new(socket, unusual)) {
             Ok(slot) => slot,
             Err(link) => return self.turn_away(link),
         };

@@ -11,6 +11,12 @@ use crate::limits::{CLOSING_PACE, LAST_LINGER};
 use crate::wire::ErrorCode;
 use std::time::Duration;
 
+/// Bytes that a link on its way out must take in this time.
+fn owed_in(time: Duration) -> usize {
+    let bytes = CLOSING_PACE as u128 * time.as_millis() / 1000;
+    usize::try_from(bytes).unwrap_or(usize::MAX).max(1)
+}
+
 impl<O: Os> Loop<O> {
     /// Begins to shut down: nobody is let in any more, all are told, and what is queued for them is sent.
     pub fn drain(&mut self) {
@@ -23,7 +29,18 @@ impl<O: Os> Loop<O> {
         self.now = self.os.now();
         self.drained_by = Some(self.now + self.hub.limits().drain);
         let slots: Vec<usize> = self.hub.slots().collect();
-        slots.into_iter().for_each(|slot| self.hub.dismiss(slot, ErrorCode::GoingAway, "the hub is shutting down"));
+        for slot in slots {
+            self.hub.dismiss(slot, ErrorCode::GoingAway, "the hub is shutting down");
+            if self.hub.user(slot).is_some_and(|user| user.link.stage == Stage::Shut) {
+                self.set_due(slot, self.linger());
+            }
+        }
+    }
+
+    /// How long a link that is shut waits for its peer's end.
+    fn linger(&self) -> Duration {
+        let linger = self.hub.limits().linger;
+        if self.drained_by.is_some() { linger.min(LAST_LINGER) } else { linger }
     }
 
     /// Whether it was told to shut down and nobody is left to send to, or the time for that is over.
@@ -52,7 +69,7 @@ impl<O: Os> Loop<O> {
         let Some(user) = self.hub.user(slot) else { return };
         let (queued, delay) = (user.outbox().queued(), self.patience_with(user.link.stage));
         let taken = user.link.queued_then.saturating_sub(queued);
-        if queued > 0 && taken >= CLOSING_PACE.saturating_mul(delay.as_secs() as usize).max(1) {
+        if queued > 0 && taken >= owed_in(delay) {
             return self.set_due(slot, delay);
         }
         log::debug!("{} is closed with {queued} bytes not taken", user.label());
@@ -100,8 +117,7 @@ impl<O: Os> Loop<O> {
     /// Once a departed user's outbox is sent: shuts the link's side down, then waits for the peer to end its own, so
     /// that closing with input unread does not take back what was sent.
     pub(super) fn close_if_sent(&mut self, slot: usize) {
-        let linger = self.hub.limits().linger;
-        let linger = if self.drained_by.is_some() { linger.min(LAST_LINGER) } else { linger };
+        let linger = self.linger();
         let departed = |user: &&mut User<_>| !user.is_present() && user.outbox().queued() == 0;
         let Some(user) = self.hub.user_mut(slot).filter(departed) else { return };
         let link = &mut user.link;
@@ -129,6 +145,13 @@ impl<O: Os> Loop<O> {
     fn call_off(&mut self, slot: usize) {
         if let Some(at) = self.hub.user_mut(slot).and_then(|user| user.link.due.take()) {
             self.deadlines.cancel(at, slot);
+        }
+    }
+
+    /// A link whose user waits is not read, so that a break would not be found there.
+    pub(super) fn doom_if_waiting(&mut self, slot: usize) {
+        if self.hub.user(slot).is_some_and(User::is_waiting) {
+            self.doom(slot);
         }
     }
 

@@ -38,7 +38,7 @@ pub struct Link<S> {
 }
 
 impl<S> Link<S> {
-    pub fn new(socket: S) -> Link<S> {
+    pub fn new(socket: S, unusual: bool) -> Link<S> {
         Link {
             socket,
             due: None,
@@ -46,7 +46,7 @@ impl<S> Link<S> {
             stage: Stage::Open,
             readable: false,
             writable: true,
-            unusual: false,
+            unusual,
             ended: false,
             listed: false,
         }

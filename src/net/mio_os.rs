@@ -235,6 +235,7 @@ impl Os for MioOs {
                 readable: event.is_readable() || event.is_read_closed() || event.is_error(),
                 writable: event.is_writable() || event.is_write_closed() || event.is_error(),
                 unusual: event.is_read_closed() || event.is_error() || event.is_priority(),
+                broken: event.is_error(),
             },
         }));
         Ok(edges.len() - before == EVENTS)
@@ -253,6 +254,11 @@ impl Os for MioOs {
             Socket::Tcp(stream) => self.poll.registry().register(stream, Token(slot), ALL),
             Socket::Unix(stream) => self.poll.registry().register(stream, Token(slot), ALL),
         }
+    }
+
+    fn is_unusual(&self, socket: &Socket) -> bool {
+        // A descriptor passed along with the bytes ends a read behind it.
+        matches!(socket, Socket::Unix(_))
     }
 
     fn receive(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> io::Result<usize> {

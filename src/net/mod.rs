@@ -164,7 +164,12 @@ impl<O: Os> Loop<O> {
                         self.crowded.push(listener);
                     }
                 }
-                Edge::Socket { slot, readable, writable, unusual } => self.note(slot, readable, writable, unusual),
+                Edge::Socket { slot, readable, writable, unusual, broken } => {
+                    self.note(slot, readable, writable, unusual);
+                    if broken {
+                        self.doom_if_waiting(slot);
+                    }
+                }
             }
         }
     }

@@ -24,6 +24,8 @@ pub enum Edge {
         /// The end of the stream, an error or urgent data has come, which cut reads short: from now on only
         /// `WouldBlock` says that nothing is left to receive.
         unusual: bool,
+        /// The connection is broken: nobody will hear what is sent, or needs what was asked.
+        broken: bool,
     },
     /// Somebody asked for a turn: a waker, or a descriptor of the host's.
     Woken,
@@ -59,8 +61,11 @@ pub trait Os {
     /// Where the system can watch no more.
     fn watch(&mut self, socket: &mut Self::Socket, slot: usize) -> io::Result<()>;
 
+    /// Whether reads of this socket may always be cut short, as after an unusual edge.
+    fn is_unusual(&self, socket: &Self::Socket) -> bool;
+
     /// Receives into `buffer`: 0 at the end of the stream. Fewer bytes than asked for mean that no more are there, but
-    /// after an unusual edge.
+    /// for what is unusual.
     ///
     /// # Errors
     ///

@@ -213,6 +213,48 @@ fn many_senders_can_not_fill_a_queue_beyond_its_limit_and_one_body() {
 }
 
 #[test]
+fn who_writes_to_two_busy_receivers_gets_its_turn() {
+    let mut bench = Bench::new();
+    let (ann, ann_id) = bench.enter();
+    let (bob, bob_id) = bench.enter();
+    let (both, _) = bench.enter();
+    let floods = [(bench.enter().0, ann_id), (bench.enter().0, bob_id)];
+    for wire in [ann, bob] {
+        bench.world().make_room(wire, 0);
+    }
+    for (wire, id) in floods {
+        (0..60).for_each(|_| bench.relay(wire, id, MEGABYTE));
+    }
+    bench.settle();
+    let block = [ann_id.0.to_be_bytes(), bob_id.0.to_be_bytes()].concat();
+    let receivers = Ids::new(&block).expect("two ids");
+    bench.ask(both, Request::Relay { receivers, body: b"to both", receipt: true });
+    bench.settle();
+    // They read in turns, so that hardly ever both have room at once.
+    for _ in 0..6 {
+        for wire in [ann, bob] {
+            bench.world().make_room(wire, 3 << 20);
+            bench.settle();
+        }
+    }
+    assert_eq!(bench.answers(both), [(0x84, vec![0, 2, 0, 0])]);
+}
+
+#[test]
+fn who_breaks_off_while_waiting_is_gone_at_once() {
+    let mut bench = Bench::new();
+    let (sender, _) = bench.enter();
+    let (receiver, id) = bench.enter();
+    bench.world().make_room(receiver, 0);
+    bench.settle();
+    (0..8).for_each(|_| bench.relay(sender, id, MEGABYTE));
+    bench.settle();
+    bench.world().reset(sender);
+    bench.settle();
+    assert!(bench.is_closed(sender) && !bench.is_closed(receiver));
+}
+
+#[test]
 fn what_is_queued_for_one_who_is_full_and_says_bye_has_its_time() {
     let mut bench = Bench::new();
     let (sender, _) = bench.enter();
@@ -361,7 +403,7 @@ fn out_of_descriptors_it_neither_spins_nor_stalls() {
 fn edges_that_mean_nothing_change_nothing() {
     let mut bench = Bench::new();
     let (wire, _) = bench.enter();
-    let socket = |slot| Edge::Socket { slot, readable: true, writable: true, unusual: false };
+    let socket = |slot| Edge::Socket { slot, readable: true, writable: true, unusual: false, broken: false };
     bench.world().spurious = vec![socket(0), socket(12345), Edge::Woken, Edge::Accept { listener: 9 }];
     bench.settle();
     bench.ask(wire, Request::Ping(b"fine"));

@@ -125,7 +125,13 @@ impl World {
             if let (readable, writable) = std::mem::take(&mut wire.edge)
                 && (readable || writable)
             {
-                edges.push(Edge::Socket { slot, readable, writable, unusual: wire.ended || wire.reset });
+                edges.push(Edge::Socket {
+                    slot,
+                    readable,
+                    writable,
+                    unusual: wire.ended || wire.reset,
+                    broken: wire.reset,
+                });
             }
         }
     }
@@ -189,6 +195,10 @@ impl Os for VirtualOs {
     fn watch(&mut self, socket: &mut VirtualSocket, slot: usize) -> io::Result<()> {
         self.0.borrow_mut().wires[socket.1].slot = Some(slot);
         Ok(())
+    }
+
+    fn is_unusual(&self, _socket: &VirtualSocket) -> bool {
+        false
     }
 
     fn receive(&mut self, socket: &mut VirtualSocket, buffer: &mut [u8]) -> io::Result<usize> {
