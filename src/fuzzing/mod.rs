@@ -82,6 +82,12 @@ enum Op {
         receipt: bool,
         split: u8,
     },
+    /// Several of the largest relays to one user, each with a body of its own.
+    Flood {
+        from: u8,
+        to: u8,
+        count: u8,
+    },
     /// A well-formed request of some other kind.
     Ask {
         from: u8,
@@ -102,7 +108,7 @@ enum Op {
 pub fn hub_ops(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let exact = input.arbitrary::<u8>().unwrap_or_default().is_multiple_of(2);
-    let queue = if exact { usize::MAX } else { 700 };
+    let queue = if exact { usize::MAX } else { 340 };
     let limits =
         Limits { queue, max_body: 300, max_receivers: 3, max_connections: 5, share_from: 40, ..Limits::default() };
     let mut run = Run { hub: Hub::new(limits), model: Model::new(exact), slots: Vec::new(), queued: Vec::new() };
@@ -136,6 +142,12 @@ impl Run {
                 let (front, back) = frame.split_at(usize::from(split).min(frame.len()));
                 self.feed(from, front);
                 self.feed(from, back);
+            }
+            Op::Flood { from, to, count } => {
+                let ids = [self.model.id_of(to)];
+                for number in 0..count % 6 {
+                    self.feed(from, &model::relay(&ids, &[number; 300], false));
+                }
             }
             Op::Ask { from, kind, tag, payload } => self.feed(from, &model::frame(kind % 16, 0, tag, &payload)),
             Op::Read(user, count) => {
