@@ -1,13 +1,16 @@
 //! A blocking client, for Rust programs and for the command line. Over `wire` alone: it knows no hub.
 
-use crate::address::{Address, AddressError};
+mod error;
+mod stream;
+
+pub use error::ClientError;
+
+use crate::address::Address;
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Header, Ids, KindRow, MAX_BODY, Request, Status, UserId};
 use std::collections::VecDeque;
-use std::fmt;
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::time::{Duration, Instant};
+use stream::{Stream, is_timeout};
 
 /// How long a hub may take to let a client in, or to answer it, where nothing else was said. Well over the time that a
 /// hub lets one slow receiver hold up those who write to it.
@@ -21,97 +24,6 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// The longest payload taken from a hub: no hub may send more than a body and an id.
 const MAX_PAYLOAD: u32 = MAX_BODY + 8;
-
-/// Why a client could not do what it was asked.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The address is none.
-    Address(AddressError),
-    /// The hub could not be reached.
-    Connect {
-        /// Where it was looked for.
-        address: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The connection broke.
-    Io(io::Error),
-    /// The hub did not answer in time.
-    TimedOut,
-    /// The hub closed the connection without a word.
-    Closed,
-    /// The hub closed the connection and said why.
-    Closing {
-        /// Why.
-        code: ErrorCode,
-        /// Why, for a person.
-        text: String,
-    },
-    /// The hub refused the request.
-    Refused {
-        /// Why.
-        code: ErrorCode,
-        /// Whether the connection ended with it.
-        fatal: bool,
-        /// What was wrong, for a person.
-        text: String,
-    },
-    /// The body is over the limit that the hub announced, in bytes.
-    TooLarge {
-        /// Bytes of the body.
-        len: usize,
-        /// Bytes that the hub takes.
-        max: u32,
-    },
-    /// More receivers than the hub announced it takes, or none.
-    Receivers {
-        /// Receivers named.
-        count: usize,
-        /// Receivers that the hub takes.
-        max: u16,
-    },
-    /// The other side is no hub, or one that says what this client can not read.
-    NoHub(String),
-}
-
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ClientError::Address(error) => error.fmt(f),
-            ClientError::Connect { address, source } => write!(f, "can not reach a hub at {address}: {source}"),
-            ClientError::Io(error) => write!(f, "the connection to the hub broke: {error}"),
-            ClientError::TimedOut => f.write_str("the hub did not answer in time"),
-            ClientError::Closed => f.write_str("the hub closed the connection"),
-            ClientError::Closing { code, text } => write!(f, "the hub closed the connection, error {code}: {text}"),
-            ClientError::Refused { code, text, .. } => write!(f, "the hub refused, error {code}: {text}"),
-            ClientError::TooLarge { len, max } => {
-                write!(f, "the body is {len} bytes; this hub takes at most {max}")
-            }
-            ClientError::Receivers { count, max } => {
-                write!(f, "{count} receivers are named; this hub takes 1 to {max} at once")
-            }
-            ClientError::NoHub(what) => {
-                write!(f, "what answers there is no hub, or none that this client can read: {what}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for ClientError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            ClientError::Address(error) => Some(error),
-            ClientError::Connect { source, .. } | ClientError::Io(source) => Some(source),
-            _ => None,
-        }
-    }
-}
-
-/// Whether a call came back because its time was over.
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
 
 /// A body that somebody relayed here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,62 +45,6 @@ pub struct Welcome {
     pub max_receivers: u16,
     /// What the hub is, as in `cubby/0.1.0`.
     pub server: String,
-}
-
-#[derive(Debug)]
-enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Stream {
-    fn connect(address: &Address, timeout: Duration) -> io::Result<Stream> {
-        match address {
-            Address::Unix(path) => {
-                let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
-                socket.connect_timeout(&socket2::SockAddr::unix(path)?, timeout)?;
-                Ok(Stream::Unix(socket.into()))
-            }
-            Address::Tcp(host_and_port) => {
-                let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-                for address in host_and_port.to_socket_addrs()? {
-                    match TcpStream::connect_timeout(&address, timeout) {
-                        Ok(stream) => return stream.set_nodelay(true).map(|()| Stream::Tcp(stream)),
-                        Err(error) => failed = error,
-                    }
-                }
-                Err(failed)
-            }
-        }
-    }
-
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        match self {
-            Stream::Tcp(stream) => stream.set_read_timeout(timeout),
-            Stream::Unix(stream) => stream.set_read_timeout(timeout),
-        }
-    }
-
-    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
-        match self {
-            Stream::Tcp(stream) => stream.set_write_timeout(Some(timeout)),
-            Stream::Unix(stream) => stream.set_write_timeout(Some(timeout)),
-        }
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(stream) => stream.read(buffer),
-            Stream::Unix(stream) => stream.read(buffer),
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(stream) => stream.write(bytes),
-            Stream::Unix(stream) => stream.write(bytes),
-        }
-    }
 }
 
 /// One connection to a hub.
