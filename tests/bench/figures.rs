@@ -45,6 +45,7 @@ fn idle() {
 
 fn idle_connections() {
     const COUNT: u64 = 10_000;
+    need_descriptors(COUNT + 100);
     let daemon = Daemon::start();
     daemon.connect().id();
     let before = daemon.status("VmRSS");

@@ -273,8 +273,15 @@ fn peak_above_idle(daemon: &Daemon, work: impl FnOnce()) -> u64 {
     daemon.status("VmHWM").saturating_sub(idle)
 }
 
+/// Raises this process's descriptor limit as far as it goes, and checks that it will do.
+pub fn need_descriptors(count: u64) {
+    let limit = rlimit::increase_nofile_limit(u64::MAX).expect("the limit can be read");
+    assert!(limit >= count, "this needs {count} descriptors; `ulimit -Hn` says {limit}");
+}
+
 /// Relays 1 MiB to 255 users who do not read: kilobytes above idle at the peak.
 pub fn megabyte_to_255_who_do_not_read() -> u64 {
+    need_descriptors(1500);
     let daemon = Daemon::start();
     let mut stalled: Vec<Raw> = (0..255).map(|_| daemon.connect()).collect();
     let ids: Vec<u64> = stalled.iter_mut().map(Raw::id).collect();
@@ -289,6 +296,7 @@ pub fn megabyte_to_255_who_do_not_read() -> u64 {
 
 /// Sends 400 headers that announce 1 MiB each, and nothing more: kilobytes above idle at the peak.
 pub fn four_hundred_announced_megabytes() -> u64 {
+    need_descriptors(1500);
     let daemon = Daemon::start();
     let mut liars: Vec<Raw> = (0..400).map(|_| daemon.connect()).collect();
     for liar in &mut liars {
