@@ -137,7 +137,7 @@ fn clients_that_all_write_at_once_do_not_lock_each_other_up() {
     let mut server = Server::bind(&address).expect("a fresh path");
     let handle = server.handle();
     let hub = spawn(move || server.run().map(|()| server.stats()));
-    const CROWD: usize = 6;
+    const CROWD: usize = 12;
     let clients: Vec<Client> = (0..CROWD).map(|_| Client::connect(&address).expect("the hub is up")).collect();
     let ids: Vec<UserId> = clients.iter().map(|client| client.welcome().user).collect();
     let talk = |(number, mut client): (usize, Client)| {
