@@ -33,7 +33,8 @@ pub const CLOSING_PACE: usize = 16 * 1024;
 /// wait for this as well, so it is shorter than [`Limits::linger`].
 pub const LAST_LINGER: Duration = Duration::from_millis(300);
 
-/// Links that may stand beyond the limit of connections, only to be told so. Further ones are closed without a word.
+/// Links that may stand beyond the limit of connections and linger, so that they surely hear why. Further ones are told
+/// in one breath and closed.
 pub const TURNED_AWAY: usize = 64;
 
 /// Users that fit the slot bits of an id, less those turned away.

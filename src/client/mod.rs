@@ -50,9 +50,9 @@ pub struct Welcome {
 /// One connection to a hub.
 ///
 /// Deliveries that arrive while it writes or waits for an answer are kept for [`next`](Client::next), in order and
-/// however many: call it often where much comes. After an error of
-/// the connection (any but [`Refused`](ClientError::Refused) that is not fatal, and those where nothing was sent) it is
-/// of no further use: connect anew.
+/// however many: call it often where much comes. After an error of the connection (any but
+/// [`Refused`](ClientError::Refused) that is not fatal, and those where nothing was sent) it is of no further use:
+/// connect anew.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), cubby::ClientError> {

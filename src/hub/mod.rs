@@ -1,8 +1,8 @@
 //! Who is here, and who hears what.
 //!
 //! Owns the slab of [users](User), their ids, names and [outboxes](Outbox), and carries out requests. Never does I/O
-//! and reads no clock: frames come in whole, bytes go into outboxes, and what its carrier has to do about it stands in
-//! the [`Agenda`]. The carrier is the loop in `net`, or a test.
+//! and reads no clock: bytes come in as they were received, bytes go into outboxes, and what its carrier has to do
+//! about it stands in the [`Agenda`]. The carrier is the loop in `net`, or a test.
 
 mod name;
 mod outbox;

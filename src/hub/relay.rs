@@ -42,7 +42,7 @@ impl<L> Hub<L> {
             return Addressed::Wrong;
         }
         self.resolve(receivers.iter());
-        if self.waits_for_receivers(slot, has_waited) { Addressed::Full } else { Addressed::Found }
+        if self.wait_for_receivers(slot, has_waited) { Addressed::Full } else { Addressed::Found }
     }
 
     /// Answers with the statuses in `scratch`.
@@ -127,8 +127,8 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Whether a receiver in `scratch` has no room. The sender's requests wait for each such.
-    fn waits_for_receivers(&mut self, sender: usize, has_waited: bool) -> bool {
+    /// Makes the sender's requests wait for each receiver in `scratch` that has no room; says whether there is one.
+    fn wait_for_receivers(&mut self, sender: usize, has_waited: bool) -> bool {
         if !self.scratch.any_full {
             return false;
         }

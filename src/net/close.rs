@@ -94,8 +94,8 @@ impl<O: Os> Loop<O> {
         }
     }
 
-    /// A user that was full is so no more, and no longer looked at for it.
-    pub(super) fn is_relieved(&mut self, slot: usize) {
+    /// A user that was full is so no more: it is no longer looked at for that.
+    pub(super) fn no_longer_full(&mut self, slot: usize) {
         if self.hub.user(slot).is_some_and(User::is_present) {
             self.call_off(slot);
         }

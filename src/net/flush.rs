@@ -31,7 +31,7 @@ impl<O: Os> Loop<O> {
                 Ok(taken) => {
                     link.writable = taken == offered;
                     if self.hub.sent(slot, taken) {
-                        self.is_relieved(slot);
+                        self.no_longer_full(slot);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

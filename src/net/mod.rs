@@ -1,7 +1,7 @@
 //! The loop: one thread, one poll, all sockets in the hub's slab.
 //!
-//! Owns the sockets, what is half received, the deadlines, and the order of a turn. Does its I/O through the [`Os`]
-//! seam alone, and never looks into a request: it hands whole frames to the hub, then does what stands on the hub's
+//! Owns the sockets, the read buffer, the deadlines, and the order of a turn. Does its I/O through the [`Os`] seam
+//! alone, and never looks into a request: it hands what it receives to the hub, then does what stands on the hub's
 //! agenda.
 //!
 //! One turn, short enough to know by heart:

@@ -1,4 +1,4 @@
-//! Receiving, and handing whole frames to the hub.
+//! Receiving, and handing the bytes to the hub.
 
 use super::link::Stage;
 use super::{Loop, Os};
@@ -78,8 +78,8 @@ impl<O: Os> Loop<O> {
         loop {
             return match self.os.receive(&mut user.link.socket, &mut self.buffer) {
                 Ok(0) => Received::End,
-                // A short read has emptied the socket, which spares the call that would say so. Not so where the end of
-                // the stream or urgent data stands behind it: those cut a read short, and cause no further edge.
+                // A short read has emptied the socket, which spares the call that would say so. Not so where something
+                // unusual cut it short (see `Edge`): what stands behind that causes no further edge.
                 Ok(count) if count < self.buffer.len() && !user.link.unusual => Received::Short(count),
                 Ok(count) => Received::Full(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
