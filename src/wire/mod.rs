@@ -2,6 +2,7 @@
 #![doc = include_str!("protocol.md")]
 
 mod answer;
+mod bounds;
 mod code;
 mod decoder;
 mod field;
@@ -11,12 +12,13 @@ mod kind;
 mod request;
 
 pub use answer::{Answer, SERVER, deliver_head};
+pub use bounds::{Bounds, HELLO_MAX_PAYLOAD, MAX_BODY, MAX_PING};
 pub use code::{ERROR_CODES, ErrorCode, Fault, Status};
 pub use decoder::{Decoder, Frame};
 pub use header::{HEADER_LEN, Header};
 pub use id::{Ids, UserId};
 pub use kind::{KINDS, Kind, KindRow, flag};
-pub use request::{Bounds, HELLO_MAX_PAYLOAD, MAX_BODY, MAX_PING, Request};
+pub use request::Request;
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u8 = 1;
