@@ -1,6 +1,7 @@
 //! Errors by whose fault they are. The peer's is a [`Fault`](crate::wire::Fault), and goes to the peer. The operator's
 //! are here, and each says what to do next. Ours are panics that name the invariant they broke.
 
+use crate::wire::ErrorCode;
 use std::fmt;
 use std::io;
 
@@ -99,23 +100,45 @@ impl fmt::Display for Gone {
 
 impl std::error::Error for Gone {}
 
-/// Why a body could not be relayed for a host program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why the hub did not do what its host program asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum RelayError {
+pub enum HostError {
     /// The body is over the hub's limit of so many bytes, which its clients were promised.
     TooLarge(u32),
+    /// The room's name will not do, and why.
+    BadName(String),
+    /// The hub has as many rooms as it may.
+    TooManyRooms(String),
+    /// It was asked within a turn of the hub, on the hub's own thread, which can not wait for itself.
+    WouldDeadlock,
     /// The hub has ended.
     Gone,
 }
 
-impl fmt::Display for RelayError {
+impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RelayError::TooLarge(limit) => write!(f, "the body is over the hub's limit of {limit} bytes"),
-            RelayError::Gone => Gone.fmt(f),
+            HostError::TooLarge(limit) => write!(f, "the body is over the hub's limit of {limit} bytes"),
+            HostError::BadName(why) | HostError::TooManyRooms(why) => f.write_str(why),
+            HostError::WouldDeadlock => {
+                f.write_str("the hub's own thread can not wait for the hub; ask from another thread, or use `post`")
+            }
+            HostError::Gone => Gone.fmt(f),
         }
     }
 }
 
-impl std::error::Error for RelayError {}
+impl std::error::Error for HostError {}
+
+impl From<Gone> for HostError {
+    fn from(_: Gone) -> HostError {
+        HostError::Gone
+    }
+}
+
+impl From<(ErrorCode, String)> for HostError {
+    fn from((code, why): (ErrorCode, String)) -> HostError {
+        if code == ErrorCode::BadName { HostError::BadName(why) } else { HostError::TooManyRooms(why) }
+    }
+}

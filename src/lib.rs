@@ -6,7 +6,7 @@
 //! # A hub inside your program
 //!
 //! ```
-//! use cubby::{Client, Server, Status};
+//! use cubby::{Client, Push, Server, Status};
 //! use std::thread;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,11 +20,11 @@
 //!     let mut bob = Client::connect(&address)?;
 //!     let everyone_else = ann.list()?;
 //!     assert_eq!(ann.relay(&everyone_else, b"hello")?, [Status::Queued]);
-//!     let delivery = bob.next(None)?.expect("it was queued");
-//!     assert_eq!((delivery.sender, &delivery.body[..]), (ann.identity()?, &b"hello"[..]));
+//!     assert!(matches!(bob.next(None)?, Some(Push::Delivery(delivery)) if delivery.body == b"hello"));
 //!
-//!     handle.relay(&everyone_else, b"from the program itself")?;
-//!     assert_eq!(handle.stats()?.deliveries, 2);
+//!     ann.join("lobby")?;
+//!     handle.publish("lobby", b"from the program itself")?;
+//!     assert_eq!(ann.history("lobby", 0, 10)?.events.len(), 2, "ann came in, and the program spoke");
 //!     handle.stop()?;
 //!     Ok(hub.join().expect("the hub does not panic")?)
 //! }
@@ -58,7 +58,7 @@
 //! | `server` | the embedding API: [`Server`], [`Builder`], [`Handle`] |
 //! | `client` | a blocking [`Client`], over `wire` alone |
 //! | `limits`, `error` | every bound in one place with its reason; errors, by whose fault they are |
-//! | `stats`, `address` | what is counted; where a hub listens |
+//! | `stats`, `address`, `deadlines` | what is counted; where a hub listens; what is due when |
 //!
 //! Dependencies point one way: `server → net → hub → wire`, and `client → wire`. What all rooms may use (the last two
 //! rows) knows of `wire` at the most.
@@ -81,21 +81,24 @@ pub mod wire;
 
 mod address;
 mod client;
+mod deadlines;
 mod error;
 mod limits;
+mod listener;
 mod server;
 mod stats;
 
 pub use address::{Address, AddressError};
-pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, Welcome};
-pub use error::{Gone, LimitError, RelayError, SetupError};
+pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Push, Welcome};
+pub use error::{Gone, HostError, LimitError, SetupError};
 pub use hub::HOST;
 #[doc(hidden)]
-pub use hub::{escape_unfit, is_unfit};
+pub use hub::{escape_unfit, is_unfit, why_not};
 pub use limits::Limits;
+pub use listener::{EventSender, Events, Listener, WhenFull, event_channel};
 pub use server::{Builder, Handle, Server};
 pub use stats::Stats;
-pub use wire::{ErrorCode, Status, UserId};
+pub use wire::{ErrorCode, Event, EventRef, EventType, Status, UserId};
 
 /// The README's example is compiled and run as well.
 #[cfg(doctest)]

@@ -5,8 +5,11 @@ use crate::error::LimitError;
 use crate::wire::{Bounds, HEADER_LEN, MAX_BODY, MAX_PING};
 use std::time::Duration;
 
-/// Bytes of a user's name: fits a terminal line, a log line and a str8 with room to spare.
+/// Bytes of a user's or a room's name: fits a terminal line, a log line and a str8 with room to spare.
 pub const MAX_NAME: usize = 64;
+
+/// Members in one frame of a WHO reply: 37 KiB at the most.
+pub const WHO_FRAME_MEMBERS: usize = 512;
 
 /// Ids in one frame of a LIST reply: 64 KiB, so that a long list never becomes one long frame.
 pub const LIST_FRAME_IDS: usize = 8192;
@@ -43,8 +46,11 @@ pub const MAX_CONNECTIONS: usize = (1 << SLOT_BITS) - TURNED_AWAY;
 /// Bits of a user id that are its slot: four million, far beyond what one thread should serve.
 pub const SLOT_BITS: u32 = 22;
 
-/// The longest time that an operator may set: a day, so that no sum of a moment and a time overflows.
-pub const MAX_TIME: Duration = Duration::from_secs(86_400);
+/// Rooms that any hub may have: their keys are half a machine word, and a user may be in all of them.
+pub const MAX_ROOMS: usize = 1 << 24;
+
+/// The longest time that an operator may set: a month, so that no sum of a moment and a time overflows.
+pub const MAX_TIME: Duration = Duration::from_secs(31 * 86_400);
 
 /// Bytes after which an outbox starts a new run, so that what is sent is given back piece by piece.
 pub const RUN_FULL: usize = 64 * 1024;
@@ -63,7 +69,7 @@ pub struct Limits {
     pub max_connections: usize,
     /// Bytes of body in one frame; one more is error 3. See also [`set_max_body`](Limits::set_max_body).
     pub max_body: u32,
-    /// Receivers of one RELAY; one more is error 4.
+    /// Receivers of one RELAY, names of one SEND; one more is error 4.
     pub max_receivers: u16,
     /// Bytes queued for one user beyond which those who write to it have to wait, until it is down to half. Those who
     /// have waited are then let in up to half as much again. At least one body.
@@ -71,6 +77,16 @@ pub struct Limits {
     /// Bodies of so many bytes or more are held once and pointed to by every outbox; smaller ones are copied into
     /// each. The default is where `cargo bench --bench relay` finds both to cost the same.
     pub share_from: usize,
+    /// Rooms in the hub, those counted that only have a history; one more is error 8.
+    pub max_rooms: usize,
+    /// Rooms that one session may be in; one more is error 8.
+    pub rooms_per_session: usize,
+    /// Events that a room remembers.
+    pub history: usize,
+    /// Bytes of all the bodies that a room remembers.
+    pub history_bytes: usize,
+    /// How long a room that nobody is in remembers anything, since its last event.
+    pub history_time: Duration,
     /// How long a user may stay over its queue limit, or take nothing much of what is left when it is being closed.
     pub stall: Duration,
     /// How long a closed link's input is still discarded, so that a client that is still sending can read why.
@@ -87,6 +103,11 @@ impl Default for Limits {
             max_receivers: 255,
             queue: 4 * 1024 * 1024,
             share_from: 4 * 1024,
+            max_rooms: 65_536,
+            rooms_per_session: 256,
+            history: 1024,
+            history_bytes: 1024 * 1024,
+            history_time: Duration::from_secs(3600),
             stall: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(5),
@@ -118,11 +139,17 @@ impl Limits {
         within("max-connections", self.max_connections, 1, MAX_CONNECTIONS)?;
         within("max-body", self.max_body as usize, 1, MAX_BODY as usize)?;
         within("max-receivers", self.max_receivers.into(), 1, u16::MAX.into())?;
+        within("max-rooms", self.max_rooms, 1, MAX_ROOMS)?;
+        within("rooms-per-session", self.rooms_per_session, 1, MAX_ROOMS)?;
         within("queue", self.queue, self.max_body as usize, usize::MAX)?;
         let secs = |time: Duration| usize::try_from(time.as_secs()).unwrap_or(usize::MAX);
-        [("stall", self.stall), ("linger", self.linger), ("drain", self.drain)]
-            .into_iter()
-            .try_for_each(|(name, time)| within(name, secs(time), 0, MAX_TIME.as_secs() as usize))
+        let times = [
+            ("history-secs", self.history_time),
+            ("stall", self.stall),
+            ("linger", self.linger),
+            ("drain", self.drain),
+        ];
+        times.into_iter().try_for_each(|(name, time)| within(name, secs(time), 0, MAX_TIME.as_secs() as usize))
     }
 }
 

@@ -54,6 +54,11 @@ pub enum ClientError {
         /// Receivers that the hub takes.
         max: u16,
     },
+    /// A name does not fit its field, and was not sent.
+    NameTooLong {
+        /// Bytes of the name.
+        len: usize,
+    },
     /// The other side is no hub, or one that says what this client can not read.
     NoHub(String),
 }
@@ -74,6 +79,7 @@ impl fmt::Display for ClientError {
             ClientError::Receivers { count, max } => {
                 write!(f, "{count} receivers are named; this hub takes 1 to {max} at once")
             }
+            ClientError::NameTooLong { len } => write!(f, "the name is {len} bytes; a name has at most 64"),
             ClientError::NoHub(what) => {
                 write!(f, "what answers there is no hub, or none that this client can read: {what}")
             }

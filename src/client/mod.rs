@@ -1,14 +1,20 @@
 //! A blocking client, for Rust programs and for the command line. Over `wire` alone: it knows no hub.
 
 mod error;
+mod push;
+mod rooms;
 mod stream;
 
 pub use error::ClientError;
+pub use push::{Delivery, Mail, Push};
+pub use rooms::{History, Joined};
 
 use crate::address::Address;
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Header, Ids, KindRow, MAX_BODY, Request, Status, UserId};
+use rooms::one_each;
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use stream::{Stream, is_timeout};
 
@@ -22,17 +28,8 @@ const WRITE_STEP: Duration = Duration::from_millis(20);
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
 
-/// The longest payload taken from a hub: no hub may send more than a body and an id.
-const MAX_PAYLOAD: u32 = MAX_BODY + 8;
-
-/// A body that somebody relayed here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// Who sent it. The hub vouches for it.
-    pub sender: UserId,
-    /// What was sent.
-    pub body: Vec<u8>,
-}
+/// The longest payload taken from a hub: no hub may send more than a body, and what stands before it in an event.
+const MAX_PAYLOAD: u32 = MAX_BODY + 1024;
 
 /// What the hub said of itself when the client connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,20 +46,28 @@ pub struct Welcome {
 
 /// One connection to a hub.
 ///
-/// Deliveries that arrive while it writes or waits for an answer are kept for [`next`](Client::next), in order and
+/// Pushes that arrive while it writes or waits for an answer are kept for [`next`](Client::next), in order and
 /// however many: call it often where much comes. After an error of the connection (any but
 /// [`Refused`](ClientError::Refused) that is not fatal, and those where nothing was sent) it is of no further use:
 /// connect anew.
 ///
 /// ```no_run
+/// use cubby::{Client, Push};
+///
 /// # fn main() -> Result<(), cubby::ClientError> {
-/// let mut client = cubby::Client::connect("127.0.0.1:7070")?;
+/// let mut client = Client::connect("127.0.0.1:7070")?;
 /// let everyone_else = client.list()?;
 /// if !everyone_else.is_empty() {
 ///     client.relay(&everyone_else, b"hello")?;
 /// }
-/// while let Some(delivery) = client.next(None)? {
-///     println!("{}: {} bytes", delivery.sender, delivery.body.len());
+/// client.join("lobby")?;
+/// client.publish("lobby", b"good morning")?;
+/// while let Some(push) = client.next(None)? {
+///     match push {
+///         Push::Event(event) => println!("[r/{}] {}: {:?}", event.room, event.name, event.what),
+///         Push::Delivery(delivery) => println!("{}: {} bytes", delivery.sender, delivery.body.len()),
+///         _ => {}
+///     }
 /// }
 /// # Ok(()) }
 /// ```
@@ -73,7 +78,7 @@ pub struct Client {
     /// What is received into; `unread` says which part is not decoded yet.
     buffer: Box<[u8]>,
     unread: std::ops::Range<usize>,
-    deliveries: VecDeque<Delivery>,
+    pushes: VecDeque<Push>,
     last_tag: u16,
     timeout: Duration,
     welcome: Welcome,
@@ -105,7 +110,7 @@ impl Client {
             decoder: Decoder::default(),
             buffer: vec![0; READ_BYTES].into(),
             unread: 0..0,
-            deliveries: VecDeque::new(),
+            pushes: VecDeque::new(),
             last_tag: 0,
             timeout,
             welcome,
@@ -143,7 +148,7 @@ impl Client {
     /// Where the connection broke or no answer came in time.
     pub fn list(&mut self) -> Result<Vec<UserId>, ClientError> {
         let mut all = Vec::new();
-        let tag = self.send(Request::List)?;
+        let tag = self.send_request(Request::List)?;
         loop {
             let more = self.answer(tag, |answer| match answer {
                 Answer::List { users, more } => {
@@ -165,13 +170,8 @@ impl Client {
     /// Where the body or the number of receivers is over what the hub announced (nothing is sent then), the connection
     /// broke, or no answer came in time.
     pub fn relay(&mut self, receivers: &[UserId], body: &[u8]) -> Result<Vec<Status>, ClientError> {
-        let Welcome { max_body, max_receivers, .. } = self.welcome;
-        if body.len() > max_body as usize {
-            return Err(ClientError::TooLarge { len: body.len(), max: max_body });
-        }
-        if !(1..=usize::from(max_receivers)).contains(&receivers.len()) {
-            return Err(ClientError::Receivers { count: receivers.len(), max: max_receivers });
-        }
+        self.check_body(body)?;
+        self.check_receivers(receivers.len())?;
         let mut block = Vec::new();
         Ids::encode(receivers, &mut block);
         let ids = Ids::new(&block).expect("a block of whole ids");
@@ -179,36 +179,47 @@ impl Client {
             Answer::Receipt(bytes) => bytes.iter().map(|&byte| Status::of(byte)).collect(),
             _ => None::<Vec<Status>>,
         })?;
-        if statuses.len() == receivers.len() {
-            Ok(statuses)
-        } else {
-            Err(ClientError::NoHub(format!("{} statuses for {} receivers", statuses.len(), receivers.len())))
-        }
+        one_each(statuses, receivers.len())
     }
 
-    /// The next delivery, waiting at most `timeout` for it (`None`: as long as it takes). `None` where none came in
-    /// time.
+    fn check_body(&self, body: &[u8]) -> Result<(), ClientError> {
+        let max = self.welcome.max_body;
+        if body.len() > max as usize { Err(ClientError::TooLarge { len: body.len(), max }) } else { Ok(()) }
+    }
+
+    fn check_receivers(&self, count: usize) -> Result<(), ClientError> {
+        let max = self.welcome.max_receivers;
+        if (1..=usize::from(max)).contains(&count) { Ok(()) } else { Err(ClientError::Receivers { count, max }) }
+    }
+
+    /// The next push (what others relayed or sent here, what happened in rooms), waiting at most `timeout` for it
+    /// (`None`: as long as it takes). `None` where none came in time.
+    ///
+    /// With `Some(Duration::ZERO)` it waits for nothing, and gives what has come.
     ///
     /// # Errors
     ///
     /// Where the connection broke or the hub closed it; a hub that says why is [`ClientError::Closing`].
-    pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Delivery>, ClientError> {
+    pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Push>, ClientError> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        while self.deliveries.is_empty() {
+        if timeout == Some(Duration::ZERO) && self.pushes.is_empty() && self.unread.is_empty() {
+            self.fill_now()?;
+        }
+        while self.pushes.is_empty() {
             match self.receive(deadline, |_, _| Some(())) {
                 Err(ClientError::TimedOut) => return Ok(None),
                 other => other?,
             };
         }
-        Ok(self.deliveries.pop_front())
+        Ok(self.pushes.pop_front())
     }
 
     fn ask<T>(&mut self, request: Request<'_>, read: impl FnMut(Answer<'_>) -> Option<T>) -> Result<T, ClientError> {
-        let tag = self.send(request)?;
+        let tag = self.send_request(request)?;
         self.answer(tag, read)
     }
 
-    fn send(&mut self, request: Request<'_>) -> Result<u16, ClientError> {
+    fn send_request(&mut self, request: Request<'_>) -> Result<u16, ClientError> {
         // Tag 0 stands in pushes.
         self.last_tag = self.last_tag.checked_add(1).unwrap_or(1);
         let mut frame = Vec::new();
@@ -241,7 +252,7 @@ impl Client {
         Ok(())
     }
 
-    /// Keeps the deliveries that have come, some at a time, so that writing goes on also where they never end.
+    /// Keeps the pushes that have come, some at a time, so that writing goes on also where they never end.
     fn receive_what_is_there(&mut self) -> Result<(), ClientError> {
         for _ in 0..100 {
             match self.receive(Some(Instant::now() + Duration::from_millis(1)), |_, _| Some(())) {
@@ -292,7 +303,7 @@ impl Client {
         }
     }
 
-    /// Receives one frame. Deliveries are kept, what ends the connection is an error, all else goes to `read` with its
+    /// Receives one frame. Pushes are kept, what ends the connection is an error, all else goes to `read` with its
     /// tag, and what that returns is returned.
     fn receive<T>(
         &mut self,
@@ -304,7 +315,7 @@ impl Client {
             let frame = self.decoder.next(&mut input, admit).map_err(|fault| ClientError::NoHub(fault.text.into()))?;
             self.unread.start = self.unread.end - input.len();
             match frame {
-                Some(frame) => return keep_or_read(&mut self.deliveries, &frame, read),
+                Some(frame) => return keep_or_read(&mut self.pushes, &frame, read),
                 None => self.fill(deadline)?,
             }
         }
@@ -317,15 +328,42 @@ impl Client {
             return Err(ClientError::TimedOut);
         }
         self.stream.set_read_timeout(left).map_err(ClientError::Io)?;
-        let count = loop {
+        let read = loop {
             match self.stream.read(&mut self.buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_timeout(&error) => return Err(ClientError::TimedOut),
-                other => break other.map_err(ClientError::Io)?,
+                read => break read,
             }
         };
-        self.unread = 0..count;
-        if count == 0 { Err(ClientError::Closed) } else { Ok(()) }
+        self.filled(read)
+    }
+
+    /// Receives what the system has, if it has anything.
+    fn fill_now(&mut self) -> Result<(), ClientError> {
+        let read = self.stream.read_now(&mut self.buffer);
+        match self.filled(read) {
+            Err(ClientError::TimedOut) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn filled(&mut self, read: io::Result<usize>) -> Result<(), ClientError> {
+        match read {
+            Ok(0) => Err(ClientError::Closed),
+            Ok(count) => {
+                self.unread = 0..count;
+                Ok(())
+            }
+            Err(error) if is_timeout(&error) => Err(ClientError::TimedOut),
+            Err(error) => Err(ClientError::Io(error)),
+        }
+    }
+}
+
+impl AsFd for Client {
+    /// The connection, for a poll of the caller's own: readable when [`next`](Client::next) may have something. Frames
+    /// that have come already do not show there: before waiting, call `next(Some(Duration::ZERO))` until it gives `None`.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }
 
@@ -344,18 +382,20 @@ fn admit(front: &[u8]) -> Result<Option<usize>, Fault> {
 }
 
 fn keep_or_read<T>(
-    deliveries: &mut VecDeque<Delivery>,
+    pushes: &mut VecDeque<Push>,
     frame: &Frame<'_>,
     read: impl FnOnce(u16, Answer<'_>) -> Option<T>,
 ) -> Result<Option<T>, ClientError> {
     match Answer::decode(frame.header, frame.payload()) {
-        Ok(Answer::Deliver { sender, body }) => {
-            deliveries.push_back(Delivery { sender, body: body.to_vec() });
-            Ok(None)
-        }
         Ok(Answer::Closing { code, text }) => Err(ClientError::Closing { code, text: text.to_owned() }),
         Ok(Answer::Error { code, fatal, text, .. }) => Err(ClientError::Refused { code, fatal, text: text.to_owned() }),
-        Ok(answer) => Ok(read(frame.header.tag, answer)),
+        Ok(answer) => match Push::of(&answer) {
+            Some(push) => {
+                pushes.push_back(push);
+                Ok(None)
+            }
+            None => Ok(read(frame.header.tag, answer)),
+        },
         // A push that this client does not know yet is passed over; anything else it should know.
         Err(_) if is_unknown_push(frame.header.kind) => Ok(None),
         Err(fault) => Err(ClientError::NoHub(fault.text.into())),

@@ -1,25 +1,38 @@
 //! Who is here, and who hears what.
 //!
-//! Owns the slab of [users](User), their ids, names and [outboxes](Outbox), and carries out requests. Never does I/O
-//! and reads no clock: bytes come in as they were received, bytes go into outboxes, and what its carrier has to do
-//! about it stands in the [`Agenda`]. The carrier is the loop in `net`, or a test.
+//! Owns the slab of [users](User), their ids, names and [outboxes](Outbox), the rooms with their members and events,
+//! and carries out requests. Never does I/O and reads no clock: bytes come in as they were received and the time as it
+//! is told, bytes go into outboxes, and what its carrier has to do about it stands in the [`Agenda`]. The carrier is the
+//! loop in `net`, or a test.
 
+mod directory;
+mod events;
+mod history;
+mod host;
+mod members;
 mod name;
 mod outbox;
 mod relay;
 mod requests;
+mod room;
+mod rooms;
 #[cfg(test)]
 mod tests;
 mod user;
 
-pub use name::{escape_unfit, is_unfit};
+pub use host::Retained;
+pub use name::{escape_unfit, is_unfit, why_not};
 pub use outbox::{Outbox, Runs, Shared};
 pub use user::{HOST, User};
 
 use crate::limits::{Limits, TURNED_AWAY};
+use crate::listener::Listeners;
 use crate::stats::Stats;
 use crate::wire::{Answer, ErrorCode, Fault};
+use directory::Directory;
+use room::Rooms;
 use slab::Slab;
+use std::time::Duration;
 use user::{slot_of, user_id};
 
 /// What the carrier has to do about what the hub did. It empties the lists as it goes; each may name slots that are
@@ -47,13 +60,22 @@ impl Agenda {
 #[derive(Debug)]
 pub struct Hub<L> {
     users: Slab<User<L>>,
+    directory: Directory,
+    rooms: Rooms,
     limits: Limits,
+    /// This moment, as the carrier last told it: since some fixed one, and in milliseconds since 1970.
+    now: Duration,
+    unix_ms: u64,
+    /// Everybody is being dismissed: nobody is told any more who leaves.
+    is_closing: bool,
     /// The number of the last connection accepted.
     generation: u32,
     /// The number of the last relay; 0 once in four billion, when all users' stamps begin anew.
     stamp: u32,
     runs: Runs,
     scratch: Scratch,
+    /// Code in the host program that hears events.
+    pub listeners: Listeners,
     /// What the carrier has to do.
     pub agenda: Agenda,
     /// What is counted. The carrier adds what only it can see.
@@ -64,7 +86,7 @@ pub struct Hub<L> {
 #[derive(Debug, Default)]
 struct Scratch {
     /// The distinct receivers of a relay, as slots.
-    receivers: Vec<usize>,
+    receivers: Vec<u32>,
     /// Whether one of them is full.
     any_full: bool,
     /// The status of each receiver named.
@@ -78,14 +100,27 @@ impl<L> Hub<L> {
     pub fn new(limits: Limits) -> Hub<L> {
         Hub {
             users: Slab::new(),
+            directory: Directory::default(),
+            rooms: Rooms::default(),
             limits,
+            now: Duration::ZERO,
+            unix_ms: 0,
+            is_closing: false,
             generation: 0,
             stamp: 0,
             runs: Runs::default(),
             scratch: Scratch::default(),
+            listeners: Listeners::default(),
             agenda: Agenda::default(),
             stats: Stats::default(),
         }
+    }
+
+    /// Tells the hub what time it is: `now` since some fixed moment, never less than before, and by the wall clock in
+    /// milliseconds since 1970, which may jump.
+    pub fn set_time(&mut self, now: Duration, unix_ms: u64) {
+        self.now = now;
+        self.unix_ms = unix_ms;
     }
 
     /// The limits it keeps.
@@ -146,7 +181,37 @@ impl<L> Hub<L> {
         user.decoder.release();
         self.stats.users -= 1;
         self.relieve(slot);
+        self.part_all(slot, false);
+        self.take_name(slot);
         true
+    }
+
+    /// Gives a user another name, or none.
+    fn give_name(&mut self, slot: usize, name: &str) {
+        self.take_name(slot);
+        if !name.is_empty() {
+            let (name, place) = self.directory.add(name, slot as u32);
+            let user = &mut self.users[slot];
+            (user.name, user.place) = (Some(name), place);
+        }
+    }
+
+    /// Takes a user's name off it.
+    fn take_name(&mut self, slot: usize) {
+        let user = &mut self.users[slot];
+        let place = user.place;
+        let moved = user.name.take().and_then(|name| self.directory.remove(&name, place));
+        if let Some(moved) = moved {
+            self.users[moved as usize].place = place;
+        }
+    }
+
+    /// Dismisses everybody. Nobody is told any more who leaves which room, but listeners are.
+    pub fn dismiss_all(&mut self, code: ErrorCode, text: &str) {
+        self.is_closing = true;
+        for slot in self.slots().collect::<Vec<_>>() {
+            self.dismiss(slot, code, text);
+        }
     }
 
     /// Tells a user why it is closed, by CLOSING, and ends its presence.

@@ -4,6 +4,7 @@
 //! nothing in it owns no memory: its run goes back to the [`Runs`] it came from.
 
 use crate::limits::{RUN_FULL, RUN_ROOM, SPARE_RUNS};
+use crate::wire::HEADER_LEN;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -34,9 +35,29 @@ impl Shared {
         }
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    /// A frame that is whole already.
+    pub fn whole(bytes: Vec<u8>) -> Shared {
+        Shared { bytes: Arc::new(bytes), start: 0 }
+    }
+
+    /// The frame.
+    pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
+
+    /// The same memory without the first `count` bytes.
+    fn skip(&self, count: usize) -> Shared {
+        Shared { bytes: self.bytes.clone(), start: self.start + count }
+    }
+}
+
+/// A frame for many, encoded once: small ones are copied into each outbox, large ones pointed to.
+#[derive(Clone, Copy, Debug)]
+pub enum Parcel<'a> {
+    /// To be copied.
+    Small(&'a [u8]),
+    /// To be pointed to.
+    Large(&'a Shared),
 }
 
 /// Empty runs, kept warm for the next outbox that needs one.
@@ -117,6 +138,25 @@ impl Outbox {
     }
 
     /// Appends a frame that others hear as well.
+    pub fn post(&mut self, parcel: Parcel<'_>, runs: &mut Runs) {
+        match parcel {
+            Parcel::Small(bytes) => self.append(runs, |run| run.extend_from_slice(bytes)),
+            Parcel::Large(frame) => self.attach(frame.clone()),
+        }
+    }
+
+    /// Appends a frame with another header; what follows the header is pointed to where it has `share_from` bytes.
+    pub fn repost(&mut self, header: [u8; HEADER_LEN], frame: &Shared, share_from: usize, runs: &mut Runs) {
+        let payload = &frame.as_bytes()[HEADER_LEN..];
+        self.append(runs, |run| run.extend_from_slice(&header));
+        if payload.len() < share_from {
+            self.append(runs, |run| run.extend_from_slice(payload));
+        } else {
+            self.attach(frame.skip(HEADER_LEN));
+        }
+    }
+
+    /// Appends a frame that is held once for all who hear it.
     pub fn attach(&mut self, frame: Shared) {
         self.queued += frame.as_bytes().len();
         self.freeze();

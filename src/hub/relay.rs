@@ -1,8 +1,9 @@
-//! RELAY: one body to the users named, each once.
+//! RELAY and SEND: one body to the users or the names given, to each session once.
 
+use super::outbox::{Parcel, Shared};
 use super::user::{HOST, User, slot_of};
-use super::{Hub, Shared};
-use crate::wire::{Answer, ErrorCode, Fault, Ids, Kind, Status, UserId, deliver_head};
+use super::{Hub, Scratch, name};
+use crate::wire::{Answer, ErrorCode, Fault, Frame, Ids, Kind, Names, Status, UserId, deliver_head, mail_head};
 use slab::Slab;
 use std::borrow::Cow;
 
@@ -12,8 +13,15 @@ pub(super) enum Addressed {
     Found,
     /// A receiver is full, and the user waits for it.
     Full,
-    /// It names too many or none, and the user was told.
+    /// The list of them will not do, and the user was told.
     Wrong,
+}
+
+/// What becomes of a body whose receiver is full.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IfFull {
+    Wait,
+    Refuse,
 }
 
 /// The user with this id and its slot, where it is here.
@@ -22,70 +30,145 @@ fn present<L>(users: &mut Slab<User<L>>, id: UserId) -> Option<(usize, &mut User
     users.get_mut(slot).filter(|user| user.id == id && user.present).map(|user| (slot, user))
 }
 
+/// Puts a user on the list of receivers, once for each stamp.
+fn include<L>(scratch: &mut Scratch, slot: usize, user: &mut User<L>, stamp: u32, if_full: IfFull) -> Status {
+    if user.full && if_full == IfFull::Refuse {
+        return Status::Refused;
+    }
+    if user.stamp != stamp {
+        user.stamp = stamp;
+        scratch.any_full |= user.full;
+        scratch.receivers.push(slot as u32);
+    }
+    Status::Queued
+}
+
 impl<L> Hub<L> {
     /// Relays a body for the host program, as [`HOST`]. It can not be made to wait, so a full receiver refuses.
     /// Returns the status of each receiver, in the order asked.
     pub fn relay_for_host(&mut self, receivers: &[UserId], body: &[u8]) -> Vec<Status> {
-        self.resolve(receivers.iter().copied());
-        self.refuse_full(receivers);
-        self.deliver(HOST, body.into(), body.len());
+        self.resolve_users(receivers.iter().copied(), IfFull::Refuse);
+        self.deliver(&deliver_head(HOST, body.len()), body.into(), body.len());
+        self.stats.relays += 1;
+        self.statuses()
+    }
+
+    /// Sends a body to names for the host program, as [`relay_for_host`](Hub::relay_for_host) does to users. The status
+    /// of a name is the best among its sessions.
+    pub fn send_for_host(&mut self, names: &[&str], body: &[u8]) -> Vec<Status> {
+        self.resolve_names(names.iter().copied(), IfFull::Refuse);
+        self.send_mail(HOST, "", body.into(), body.len());
+        self.statuses()
+    }
+
+    fn statuses(&self) -> Vec<Status> {
         self.scratch.statuses.iter().filter_map(|&byte| Status::of(byte)).collect()
     }
 
-    /// Finds out whom the user in `slot` names, and whether all of them have room. One that has waited already is let
-    /// in where others are not: else those who ask anew could keep it waiting for ever.
-    pub(super) fn address(&mut self, slot: usize, tag: u16, receivers: Ids<'_>, has_waited: bool) -> Addressed {
-        let (count, most) = (receivers.len(), self.limits.max_receivers);
-        if !(1..=usize::from(most)).contains(&count) {
-            let text = format!("RELAY names {count} receivers; name 1 to {most}");
-            self.fail(slot, &Fault::new(ErrorCode::TooManyReceivers, Kind::Relay as u8, tag, text));
+    /// Finds out whom the user in `slot` names by id, and whether all of them have room. One that has waited already is
+    /// let in where others are not: else those who ask anew could keep it waiting for ever.
+    pub(super) fn address_users(&mut self, slot: usize, tag: u16, users: Ids<'_>, has_waited: bool) -> Addressed {
+        if !self.has_right_count(slot, tag, Kind::Relay, users.len()) {
             return Addressed::Wrong;
         }
-        self.resolve(receivers.iter());
+        self.resolve_users(users.iter(), IfFull::Wait);
         if self.wait_for_receivers(slot, has_waited) { Addressed::Full } else { Addressed::Found }
     }
 
+    /// Finds out who has the names that the user in `slot` gives, as [`address_users`](Hub::address_users) does.
+    pub(super) fn address_names(&mut self, slot: usize, tag: u16, names: Names<'_>, has_waited: bool) -> Addressed {
+        if !self.has_right_count(slot, tag, Kind::Send, names.len()) {
+            return Addressed::Wrong;
+        }
+        if let Some((number, why)) =
+            names.iter().zip(1..).find_map(|(name, number)| Some((number, name::why_not(name)?)))
+        {
+            let text = format!("SEND: name {number}: {why}");
+            self.fail(slot, &Fault::new(ErrorCode::BadName, Kind::Send as u8, tag, text));
+            return Addressed::Wrong;
+        }
+        self.resolve_names(names.iter(), IfFull::Wait);
+        if self.wait_for_receivers(slot, has_waited) { Addressed::Full } else { Addressed::Found }
+    }
+
+    /// Whether so many receivers may be named; the user in `slot` is told where not.
+    fn has_right_count(&mut self, slot: usize, tag: u16, kind: Kind, count: usize) -> bool {
+        let most = self.limits.max_receivers;
+        let is_right = (1..=usize::from(most)).contains(&count);
+        if !is_right {
+            let text = format!("{} names {count} receivers; name 1 to {most}", kind.name());
+            self.fail(slot, &Fault::new(ErrorCode::TooManyReceivers, kind as u8, tag, text));
+        }
+        is_right
+    }
+
+    /// Carries out a RELAY or SEND whose receivers were looked for, or gives it back where it has to wait for them.
+    pub(super) fn pass_on<'a>(
+        &mut self,
+        slot: usize,
+        frame: Frame<'a>,
+        addressed: Addressed,
+        body_len: usize,
+        receipt: bool,
+    ) -> Result<(), Frame<'a>> {
+        match addressed {
+            Addressed::Wrong => return Ok(()),
+            Addressed::Full => return Err(frame),
+            Addressed::Found => {}
+        }
+        let (kind, tag) = (frame.header.kind, frame.header.tag);
+        if kind == Kind::Relay as u8 {
+            self.stats.relays += 1;
+            self.deliver(&deliver_head(self.users[slot].id, body_len), frame.into_bytes(), body_len);
+        } else {
+            let User { id, name, .. } = &self.users[slot];
+            let (id, name) = (*id, name.clone());
+            self.send_mail(id, name.as_deref().unwrap_or_default(), frame.into_bytes(), body_len);
+        }
+        if receipt {
+            self.receipt(slot, tag, kind == Kind::Relay as u8);
+        }
+        Ok(())
+    }
+
     /// Answers with the statuses in `scratch`.
-    pub(super) fn receipt(&mut self, slot: usize, tag: u16) {
+    fn receipt(&mut self, slot: usize, tag: u16, for_relay: bool) {
         let statuses = std::mem::take(&mut self.scratch.statuses);
-        self.say(slot, tag, &Answer::Receipt(&statuses));
+        let answer = if for_relay { Answer::Receipt(&statuses) } else { Answer::SendReceipt(&statuses) };
+        self.say(slot, tag, &answer);
         self.scratch.statuses = statuses;
     }
 
     /// Finds out who `ids` are: `scratch` then holds the distinct receivers, and a status for each id named.
-    fn resolve(&mut self, ids: impl Iterator<Item = UserId>) {
-        let stamp = self.next_stamp();
-        self.scratch.any_full = false;
-        self.scratch.receivers.clear();
-        self.scratch.statuses.clear();
+    fn resolve_users(&mut self, ids: impl Iterator<Item = UserId>, if_full: IfFull) {
+        let stamp = self.begin_resolving();
         for id in ids {
             let status = match present(&mut self.users, id) {
                 None => Status::Unknown,
-                Some((slot, user)) => {
-                    if user.stamp != stamp {
-                        user.stamp = stamp;
-                        self.scratch.any_full |= user.full;
-                        self.scratch.receivers.push(slot);
-                    }
-                    Status::Queued
-                }
+                Some((slot, user)) => include(&mut self.scratch, slot, user, stamp, if_full),
             };
             self.scratch.statuses.push(status as u8);
         }
     }
 
-    /// Takes those who are full out of what `resolve` found.
-    fn refuse_full(&mut self, ids: &[UserId]) {
-        for (id, status) in ids.iter().zip(&mut self.scratch.statuses) {
-            if present(&mut self.users, *id).is_some_and(|(_, user)| user.full) {
-                *status = Status::Refused as u8;
+    /// Finds out which sessions `names` have, as [`resolve_users`](Hub::resolve_users) does.
+    fn resolve_names<'n>(&mut self, names: impl Iterator<Item = &'n str>, if_full: IfFull) {
+        let stamp = self.begin_resolving();
+        for name in names {
+            let mut best = Status::Unknown;
+            for slot in self.directory.sessions(name).iter().map(|&slot| slot as usize) {
+                let status = include(&mut self.scratch, slot, &mut self.users[slot], stamp, if_full);
+                best = if best == Status::Queued { best } else { status };
             }
+            self.scratch.statuses.push(best as u8);
         }
-        self.scratch.receivers.retain(|&slot| !self.users[slot].full);
     }
 
-    /// A stamp that no user bears: receivers named twice are found without a set.
-    fn next_stamp(&mut self) -> u32 {
+    /// Empties `scratch`, and returns a stamp that no user bears: receivers named twice are found without a set.
+    fn begin_resolving(&mut self) -> u32 {
+        self.scratch.any_full = false;
+        self.scratch.receivers.clear();
+        self.scratch.statuses.clear();
         self.stamp = self.stamp.wrapping_add(1);
         if self.stamp == 0 {
             self.users.iter_mut().for_each(|(_, user)| user.stamp = 0);
@@ -94,35 +177,34 @@ impl<L> Hub<L> {
         self.stamp
     }
 
-    /// Puts a DELIVER into the outbox of each receiver in `scratch`. The body is the last `body_len` bytes of
+    /// Puts a MAIL into the outbox of each receiver in `scratch`; the rest is as in [`deliver`](Hub::deliver).
+    fn send_mail(&mut self, sender: UserId, name: &str, request: Cow<'_, [u8]>, body_len: usize) {
+        self.stats.sends += 1;
+        let mut head = Vec::new();
+        mail_head(self.stats.sends, self.unix_ms, sender, name, body_len, &mut head);
+        self.deliver(&head, request, body_len);
+    }
+
+    /// Puts `head` and a body into the outbox of each receiver in `scratch`. The body is the last `body_len` bytes of
     /// `request`.
-    pub(super) fn deliver(&mut self, sender: UserId, request: Cow<'_, [u8]>, body_len: usize) {
-        let head = deliver_head(sender, body_len);
-        self.stats.relays += 1;
+    fn deliver(&mut self, head: &[u8], request: Cow<'_, [u8]>, body_len: usize) {
         self.stats.deliveries += self.scratch.receivers.len() as u64;
         if body_len >= self.limits.share_from {
-            self.share(&Shared::new(&head, request, body_len));
-        } else {
-            self.copy(&head, &request[request.len() - body_len..]);
+            let frame = Shared::new(head, request, body_len);
+            return self.put(Parcel::Large(&frame));
         }
-    }
-
-    fn share(&mut self, frame: &Shared) {
-        for &slot in &self.scratch.receivers {
-            let user = &mut self.users[slot];
-            user.outbox.attach(frame.clone());
-            user.told(slot, &mut self.agenda, self.limits.queue);
-        }
-    }
-
-    fn copy(&mut self, head: &[u8], body: &[u8]) {
-        let frame = &mut self.scratch.frame;
+        let mut frame = std::mem::take(&mut self.scratch.frame);
         frame.clear();
         frame.extend_from_slice(head);
-        frame.extend_from_slice(body);
-        for &slot in &self.scratch.receivers {
+        frame.extend_from_slice(&request[request.len() - body_len..]);
+        self.put(Parcel::Small(&frame));
+        self.scratch.frame = frame;
+    }
+
+    fn put(&mut self, parcel: Parcel<'_>) {
+        for slot in self.scratch.receivers.iter().map(|&slot| slot as usize) {
             let user = &mut self.users[slot];
-            user.outbox.append(&mut self.runs, |run| run.extend_from_slice(frame));
+            user.outbox.post(parcel, &mut self.runs);
             user.told(slot, &mut self.agenda, self.limits.queue);
         }
     }
@@ -135,7 +217,7 @@ impl<L> Hub<L> {
         let over = if has_waited { self.limits.queue.saturating_add(self.limits.queue / 2) } else { 0 };
         let receivers = std::mem::take(&mut self.scratch.receivers);
         let mut waits = false;
-        for &receiver in &receivers {
+        for receiver in receivers.iter().map(|&slot| slot as usize) {
             let user = &self.users[receiver];
             if user.full && user.outbox.queued() > over {
                 self.wait_for(sender, receiver);

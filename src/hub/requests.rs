@@ -1,6 +1,5 @@
 //! What each request does. The match below names them all; each has a function.
 
-use super::relay::Addressed;
 use super::{Hub, User, name};
 use crate::limits::LIST_FRAME_IDS;
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Ids, Kind, Request, SERVER, UserId, VERSION};
@@ -72,29 +71,7 @@ impl<L> Hub<L> {
     /// Carries out one request of a user who is present, or gives it back where it has to wait. Afterwards the user may
     /// have departed (a fatal fault, BYE) or be waiting; either way nothing more of it is carried out for now.
     fn carry_out<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
-        let (tag, own) = (frame.header.tag, self.users[slot].id);
-        match Request::decode(frame.header, frame.payload()) {
-            Ok(Request::Relay { receivers, body, receipt }) => {
-                let body_len = body.len();
-                match self.address(slot, tag, receivers, waited) {
-                    Addressed::Wrong => {}
-                    Addressed::Full => return Err(frame),
-                    Addressed::Found => {
-                        self.deliver(own, frame.into_bytes(), body_len);
-                        if receipt {
-                            self.receipt(slot, tag);
-                        }
-                    }
-                }
-            }
-            Ok(Request::Hello { name, .. }) => self.hello(slot, tag, name),
-            Ok(Request::Identity) => self.say(slot, tag, &Answer::Identity(own)),
-            Ok(Request::List) => self.list(slot, tag),
-            Ok(Request::Ping(body)) => self.say(slot, tag, &Answer::Pong(body)),
-            Ok(Request::Bye) => self.depart(slot),
-            Ok(Request::Alive) => {}
-            Err(fault) => self.fail(slot, &fault),
-        }
+        self.answer(slot, frame, waited)?;
         self.stats.requests += 1;
         if self.users[slot].full {
             self.wait_for(slot, slot);
@@ -102,16 +79,44 @@ impl<L> Hub<L> {
         Ok(())
     }
 
+    fn answer<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
+        let tag = frame.header.tag;
+        match Request::decode(frame.header, frame.payload()) {
+            Ok(Request::Relay { receivers, body, receipt }) => {
+                let (len, addressed) = (body.len(), self.address_users(slot, tag, receivers, waited));
+                return self.pass_on(slot, frame, addressed, len, receipt);
+            }
+            // Nothing outlives its receiver here: a name that has no session is unknown, STORE or not.
+            Ok(Request::Send { names, body, receipt, store: _ }) => {
+                let (len, addressed) = (body.len(), self.address_names(slot, tag, names, waited));
+                return self.pass_on(slot, frame, addressed, len, receipt);
+            }
+            Ok(Request::Publish { room, body, receipt, no_echo }) => {
+                self.publish(slot, tag, room, body, receipt, no_echo);
+            }
+            Ok(Request::Join { room }) => self.join(slot, tag, room),
+            Ok(Request::Leave { room }) => self.leave(slot, tag, room),
+            Ok(Request::History { room, after, limit }) => self.history(slot, tag, room, after, limit),
+            Ok(Request::Who { room }) => self.who(slot, tag, room),
+            Ok(Request::Hello { name, .. }) => self.hello(slot, tag, name),
+            Ok(Request::Identity) => self.say(slot, tag, &Answer::Identity(self.users[slot].id)),
+            Ok(Request::List) => self.list(slot, tag),
+            Ok(Request::Ping(body)) => self.say(slot, tag, &Answer::Pong(body)),
+            Ok(Request::Bye) => self.depart(slot),
+            Ok(Request::Alive | Request::Ack(_)) => {}
+            Err(fault) => self.fail(slot, &fault),
+        }
+        Ok(())
+    }
+
+    /// Names a user. One that takes another name leaves its rooms under the old one, and sees the events that say so.
     fn hello(&mut self, slot: usize, tag: u16, name: &str) {
         if let Some(why) = name::why_not(name).filter(|_| !name.is_empty()) {
-            return self.fail(slot, &Fault::new(ErrorCode::BadName, Kind::Hello as u8, tag, why));
+            return self.fail(slot, &Fault::new(ErrorCode::BadName, Kind::Hello as u8, tag, format!("HELLO: {why}")));
         }
-        let user = &mut self.users[slot];
-        user.name = name.into();
-        log::debug!("{} said hello", user.label());
         let answer = Answer::Welcome {
             version: VERSION,
-            user: user.id,
+            user: self.users[slot].id,
             max_body: self.limits.max_body,
             max_receivers: self.limits.max_receivers,
             heartbeat_secs: 0,
@@ -119,6 +124,11 @@ impl<L> Hub<L> {
             server: SERVER,
         };
         self.say(slot, tag, &answer);
+        if self.users[slot].name.as_deref().unwrap_or_default() != name {
+            self.part_all(slot, true);
+            self.give_name(slot, name);
+        }
+        log::debug!("{} said hello", self.users[slot].label());
     }
 
     fn list(&mut self, slot: usize, tag: u16) {

@@ -4,6 +4,7 @@ use super::Agenda;
 use super::outbox::Outbox;
 use crate::limits::SLOT_BITS;
 use crate::wire::{Decoder, UserId};
+use std::sync::Arc;
 
 /// Bits of an id that count the connections accepted. Above them stand ten bits for the number of the hub.
 const GENERATION_BITS: u32 = 32;
@@ -41,12 +42,16 @@ pub struct User<L> {
     /// Whether its queue went over the limit and has not come below half since.
     pub(super) full: bool,
 
-    /// What it calls itself; empty where it did not say.
-    pub(super) name: Box<str>,
-    /// Those whose requests wait until this one is no longer full. May name some who have left.
-    pub(super) waiters: Vec<UserId>,
+    /// What it calls itself; `None` where it did not say.
+    pub(super) name: Option<Arc<str>>,
+    /// The rooms that it is in, in no order.
+    pub(super) rooms: Vec<u32>,
+    /// Where it stands among the sessions of its name.
+    pub(super) place: u32,
     /// How many full users its own requests wait for.
     pub(super) waits_for: u32,
+    /// Those whose requests wait until this one is no longer full. May name some who have left.
+    pub(super) waiters: Vec<UserId>,
     /// The tail of an unfinished frame, or what came in before its requests had to wait.
     pub(super) decoder: Decoder,
     /// Whether it is the latter: whole requests that are still to be carried out.
@@ -69,9 +74,11 @@ impl<L> User<L> {
             dirty: false,
             present: true,
             full: false,
-            name: Box::default(),
-            waiters: Vec::new(),
+            name: None,
+            rooms: Vec::new(),
+            place: 0,
             waits_for: 0,
+            waiters: Vec::new(),
             decoder: Decoder::default(),
             holds_requests: false,
             link,
@@ -100,9 +107,17 @@ impl<L> User<L> {
         self.id
     }
 
+    /// What it calls itself, where it said.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// What it is called in the log.
     pub fn label(&self) -> String {
-        if self.name.is_empty() { format!("user {}", self.id) } else { format!("user {} ({})", self.id, self.name) }
+        match &self.name {
+            None => format!("user {}", self.id),
+            Some(name) => format!("user {} ({name})", self.id),
+        }
     }
 
     /// What it has yet to hear.

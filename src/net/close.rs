@@ -26,11 +26,10 @@ impl<O: Os> Loop<O> {
         self.os.stop_listening();
         self.crowded.clear();
         self.accept_again = None;
-        self.now = self.os.now();
+        self.tick();
         self.drained_by = Some(self.now + self.hub.limits().drain);
-        let slots: Vec<usize> = self.hub.slots().collect();
-        for slot in slots {
-            self.hub.dismiss(slot, ErrorCode::GoingAway, "the hub is shutting down");
+        self.hub.dismiss_all(ErrorCode::GoingAway, "the hub is shutting down");
+        for slot in self.hub.slots().collect::<Vec<_>>() {
             if self.hub.user(slot).is_some_and(|user| user.link.stage == Stage::Shut) {
                 self.set_due(slot, self.linger());
             }
@@ -48,8 +47,9 @@ impl<O: Os> Loop<O> {
         self.drained_by.is_some_and(|by| self.hub.is_empty() || self.now >= by)
     }
 
-    /// Looks at the links whose time has come.
+    /// Looks at the links and the rooms whose time has come.
     pub(super) fn expire(&mut self) {
+        self.hub.expire_rooms();
         while let Some(slot) = self.deadlines.pop(self.now) {
             let Some(user) = self.hub.user_mut(slot) else { continue };
             user.link.due = None;

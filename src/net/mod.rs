@@ -13,7 +13,6 @@
 
 mod accept;
 mod close;
-mod deadlines;
 mod flush;
 mod link;
 mod mio_os;
@@ -27,9 +26,9 @@ mod virtual_os;
 pub use mio_os::{MioOs, Waker};
 pub use os::{Edge, Os};
 
+use crate::deadlines::Deadlines;
 use crate::hub::Hub;
 use crate::limits::{Limits, READ_BUFFER};
-use deadlines::Deadlines;
 use link::Link;
 use std::io;
 use std::time::Duration;
@@ -108,7 +107,10 @@ impl<O: Os> Loop<O> {
         if self.more_edges || crowd || !self.ready.is_empty() || !self.hub.agenda.is_empty() || self.is_drained() {
             return Some(Duration::ZERO);
         }
-        let next = [self.deadlines.next(), self.accept_again, self.drained_by].into_iter().flatten().min()?;
+        let next = [self.deadlines.next(), self.hub.next_expiry(), self.accept_again, self.drained_by]
+            .into_iter()
+            .flatten()
+            .min()?;
         Some(next.saturating_sub(self.os.now()))
     }
 
@@ -122,10 +124,16 @@ impl<O: Os> Loop<O> {
         let timeout = [timeout, self.patience()].into_iter().flatten().min();
         self.edges.clear();
         self.more_edges = self.os.wait(timeout, &mut self.edges)?;
-        self.now = self.os.now();
+        self.tick();
         self.woken = self.edges.contains(&Edge::Woken);
         self.hub.stats.turns += 1;
         Ok(())
+    }
+
+    /// Reads the clocks, for what a host asks of the hub between two turns.
+    pub fn tick(&mut self) {
+        self.now = self.os.now();
+        self.hub.set_time(self.now, self.os.unix_ms());
     }
 
     /// Whether somebody asked for this turn: a waker, or a descriptor of the host's.

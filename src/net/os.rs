@@ -39,6 +39,9 @@ pub trait Os {
     /// Time since some fixed moment; never goes back, whatever the wall clock does.
     fn now(&self) -> Duration;
 
+    /// The wall clock: milliseconds since 1970. May jump.
+    fn unix_ms(&self) -> u64;
+
     /// Appends the next edges to `edges`, waiting for the first at most `timeout` (`None`: for ever). A signal may end
     /// the wait early, with no edge. Says whether more edges may be there than it could take at once.
     ///

@@ -169,6 +169,10 @@ impl Os for VirtualOs {
         self.0.borrow().now
     }
 
+    fn unix_ms(&self) -> u64 {
+        1_700_000_000_000 + self.0.borrow().now.as_millis() as u64
+    }
+
     fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<bool> {
         let mut world = self.0.borrow_mut();
         world.edges(edges);

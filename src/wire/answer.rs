@@ -2,7 +2,7 @@
 
 use super::field::{Fields, Misfit, put_str8};
 use super::header::put_frame;
-use super::{ErrorCode, Fault, HEADER_LEN, Header, Ids, Kind, KindRow, Status, UserId, flag};
+use super::{ErrorCode, EventRef, Fault, HEADER_LEN, Header, Ids, Kind, KindRow, Members, Status, UserId, flag};
 
 /// What WELCOME calls this hub.
 pub const SERVER: &str = concat!("cubby/", env!("CARGO_PKG_VERSION"));
@@ -38,6 +38,35 @@ pub enum Answer<'a> {
     },
     /// To RELAY with RECEIPT: a [`Status`] byte for each receiver, in the order asked.
     Receipt(&'a [u8]),
+    /// To SEND with RECEIPT: a [`Status`] byte for each name, in the order asked.
+    SendReceipt(&'a [u8]),
+    /// To JOIN.
+    Joined {
+        /// Sessions in the room, the joiner counted.
+        sessions: u32,
+        /// The newest event's id.
+        newest: u64,
+    },
+    /// To LEAVE.
+    Left,
+    /// To PUBLISH with RECEIPT: the event's id.
+    Published(u64),
+    /// To HISTORY, after the events themselves.
+    HistoryEnd {
+        /// The oldest event kept; 0 where none is.
+        oldest: u64,
+        /// The newest event that there was.
+        newest: u64,
+        /// How many were sent.
+        sent: u32,
+    },
+    /// To WHO: a part of those who are in the room.
+    Who {
+        /// Ids ascending.
+        members: Members<'a>,
+        /// Whether another part follows.
+        more: bool,
+    },
     /// To PING: the same body.
     Pong(&'a [u8]),
     /// A body that somebody relayed here.
@@ -46,6 +75,28 @@ pub enum Answer<'a> {
         sender: UserId,
         /// What was sent.
         body: &'a [u8],
+    },
+    /// A body that somebody sent to this user's name.
+    Mail {
+        /// The mail's own id.
+        mail: u64,
+        /// When it was sent, by the hub's clock: milliseconds since 1970.
+        unix_ms: u64,
+        /// Who sent it.
+        sender: UserId,
+        /// What the sender called itself; empty where it had no name.
+        name: &'a str,
+        /// What was sent.
+        body: &'a [u8],
+        /// Whether it is kept, and sent again, until acknowledged.
+        ack: bool,
+    },
+    /// Something happened in a room that this user is in, or was asked for by HISTORY.
+    Event {
+        /// What.
+        event: EventRef<'a>,
+        /// Whether HISTORY asked for it.
+        replay: bool,
     },
     /// The last frame before the hub closes for a reason that is no request's fault.
     Closing {
@@ -98,9 +149,28 @@ impl<'a> Answer<'a> {
                 users: Ids::new(fields.rest()).ok_or(Misfit::Short("list of users"))?,
                 more: flags & flag::MORE != 0,
             },
-            Kind::RelayReceipt => read_receipt(fields)?,
+            Kind::RelayReceipt => Answer::Receipt(read_statuses(fields)?),
+            Kind::SendReceipt => Answer::SendReceipt(read_statuses(fields)?),
+            Kind::Joined => Answer::Joined { sessions: fields.u32("sessions")?, newest: fields.u64("newest id")? },
+            Kind::Left => Answer::Left,
+            Kind::Published => Answer::Published(fields.u64("event id")?),
+            Kind::HistoryEnd => Answer::HistoryEnd {
+                oldest: fields.u64("oldest id")?,
+                newest: fields.u64("newest id")?,
+                sent: fields.u32("count of events")?,
+            },
+            Kind::WhoReply => Answer::Who { members: Members::read(fields)?, more: flags & flag::MORE != 0 },
             Kind::Pong => Answer::Pong(fields.rest()),
             Kind::Deliver => Answer::Deliver { sender: fields.id("sender")?, body: fields.rest() },
+            Kind::Mail => Answer::Mail {
+                mail: fields.u64("mail id")?,
+                unix_ms: fields.u64("time")?,
+                sender: fields.id("sender")?,
+                name: fields.str8("sender's name")?,
+                body: fields.rest(),
+                ack: flags & flag::ACK != 0,
+            },
+            Kind::Event => Answer::Event { event: EventRef::read(fields)?, replay: flags & flag::REPLAY != 0 },
             Kind::Closing => Answer::Closing { code: read_code(fields)?, text: fields.str8("text")? },
             Kind::Error => Answer::Error {
                 code: read_code(fields)?,
@@ -119,7 +189,9 @@ impl<'a> Answer<'a> {
     /// Where a receipt has over 65,535 statuses, or a payload is over 4 GiB: neither fits the protocol.
     pub fn encode(&self, tag: u16, out: &mut Vec<u8>) {
         let flags = match self {
-            Answer::List { more: true, .. } => flag::MORE,
+            Answer::List { more: true, .. } | Answer::Who { more: true, .. } => flag::MORE,
+            Answer::Mail { ack: true, .. } => flag::ACK,
+            Answer::Event { replay: true, .. } => flag::REPLAY,
             Answer::Error { fatal: true, .. } => flag::FATAL,
             _ => 0,
         };
@@ -139,16 +211,33 @@ impl<'a> Answer<'a> {
             }
             Answer::Identity(user) => out.extend_from_slice(&user.0.to_be_bytes()),
             Answer::List { users, .. } => out.extend_from_slice(users.as_bytes()),
-            Answer::Receipt(statuses) => {
+            Answer::Receipt(statuses) | Answer::SendReceipt(statuses) => {
                 let count = u16::try_from(statuses.len()).expect("a receipt is for at most 65,535 receivers");
                 out.extend_from_slice(&count.to_be_bytes());
                 out.extend_from_slice(statuses);
             }
+            Answer::Joined { sessions, newest } => {
+                out.extend_from_slice(&sessions.to_be_bytes());
+                out.extend_from_slice(&newest.to_be_bytes());
+            }
+            Answer::Left => {}
+            Answer::Published(id) => out.extend_from_slice(&id.to_be_bytes()),
+            Answer::HistoryEnd { oldest, newest, sent } => {
+                out.extend_from_slice(&oldest.to_be_bytes());
+                out.extend_from_slice(&newest.to_be_bytes());
+                out.extend_from_slice(&sent.to_be_bytes());
+            }
+            Answer::Who { members, .. } => out.extend_from_slice(members.as_bytes()),
             Answer::Pong(body) => out.extend_from_slice(body),
             Answer::Deliver { sender, body } => {
                 out.extend_from_slice(&sender.0.to_be_bytes());
                 out.extend_from_slice(body);
             }
+            Answer::Mail { mail, unix_ms, sender, name, body, .. } => {
+                put_mail_fields(out, mail, unix_ms, sender, name);
+                out.extend_from_slice(body);
+            }
+            Answer::Event { event, .. } => event.put_payload(out),
             Answer::Closing { code, text } => put_error(out, code, &[], text),
             Answer::Error { code, kind, text, .. } => put_error(out, code, &[kind], text),
         }
@@ -161,6 +250,14 @@ impl<'a> Answer<'a> {
             Answer::Identity(_) => Kind::IdentityReply,
             Answer::List { .. } => Kind::ListReply,
             Answer::Receipt(_) => Kind::RelayReceipt,
+            Answer::SendReceipt(_) => Kind::SendReceipt,
+            Answer::Joined { .. } => Kind::Joined,
+            Answer::Left => Kind::Left,
+            Answer::Published(_) => Kind::Published,
+            Answer::HistoryEnd { .. } => Kind::HistoryEnd,
+            Answer::Who { .. } => Kind::WhoReply,
+            Answer::Mail { .. } => Kind::Mail,
+            Answer::Event { .. } => Kind::Event,
             Answer::Pong(_) => Kind::Pong,
             Answer::Deliver { .. } => Kind::Deliver,
             Answer::Closing { .. } => Kind::Closing,
@@ -181,12 +278,12 @@ fn read_welcome<'a>(fields: &mut Fields<'a>) -> Result<Answer<'a>, Misfit> {
     })
 }
 
-fn read_receipt<'a>(fields: &mut Fields<'a>) -> Result<Answer<'a>, Misfit> {
+fn read_statuses<'a>(fields: &mut Fields<'a>) -> Result<&'a [u8], Misfit> {
     let count = fields.u16("count of statuses")?;
     let statuses = fields.rest();
     match statuses.len().checked_sub(count.into()) {
         None => Err(Misfit::Short("list of statuses")),
-        Some(0) if statuses.iter().all(|&byte| Status::of(byte).is_some()) => Ok(Answer::Receipt(statuses)),
+        Some(0) if statuses.iter().all(|&byte| Status::of(byte).is_some()) => Ok(statuses),
         Some(0) => Err(Misfit::NoSuch("status")),
         Some(over) => Err(Misfit::LeftOver(over)),
     }
@@ -222,9 +319,30 @@ pub fn deliver_head(sender: UserId, body_len: usize) -> [u8; HEADER_LEN + 8] {
     head
 }
 
+/// All of a MAIL but its body of `body_len` bytes, appended to `out`.
+///
+/// # Panics
+///
+/// Where the body is over 4 GiB; the hub's limits keep it far below.
+pub fn mail_head(mail: u64, unix_ms: u64, sender: UserId, name: &str, body_len: usize, out: &mut Vec<u8>) {
+    let start = out.len();
+    put_frame(out, Kind::Mail as u8, 0, 0, |out| put_mail_fields(out, mail, unix_ms, sender, name));
+    let length =
+        u32::try_from(out.len() - start - HEADER_LEN + body_len).expect("a body is bounded by the limits, under 4 GiB");
+    out[start + 4..start + HEADER_LEN].copy_from_slice(&length.to_be_bytes());
+}
+
+fn put_mail_fields(out: &mut Vec<u8>, mail: u64, unix_ms: u64, sender: UserId, name: &str) {
+    out.extend_from_slice(&mail.to_be_bytes());
+    out.extend_from_slice(&unix_ms.to_be_bytes());
+    out.extend_from_slice(&sender.0.to_be_bytes());
+    put_str8(out, name);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::EventType;
 
     fn encoded(answer: Answer<'_>) -> Vec<u8> {
         let mut out = Vec::new();
@@ -240,6 +358,9 @@ mod tests {
     fn each_answer_reads_back_as_itself() {
         let ids = [1; 16];
         let users = Ids::new(&ids).expect("two ids");
+        let members = Members::new(b"\0\0\0\0\0\0\0\x09\x03ann").expect("one member");
+        let (what, session) = (EventType::Message, UserId(9));
+        let event = EventRef { what, id: 7, unix_ms: 8, session, room: "lobby", name: "ann", body: b"hi" };
         let answers = [
             Answer::Welcome {
                 version: 1,
@@ -253,6 +374,14 @@ mod tests {
             Answer::Identity(UserId(9)),
             Answer::List { users, more: true },
             Answer::Receipt(&[0, 1, 2, 3, 4]),
+            Answer::SendReceipt(&[0, 1]),
+            Answer::Joined { sessions: 2, newest: 17 },
+            Answer::Left,
+            Answer::Published(18),
+            Answer::HistoryEnd { oldest: 1, newest: 18, sent: 17 },
+            Answer::Who { members, more: true },
+            Answer::Mail { mail: 1, unix_ms: 2, sender: UserId(9), name: "ann", body: b"hi", ack: true },
+            Answer::Event { event, replay: true },
             Answer::Pong(b"x"),
             Answer::Deliver { sender: UserId(9), body: b"hi" },
             Answer::Closing { code: ErrorCode::GoingAway, text: "bye" },
@@ -275,6 +404,15 @@ mod tests {
     fn a_deliver_head_and_its_body_are_a_deliver() {
         let bytes = [&deliver_head(UserId(9), 2)[..], b"hi"].concat();
         assert_eq!(decoded(&bytes), Ok(Answer::Deliver { sender: UserId(9), body: b"hi" }));
+    }
+
+    #[test]
+    fn a_mail_head_and_its_body_are_a_mail() {
+        let mut bytes = Vec::new();
+        mail_head(1, 2, UserId(9), "ann", 2, &mut bytes);
+        bytes.extend(b"hi");
+        let mail = Answer::Mail { mail: 1, unix_ms: 2, sender: UserId(9), name: "ann", body: b"hi", ack: false };
+        assert_eq!(decoded(&bytes), Ok(mail));
     }
 
     #[test]

@@ -12,15 +12,18 @@ pub const MAX_PING: u32 = 125;
 /// The longest payload of a HELLO: its version, a name of 255 bytes and a token of 65,535.
 pub const HELLO_MAX_PAYLOAD: u32 = 1 + 1 + u8::MAX as u32 + 2 + u16::MAX as u32;
 
-/// The largest body that any hub may allow: with 65,535 receivers before it, it must fit the header's u32.
+/// The largest body that any hub may allow: with 65,535 names before it, it must fit the header's u32.
 pub const MAX_BODY: u32 = 1 << 30;
 
-/// Bytes of a RELAY before its ids: the count.
+/// Bytes before the ids of a RELAY and the names of a SEND: their count.
 const COUNT_LEN: usize = 2;
 
+/// Bytes of the longest str8, with its count.
+const STR8_MAX: usize = 1 + u8::MAX as usize;
+
 const _: () = assert!(
-    MAX_BODY as u64 + (COUNT_LEN + ID_LEN * u16::MAX as usize) as u64 <= u32::MAX as u64,
-    "the longest RELAY fits its header"
+    MAX_BODY as u64 + (COUNT_LEN + STR8_MAX * u16::MAX as usize) as u64 <= u32::MAX as u64,
+    "the longest SEND fits its header, and so does the longest RELAY"
 );
 
 /// The limits that the wire itself enforces on requests, before a payload has come.
@@ -28,7 +31,7 @@ const _: () = assert!(
 pub struct Bounds {
     /// Bytes of body.
     pub max_body: u32,
-    /// Receivers of one RELAY.
+    /// Receivers of one RELAY or SEND.
     pub max_receivers: u16,
 }
 
@@ -39,8 +42,9 @@ impl Bounds {
     /// # Errors
     ///
     /// Error 2 on the first byte where it can begin no frame (the tag is echoed if it came along), else on the header;
-    /// 3 on the header where the announced length is over the kind's limit, and on a RELAY's count where that shows the
-    /// body to be over [`max_body`](Bounds::max_body); 1 on the header where a kind without payload announces some.
+    /// 3 on the header where the announced length is over the kind's limit, and on what stands before the body of a RELAY,
+    /// SEND or PUBLISH where that shows it to be over [`max_body`](Bounds::max_body); 1 on the header where a kind
+    /// without payload announces some, or an ACK more than an id.
     pub fn admit(&self, front: &[u8]) -> Result<Option<usize>, Fault> {
         let Some(header) = Header::decode(front) else {
             return match front.first() {
@@ -55,10 +59,14 @@ impl Bounds {
         if u64::from(header.length) > limit {
             return Err(too_large(header, kind, format_args!("length {} is over the limit of {limit}", header.length)));
         }
+        let length = header.length as usize;
         match kind {
-            Kind::Relay => self.check_body(header, front)?,
-            Kind::Identity | Kind::List | Kind::Bye | Kind::Alive if header.length > 0 => {
-                return Err(Fault::malformed(kind, header.tag, Misfit::LeftOver(header.length as usize)));
+            Kind::Relay | Kind::Send | Kind::Publish => self.check_body(header, kind, &front[HEADER_LEN..])?,
+            Kind::Identity | Kind::List | Kind::Bye | Kind::Alive if length > 0 => {
+                return Err(Fault::malformed(kind, header.tag, Misfit::LeftOver(length)));
+            }
+            Kind::Ack if length > ID_LEN => {
+                return Err(Fault::malformed(kind, header.tag, Misfit::LeftOver(length - ID_LEN)));
             }
             _ => {}
         }
@@ -67,26 +75,42 @@ impl Bounds {
 
     /// The longest payload of this kind, in bytes. Where a kind has no bound of its own, what a RELAY may need.
     fn max_payload(&self, kind: Kind) -> u64 {
+        let (body, receivers) = (u64::from(self.max_body), usize::from(self.max_receivers));
         match kind {
             Kind::Ping => MAX_PING.into(),
             Kind::Hello => HELLO_MAX_PAYLOAD.into(),
-            _ => (COUNT_LEN + ID_LEN * usize::from(self.max_receivers)) as u64 + u64::from(self.max_body),
+            Kind::Join | Kind::Leave | Kind::Who => STR8_MAX as u64,
+            Kind::History => (STR8_MAX + 8 + 4) as u64,
+            Kind::Publish => STR8_MAX as u64 + body,
+            Kind::Send => (COUNT_LEN + STR8_MAX * receivers) as u64 + body,
+            _ => (COUNT_LEN + ID_LEN * receivers) as u64 + body,
         }
     }
 
-    fn check_body(&self, header: Header, front: &[u8]) -> Result<(), Fault> {
-        let Some(count) = front.get(HEADER_LEN..HEADER_LEN + COUNT_LEN) else { return Ok(()) };
-        let before = COUNT_LEN + ID_LEN * usize::from(BigEndian::read_u16(count));
-        let body = (header.length as usize).saturating_sub(before);
+    /// Refuses a body over the limit as soon as `payload` shows where it begins.
+    fn check_body(&self, header: Header, kind: Kind, payload: &[u8]) -> Result<(), Fault> {
+        let before = match kind {
+            Kind::Relay => count_in(payload).map(|count| COUNT_LEN + ID_LEN * count),
+            Kind::Publish => payload.first().map(|&len| 1 + usize::from(len)),
+            _ => self.end_of_names(payload),
+        };
+        let body = before.map_or(0, |before| (header.length as usize).saturating_sub(before));
         if body <= self.max_body as usize {
             return Ok(());
         }
-        Err(too_large(
-            header,
-            Kind::Relay,
-            format_args!("a body of {body} bytes is over the limit of {}", self.max_body),
-        ))
+        Err(too_large(header, kind, format_args!("a body of {body} bytes is over the limit of {}", self.max_body)))
     }
+
+    /// Where the body of a SEND begins, once all its names have come. More of them than may be are an error anyway.
+    fn end_of_names(&self, payload: &[u8]) -> Option<usize> {
+        let count = count_in(payload).filter(|&count| count <= self.max_receivers.into())?;
+        (0..count).try_fold(COUNT_LEN, |at, _| payload.get(at).map(|&len| at + 1 + usize::from(len)))
+    }
+}
+
+/// The count that a RELAY or a SEND begins with, once it has come.
+fn count_in(payload: &[u8]) -> Option<usize> {
+    payload.get(..COUNT_LEN).map(|count| BigEndian::read_u16(count).into())
 }
 
 fn tag_if_there(front: &[u8]) -> u16 {
@@ -116,7 +140,7 @@ mod tests {
 
     #[test]
     fn other_strange_kinds_are_refused_on_their_header_with_their_tag() {
-        for kind in [0x00, 0x05, 0x10, 0x3F, 0x81, 0xC4, 0xFF] {
+        for kind in [0x00, 0x0F, 0x10, 0x3F, 0x81, 0xC4, 0xFF] {
             assert_eq!(admitted(&[kind, 0, 7, 7, 0, 0, 0]), Ok(None));
             let fault = BOUNDS.admit(&[kind, 0, 7, 7, 0, 0, 0, 0]).expect_err("refused");
             assert_eq!((fault.code, fault.kind, fault.tag), (ErrorCode::UnknownKind, kind, 0x0707));
@@ -138,5 +162,31 @@ mod tests {
         assert_eq!(admitted(&header), Ok(Some(8 + 1011)), "with three receivers this would do");
         assert_eq!(admitted(&[&header[..], &[0, 1]].concat()), Err(ErrorCode::TooLarge));
         assert_eq!(admitted(&[&header[..], &[0, 2]].concat()), Ok(Some(8 + 1011)));
+    }
+
+    #[test]
+    fn the_body_of_a_publish_begins_after_its_room() {
+        let length = (1 + 5 + 1001u32).to_be_bytes();
+        let header = [&[9, 0, 0, 0][..], &length].concat();
+        assert_eq!(admitted(&header), Ok(Some(8 + 1007)));
+        assert_eq!(admitted(&[&header[..], &[5]].concat()), Err(ErrorCode::TooLarge));
+        assert_eq!(admitted(&[&header[..], &[6]].concat()), Ok(Some(8 + 1007)));
+    }
+
+    #[test]
+    fn the_body_of_a_send_begins_after_its_last_name() {
+        let length = (2 + 2 + 4 + 1001u32).to_be_bytes();
+        let front = [&[5, 0, 0, 0][..], &length, &[0, 2, 1, b'a']].concat();
+        assert_eq!(admitted(&front), Ok(Some(8 + 1009)), "the second name may yet be longer");
+        assert_eq!(admitted(&[&front[..], &[3]].concat()), Err(ErrorCode::TooLarge));
+        assert_eq!(admitted(&[&front[..], &[4]].concat()), Ok(Some(8 + 1009)));
+        let many = [&[5, 0, 0, 0][..], &length, &[0xFF, 0xFF]].concat();
+        assert_eq!(admitted(&many), Ok(Some(8 + 1009)), "too many names is another error");
+    }
+
+    #[test]
+    fn an_ack_is_as_long_as_an_id() {
+        assert_eq!(admitted(&[6, 0, 0, 0, 0, 0, 0, 9]), Err(ErrorCode::Malformed));
+        assert_eq!(admitted(&[7, 0, 0, 0, 0, 0, 1, 1]), Err(ErrorCode::TooLarge), "no room is 256 bytes");
     }
 }

@@ -50,6 +50,10 @@ impl<'a> Fields<'a> {
         Ok(BigEndian::read_u32(self.bytes(4, field)?))
     }
 
+    pub fn u64(&mut self, field: &'static str) -> Result<u64, Misfit> {
+        Ok(BigEndian::read_u64(self.bytes(8, field)?))
+    }
+
     pub fn id(&mut self, field: &'static str) -> Result<UserId, Misfit> {
         Ok(UserId(BigEndian::read_u64(self.bytes(ID_LEN, field)?)))
     }
@@ -77,6 +81,10 @@ impl<'a> Fields<'a> {
     /// All that is left: a body.
     pub fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// That nothing is left.

@@ -5,19 +5,23 @@ mod answer;
 mod bounds;
 mod code;
 mod decoder;
+mod event;
 mod field;
 mod header;
 mod id;
 mod kind;
+mod names;
 mod request;
 
-pub use answer::{Answer, SERVER, deliver_head};
+pub use answer::{Answer, SERVER, deliver_head, mail_head};
 pub use bounds::{Bounds, HELLO_MAX_PAYLOAD, MAX_BODY, MAX_PING};
 pub use code::{ERROR_CODES, ErrorCode, Fault, Status};
 pub use decoder::{Decoder, Frame};
+pub use event::{Event, EventRef, EventType};
 pub use header::{HEADER_LEN, Header};
 pub use id::{Ids, UserId};
 pub use kind::{KINDS, Kind, KindRow, flag};
+pub use names::{Members, Names};
 pub use request::Request;
 
 /// The version of the protocol that this crate speaks.

@@ -2,7 +2,7 @@
 
 use super::field::{Fields, Misfit, put_str8, put_str16};
 use super::header::put_frame;
-use super::{ErrorCode, Fault, Header, Ids, Kind, VERSION, flag};
+use super::{ErrorCode, Fault, Header, Ids, Kind, Names, VERSION, flag};
 
 /// A request, its fields borrowed from the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,55 @@ pub enum Request<'a> {
         /// Whether to answer with a status for each receiver.
         receipt: bool,
     },
-    /// Asks for these bytes back, [`MAX_PING`] at most.
+    /// Hands a body to every session of each name.
+    Send {
+        /// To whom. Neither distinct, nor valid, nor known to exist.
+        names: Names<'a>,
+        /// What they get.
+        body: &'a [u8],
+        /// Whether to answer with a status for each name.
+        receipt: bool,
+        /// Whether to keep it for a name that is not here.
+        store: bool,
+    },
+    /// Says that a mail has come and need not be sent again. No answer.
+    Ack(u64),
+    /// Comes into a room.
+    Join {
+        /// Which.
+        room: &'a str,
+    },
+    /// Leaves a room.
+    Leave {
+        /// Which.
+        room: &'a str,
+    },
+    /// Says something in a room.
+    Publish {
+        /// Which.
+        room: &'a str,
+        /// What.
+        body: &'a [u8],
+        /// Whether to answer with the event's id.
+        receipt: bool,
+        /// Whether the sender itself is left out.
+        no_echo: bool,
+    },
+    /// Asks for what happened in a room.
+    History {
+        /// Which.
+        room: &'a str,
+        /// Only events with a greater id than this.
+        after: u64,
+        /// So many at most.
+        limit: u32,
+    },
+    /// Asks who is in a room.
+    Who {
+        /// Which.
+        room: &'a str,
+    },
+    /// Asks for these bytes back, [`MAX_PING`](super::MAX_PING) at most.
     Ping(&'a [u8]),
     /// Asks to be sent what is queued, then closed.
     Bye,
@@ -68,6 +116,27 @@ impl<'a> Request<'a> {
                 let receivers = fields.ids(count.into(), "list of receivers")?;
                 Request::Relay { receivers, body: fields.rest(), receipt: flags & flag::RECEIPT != 0 }
             }
+            Kind::Send => {
+                let count = fields.u16("count of names")?;
+                let names = Names::read(count, fields)?;
+                let (receipt, store) = (flags & flag::RECEIPT != 0, flags & flag::STORE != 0);
+                Request::Send { names, body: fields.rest(), receipt, store }
+            }
+            Kind::Ack => Request::Ack(fields.u64("mail id")?),
+            Kind::Join => Request::Join { room: fields.str8("room")? },
+            Kind::Leave => Request::Leave { room: fields.str8("room")? },
+            Kind::Publish => Request::Publish {
+                room: fields.str8("room")?,
+                body: fields.rest(),
+                receipt: flags & flag::RECEIPT != 0,
+                no_echo: flags & flag::NO_ECHO != 0,
+            },
+            Kind::History => Request::History {
+                room: fields.str8("room")?,
+                after: fields.u64("event id")?,
+                limit: fields.u32("limit")?,
+            },
+            Kind::Who => Request::Who { room: fields.str8("room")? },
             Kind::Ping => Request::Ping(fields.rest()),
             Kind::Bye => Request::Bye,
             Kind::Alive => Request::Alive,
@@ -81,11 +150,17 @@ impl<'a> Request<'a> {
     ///
     /// Where a RELAY names over 65,535 receivers, or a payload is over 4 GiB: neither fits the protocol.
     pub fn encode(&self, tag: u16, out: &mut Vec<u8>) {
-        let flags = match self {
-            Request::Relay { receipt: true, .. } => flag::RECEIPT,
-            _ => 0,
+        put_frame(out, self.kind() as u8, self.flags(), tag, |out| self.put_payload(out));
+    }
+
+    fn flags(&self) -> u8 {
+        let (receipt, other) = match *self {
+            Request::Relay { receipt, .. } => (receipt, 0),
+            Request::Send { receipt, store, .. } => (receipt, flag::STORE * u8::from(store)),
+            Request::Publish { receipt, no_echo, .. } => (receipt, flag::NO_ECHO * u8::from(no_echo)),
+            _ => (false, 0),
         };
-        put_frame(out, self.kind() as u8, flags, tag, |out| self.put_payload(out));
+        flag::RECEIPT * u8::from(receipt) | other
     }
 
     fn put_payload(&self, out: &mut Vec<u8>) {
@@ -101,6 +176,22 @@ impl<'a> Request<'a> {
                 out.extend_from_slice(receivers.as_bytes());
                 out.extend_from_slice(body);
             }
+            Request::Send { names, body, .. } => {
+                out.extend_from_slice(&(names.len() as u16).to_be_bytes());
+                out.extend_from_slice(names.as_bytes());
+                out.extend_from_slice(body);
+            }
+            Request::Ack(mail) => out.extend_from_slice(&mail.to_be_bytes()),
+            Request::Join { room } | Request::Leave { room } | Request::Who { room } => put_str8(out, room),
+            Request::Publish { room, body, .. } => {
+                put_str8(out, room);
+                out.extend_from_slice(body);
+            }
+            Request::History { room, after, limit } => {
+                put_str8(out, room);
+                out.extend_from_slice(&after.to_be_bytes());
+                out.extend_from_slice(&limit.to_be_bytes());
+            }
             Request::Ping(body) => out.extend_from_slice(body),
             Request::Identity | Request::List | Request::Bye | Request::Alive => {}
         }
@@ -113,6 +204,13 @@ impl<'a> Request<'a> {
             Request::Identity => Kind::Identity,
             Request::List => Kind::List,
             Request::Relay { .. } => Kind::Relay,
+            Request::Send { .. } => Kind::Send,
+            Request::Ack(_) => Kind::Ack,
+            Request::Join { .. } => Kind::Join,
+            Request::Leave { .. } => Kind::Leave,
+            Request::Publish { .. } => Kind::Publish,
+            Request::History { .. } => Kind::History,
+            Request::Who { .. } => Kind::Who,
             Request::Ping(_) => Kind::Ping,
             Request::Bye => Kind::Bye,
             Request::Alive => Kind::Alive,
@@ -153,12 +251,22 @@ mod tests {
     fn each_request_reads_back_as_itself() {
         let ids = [0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 8];
         let receivers = Ids::new(&ids).expect("two ids");
+        let names = Names::new(b"\x03ann\x03bob").expect("two names");
         let requests = [
             Request::Hello { name: "ann", token: "secret" },
             Request::Identity,
             Request::List,
             Request::Relay { receivers, body: b"hi", receipt: true },
             Request::Relay { receivers, body: b"", receipt: false },
+            Request::Send { names, body: b"hi", receipt: true, store: false },
+            Request::Send { names, body: b"", receipt: false, store: true },
+            Request::Ack(7),
+            Request::Join { room: "lobby" },
+            Request::Leave { room: "" },
+            Request::Publish { room: "lobby", body: b"hi", receipt: true, no_echo: false },
+            Request::Publish { room: "lobby", body: b"", receipt: false, no_echo: true },
+            Request::History { room: "lobby", after: 7, limit: 9 },
+            Request::Who { room: "lobby" },
             Request::Ping(b"x"),
             Request::Bye,
             Request::Alive,

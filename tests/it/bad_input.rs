@@ -51,9 +51,7 @@ fn what_is_no_request_is_an_unknown_kind() {
     for kind in [0x00, 0x10, 0x3F, 0x40, 0x7F, 0x80, 0x81, 0xC4, 0xCD, 0xFE, 0xFF] {
         assert_eq!(refused(&daemon, &[kind, 0, 1, 2, 0, 0, 0, 0]), (2, kind, 0x0102), "{kind:#04x}");
     }
-    for later in [0x05, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B, 0x0F] {
-        assert_eq!(refused(&daemon, &[later, 0, 0, 3, 0, 0, 0, 0]), (2, later, 3), "not carried out yet: {later:#04x}");
-    }
+    assert_eq!(refused(&daemon, &[0x0F, 0, 0, 3, 0, 0, 0, 0]), (2, 0x0F, 3), "STATS is not carried out yet");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The hub inside another program.
 
 use crate::support::*;
-use cubby::{Client, HOST, RelayError, Server, Status, UserId};
+use cubby::{Client, Delivery, HOST, HostError, Push, Server, Status, UserId};
 use std::os::fd::AsRawFd;
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
@@ -13,6 +13,14 @@ fn in_a_thread(builder: cubby::Builder) -> (String, cubby::Handle, JoinHandle<st
     (address, handle, spawn(move || server.run()))
 }
 
+/// The next push of a client, which is a delivery.
+fn delivery(client: &mut Client) -> Delivery {
+    match client.next(Some(Duration::from_secs(20))).expect("the hub is up") {
+        Some(Push::Delivery(delivery)) => delivery,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_handle_relays_asks_and_stops_from_another_thread() {
     let (address, handle, hub) = in_a_thread(Server::builder());
@@ -20,20 +28,20 @@ fn a_handle_relays_asks_and_stops_from_another_thread() {
     let id = client.identity().expect("an answer");
     let statuses = handle.relay(&[id, UserId(5), id], b"from the host").expect("the hub is up");
     assert_eq!(statuses, [Status::Queued, Status::Unknown, Status::Queued]);
-    let delivery = client.next(None).expect("the hub is up").expect("a delivery");
+    let delivery = delivery(&mut client);
     assert_eq!((delivery.sender, &delivery.body[..]), (HOST, &b"from the host"[..]));
     let stats = handle.stats().expect("the hub is up");
     assert_eq!((stats.users, stats.accepted, stats.relays, stats.deliveries), (1, 1, 1, 1));
     handle.clone().stop().expect("the hub is up");
     hub.join().expect("no panic").expect("an orderly end");
     assert!(handle.stats().is_err());
-    assert_eq!(handle.relay(&[id], b""), Err(RelayError::Gone));
+    assert_eq!(handle.relay(&[id], b""), Err(HostError::Gone));
 }
 
 #[test]
 fn what_clients_were_promised_holds_for_the_host_too() {
     let (_, handle, _hub) = in_a_thread(Server::builder().max_body(10));
-    assert_eq!(handle.relay(&[UserId(5)], &[0; 11]), Err(RelayError::TooLarge(10)));
+    assert_eq!(handle.relay(&[UserId(5)], &[0; 11]), Err(HostError::TooLarge(10)));
     handle.stop().expect("the hub is up");
 }
 
@@ -48,7 +56,7 @@ fn a_client_gets_deliveries_that_came_while_it_waited_for_an_answer() {
     }
     assert_eq!(ann.list().expect("an answer"), [bob_id]);
     for i in 0..10u8 {
-        let delivery = ann.next(Some(Duration::from_secs(20))).expect("the hub is up").expect("a delivery");
+        let delivery = delivery(&mut ann);
         assert_eq!((delivery.sender, delivery.body), (bob_id, vec![i]));
     }
     assert_eq!(ann.next(Some(Duration::ZERO)).expect("nothing is wrong"), None);
@@ -107,7 +115,7 @@ fn limits_that_can_not_be_kept_are_refused() {
 fn a_host_that_turns_the_server_itself_relays_without_a_handle() {
     let mut server = Server::bind("127.0.0.1:0").expect("a free port");
     let address = server.addresses()[0].to_string();
-    let client = spawn(move || Client::connect(&address).and_then(|mut client| client.next(None)));
+    let client = spawn(move || delivery(&mut Client::connect(&address).expect("the hub is up")));
     while server.stats().requests == 0 {
         server.turn(None).expect("the poll works");
     }
@@ -116,7 +124,7 @@ fn a_host_that_turns_the_server_itself_relays_without_a_handle() {
     while !client.is_finished() {
         server.turn(Some(Duration::from_millis(10))).expect("the poll works");
     }
-    let delivery = client.join().expect("no panic").expect("the hub is up").expect("a delivery");
+    let delivery = client.join().expect("no panic");
     assert_eq!((delivery.sender, &delivery.body[..]), (HOST, &b"hello"[..]));
 }
 
@@ -127,7 +135,7 @@ fn a_handle_is_told_when_the_hub_has_ended_though_the_server_lives() {
     handle.stop().expect("the hub is up");
     server.run().expect("an orderly end");
     assert!(handle.stats().is_err());
-    assert_eq!(handle.relay(&[], b""), Err(RelayError::Gone));
+    assert_eq!(handle.relay(&[], b""), Err(HostError::Gone));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What each command does.
 
 use crate::show;
-use cubby::{Client, ClientError, Delivery, Status, UserId};
+use cubby::{Client, ClientError, Delivery, Push, Status, UserId};
 use serde_json::json;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
@@ -141,7 +141,8 @@ pub fn listen(session: &Session, save: Option<PathBuf>) -> Result<(), Failure> {
     let mut client = session.connect()?;
     show_id(session, client.welcome().user)?;
     let mut number = 1;
-    while let Some(delivery) = client.next(None)? {
+    while let Some(push) = client.next(None)? {
+        let Push::Delivery(delivery) = push else { continue };
         let saved = match &save {
             Some(dir) => Some(save_body(dir, &mut number, &delivery)?),
             None => None,

@@ -1,15 +1,15 @@
-//! Which links are to be looked at, and when. Only those in trouble have a deadline: over the queue limit, or closing.
+//! What is to be looked at, and when: links that are over their queue limit or closing, rooms that nobody is in.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Deadlines in order. Each slot has at most one, which its link knows, so that one called off leaves nothing behind:
-/// no memory, and no turn that is owed for it.
+/// Deadlines in order. Each slot has at most one, which who lives there knows, so that one called off leaves nothing
+/// behind: no memory, and no turn that is owed for it.
 #[derive(Debug, Default)]
-pub struct Deadlines(BTreeSet<(Duration, usize)>);
+pub(crate) struct Deadlines(BTreeSet<(Duration, usize)>);
 
 impl Deadlines {
-    /// Notes that the link in `slot` is to be looked at.
+    /// Notes that what lives in `slot` is to be looked at.
     pub fn set(&mut self, at: Duration, slot: usize) {
         self.0.insert((at, slot));
     }

@@ -1,0 +1,79 @@
+//! How an event comes about: numbered, encoded once, told to all who are in the room, kept, and heard by listeners.
+
+use super::outbox::{Parcel, Shared};
+use super::user::HOST;
+use super::{Hub, User};
+use crate::wire::{EventRef, EventType, UserId};
+use std::sync::Arc;
+
+/// Who brings an event about.
+pub struct Author {
+    pub session: UserId,
+    pub name: Option<Arc<str>>,
+}
+
+impl Author {
+    /// The program that the hub lives in.
+    pub fn host() -> Author {
+        Author { session: HOST, name: None }
+    }
+}
+
+impl<L> Hub<L> {
+    /// The user in a slot, as the author of an event.
+    pub(super) fn author(&self, slot: usize) -> Author {
+        let User { id, name, .. } = &self.users[slot];
+        Author { session: *id, name: name.clone() }
+    }
+
+    /// Brings an event about in a room, and tells all who are in it, less `except`. Returns its id.
+    pub(super) fn emit(
+        &mut self,
+        key: u32,
+        what: EventType,
+        author: Author,
+        body: &[u8],
+        except: Option<usize>,
+    ) -> u64 {
+        self.stats.events += 1;
+        let room = self.rooms.at_mut(key);
+        room.newest += 1;
+        let (id, name) = (room.newest, author.name.as_deref().unwrap_or_default());
+        let (unix_ms, session) = (self.unix_ms, author.session);
+        let event = EventRef { what, id, unix_ms, session, room: &room.name, name, body };
+        let frame = Shared::whole(event.to_frame());
+        room.history.keep(frame.clone(), body.len(), &self.limits);
+        self.tell(key, &frame, body.len(), except);
+        if !self.listeners.is_empty() {
+            let event = EventRef::from_frame(frame.as_bytes()).expect("it was encoded above");
+            self.listeners.hear(&event);
+        }
+        id
+    }
+
+    /// Puts an event into the outbox of each member but `except`. One whose queue is full misses it, and sees so by the
+    /// numbers.
+    fn tell(&mut self, key: u32, frame: &Shared, body_len: usize, except: Option<usize>) {
+        if self.is_closing {
+            return;
+        }
+        let large = body_len >= self.limits.share_from;
+        let parcel = if large { Parcel::Large(frame) } else { Parcel::Small(frame.as_bytes()) };
+        let (mut told, mut missed) = (0, 0);
+        for slot in self.rooms.at(key).members.slots().iter().map(|&slot| slot as usize) {
+            let user = &mut self.users[slot];
+            if except == Some(slot) {
+                continue;
+            }
+            if user.full {
+                missed += 1;
+            } else {
+                told += 1;
+                user.outbox.post(parcel, &mut self.runs);
+                user.told(slot, &mut self.agenda, self.limits.queue);
+            }
+        }
+        self.stats.event_deliveries += told;
+        self.stats.events_missed += missed;
+    }
+}

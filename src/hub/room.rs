@@ -1,0 +1,105 @@
+//! One room, and where all rooms are kept.
+
+use super::history::History;
+use super::members::Members;
+use crate::deadlines::Deadlines;
+use slab::Slab;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A room: who is in it, what it remembers, and the number of its newest event.
+#[derive(Debug)]
+pub struct Room {
+    pub name: Arc<str>,
+    pub members: Members,
+    pub history: History,
+    /// The id of the newest event; 0 before the first.
+    pub newest: u64,
+    /// While nobody is in it: when its history expires, and the room with it.
+    expires: Option<Duration>,
+}
+
+/// All rooms, by key and by name. A room's key is its own until it is gone.
+#[derive(Debug, Default)]
+pub struct Rooms {
+    /// Boxed, so that a vacant place costs a few bytes, however many rooms there once were.
+    rooms: Slab<Box<Room>>,
+    by_name: HashMap<Arc<str>, u32>,
+    /// When the rooms expire that nobody is in.
+    deadlines: Deadlines,
+}
+
+impl Rooms {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// The key of the room with this name, where there is one.
+    pub fn find(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Makes a room with this name, which no other has.
+    pub fn make(&mut self, name: &str) -> u32 {
+        let name: Arc<str> = name.into();
+        let (members, history) = (Members::default(), History::default());
+        let room = Room { name: name.clone(), members, history, newest: 0, expires: None };
+        let key = self.rooms.insert(Box::new(room)) as u32;
+        self.by_name.insert(name, key);
+        key
+    }
+
+    /// The room with this key.
+    ///
+    /// # Panics
+    ///
+    /// Where there is none. Keys are only held by those who are in the room.
+    pub fn at(&self, key: u32) -> &Room {
+        &self.rooms[key as usize]
+    }
+
+    /// The room with this key, to be changed.
+    ///
+    /// # Panics
+    ///
+    /// As [`at`](Rooms::at).
+    pub fn at_mut(&mut self, key: u32) -> &mut Room {
+        &mut self.rooms[key as usize]
+    }
+
+    /// Has a room that nobody is in expire at this moment, instead of whenever it was to before.
+    pub fn expire_at(&mut self, key: u32, at: Duration) {
+        self.call_off(key);
+        self.rooms[key as usize].expires = Some(at);
+        self.deadlines.set(at, key as usize);
+    }
+
+    /// Has a room expire no more.
+    pub fn call_off(&mut self, key: u32) {
+        if let Some(at) = self.rooms[key as usize].expires.take() {
+            self.deadlines.cancel(at, key as usize);
+        }
+    }
+
+    /// When the next one expires.
+    pub fn next_expiry(&self) -> Option<Duration> {
+        self.deadlines.next()
+    }
+
+    /// Takes the next one that has expired at `now` away.
+    pub fn expire(&mut self, now: Duration) -> Option<Box<Room>> {
+        let key = self.deadlines.pop(now)?;
+        self.rooms[key].expires = None;
+        Some(self.remove(key as u32))
+    }
+
+    /// Takes a room away, and gives its memory back.
+    pub fn remove(&mut self, key: u32) -> Box<Room> {
+        self.call_off(key);
+        let room = self.rooms.remove(key as usize);
+        self.by_name.remove(&room.name);
+        room
+    }
+}

@@ -1,0 +1,238 @@
+//! What is asked about rooms: coming and going, speaking, looking back, looking around.
+
+use super::events::Author;
+use super::{Hub, name};
+use crate::limits::WHO_FRAME_MEMBERS;
+use crate::wire::{Answer, ErrorCode, EventType, Fault, HEADER_LEN, Header, Kind, Members, UserId, flag};
+use std::time::Duration;
+
+/// How much of a room's history there is, and how much of it was sent.
+pub(super) struct Page {
+    pub oldest: u64,
+    pub newest: u64,
+    pub sent: u32,
+}
+
+impl<L> Hub<L> {
+    pub(super) fn join(&mut self, slot: usize, tag: u16, room: &str) {
+        let fault = |code, text| Fault::new(code, Kind::Join as u8, tag, text);
+        if let Some(why) = name::why_not(room) {
+            return self.fail(slot, &fault(ErrorCode::BadName, format!("JOIN: {why}")));
+        }
+        let found = self.rooms.find(room);
+        if let Some(room) = found.map(|key| self.rooms.at(key)).filter(|room| room.members.contains(slot as u32)) {
+            let answer = Answer::Joined { sessions: room.members.slots().len() as u32, newest: room.newest };
+            return self.say(slot, tag, &answer);
+        }
+        let most = self.limits.rooms_per_session;
+        if self.users[slot].rooms.len() >= most {
+            let text = format!("JOIN: this session is in {most} rooms, and may not be in more; leave one first");
+            return self.fail(slot, &fault(ErrorCode::LimitReached, text));
+        }
+        match found.map_or_else(|| self.make_room(room), Ok) {
+            Ok(key) => self.come_in(slot, tag, key),
+            Err(text) => self.fail(slot, &fault(ErrorCode::LimitReached, format!("JOIN: {text}"))),
+        }
+    }
+
+    /// Makes a room that is not there yet, or says which limit forbids it.
+    fn make_room(&mut self, room: &str) -> Result<u32, String> {
+        let most = self.limits.max_rooms;
+        if self.rooms.len() >= most {
+            return Err(format!("this hub has {most} rooms, and may not have more"));
+        }
+        self.stats.rooms += 1;
+        Ok(self.rooms.make(room))
+    }
+
+    fn come_in(&mut self, slot: usize, tag: u16, key: u32) {
+        let user = &mut self.users[slot];
+        let room = self.rooms.at_mut(key);
+        let what = room.members.add(slot as u32, user.rooms.len(), user.name.as_ref());
+        user.rooms.push(key);
+        // The newest event is the one that now tells of this.
+        let answer = Answer::Joined { sessions: room.members.slots().len() as u32, newest: room.newest + 1 };
+        self.rooms.call_off(key);
+        self.say(slot, tag, &answer);
+        self.emit(key, what, self.author(slot), &[], None);
+    }
+
+    pub(super) fn leave(&mut self, slot: usize, tag: u16, room: &str) {
+        if let Some(key) = self.own_room(slot, tag, Kind::Leave, room) {
+            self.say(slot, tag, &Answer::Left);
+            self.part(slot, key, false);
+        }
+    }
+
+    /// The key of a room that the user in `slot` is in; `None` where it is not, and was told so.
+    fn own_room(&mut self, slot: usize, tag: u16, kind: Kind, room: &str) -> Option<u32> {
+        let found = self.rooms.find(room).filter(|&key| self.rooms.at(key).members.contains(slot as u32));
+        if found.is_none() {
+            let (code, text) = match name::why_not(room) {
+                Some(why) => (ErrorCode::BadName, format!("{}: {why}", kind.name())),
+                None => {
+                    (ErrorCode::NotInRoom, format!("{}: this session is not in {room}; JOIN it first", kind.name()))
+                }
+            };
+            self.fail(slot, &Fault::new(code, kind as u8, tag, text));
+        }
+        found
+    }
+
+    /// Takes a session out of a room, and tells those who stay; the session itself too where it is `told`.
+    fn part(&mut self, slot: usize, key: u32, told: bool) {
+        let author = self.author(slot);
+        let what = self.rooms.at(key).members.parting(author.name.as_ref());
+        self.emit(key, what, author, &[], (!told).then_some(slot));
+        let user = &mut self.users[slot];
+        let room = self.rooms.at_mut(key);
+        let place = room.members.remove(slot as u32, user.name.as_ref());
+        let is_empty = room.members.slots().is_empty();
+        if let Some(place) = place {
+            self.strike(slot, place);
+        }
+        if is_empty {
+            self.vacate(key);
+        }
+    }
+
+    /// Takes the room in `place` off a user's own list.
+    fn strike(&mut self, slot: usize, place: usize) {
+        let rooms = &mut self.users[slot].rooms;
+        rooms.swap_remove(place);
+        if let Some(&moved) = rooms.get(place) {
+            self.rooms.at_mut(moved).members.moved(slot as u32, place);
+        }
+    }
+
+    /// Takes a session out of all its rooms.
+    pub(super) fn part_all(&mut self, slot: usize, told: bool) {
+        while let Some(&key) = self.users[slot].rooms.last() {
+            self.part(slot, key, told);
+        }
+    }
+
+    /// Nobody is in a room: it remembers for a while, where there is anything to remember, and is gone otherwise.
+    fn vacate(&mut self, key: u32) {
+        let time = self.limits.history_time;
+        if time.is_zero() || self.rooms.at(key).history.is_empty() {
+            self.remove_room(key);
+        } else {
+            self.rooms.expire_at(key, self.now + time);
+        }
+    }
+
+    fn remove_room(&mut self, key: u32) {
+        self.rooms.remove(key);
+        self.stats.rooms -= 1;
+    }
+
+    /// Forgets the rooms whose history has expired.
+    pub fn expire_rooms(&mut self) {
+        while self.rooms.expire(self.now).is_some() {
+            self.stats.rooms -= 1;
+        }
+    }
+
+    /// When the next room is to be forgotten.
+    pub fn next_expiry(&self) -> Option<Duration> {
+        self.rooms.next_expiry()
+    }
+
+    pub(super) fn publish(&mut self, slot: usize, tag: u16, room: &str, body: &[u8], receipt: bool, no_echo: bool) {
+        let fault = |code, text| Fault::new(code, Kind::Publish as u8, tag, format!("PUBLISH: {text}"));
+        match self.room_to_speak_in(room) {
+            Ok(key) => {
+                if receipt {
+                    let id = self.rooms.at(key).newest + 1;
+                    self.say(slot, tag, &Answer::Published(id));
+                }
+                self.speak(key, self.author(slot), body, no_echo.then_some(slot));
+            }
+            Err((code, text)) => self.fail(slot, &fault(code, text)),
+        }
+    }
+
+    /// The room with this name, made where there is none yet.
+    pub(super) fn room_to_speak_in(&mut self, room: &str) -> Result<u32, (ErrorCode, String)> {
+        if let Some(key) = self.rooms.find(room) {
+            return Ok(key);
+        }
+        match name::why_not(room) {
+            Some(why) => Err((ErrorCode::BadName, why.to_owned())),
+            None => self.make_room(room).map_err(|text| (ErrorCode::LimitReached, text)),
+        }
+    }
+
+    /// Says something in a room, perhaps to nobody.
+    pub(super) fn speak(&mut self, key: u32, author: Author, body: &[u8], except: Option<usize>) -> u64 {
+        let id = self.emit(key, EventType::Message, author, body, except);
+        if self.rooms.at(key).members.slots().is_empty() {
+            self.vacate(key);
+        }
+        id
+    }
+
+    pub(super) fn history(&mut self, slot: usize, tag: u16, room: &str, after: u64, limit: u32) {
+        if let Some(key) = self.own_room(slot, tag, Kind::History, room) {
+            let Page { oldest, newest, sent } = self.replay(slot, tag, key, after, limit);
+            self.say(slot, tag, &Answer::HistoryEnd { oldest, newest, sent });
+        }
+    }
+
+    /// Sends events again: `limit` at most, and no more than fill half a queue; but one, where there is one.
+    fn replay(&mut self, slot: usize, tag: u16, key: u32, after: u64, limit: u32) -> Page {
+        let room = self.rooms.at(key);
+        let outbox = &mut self.users[slot].outbox;
+        let enough = outbox.queued() + self.limits.queue / 2;
+        let mut sent = 0;
+        for frame in room.history.after(after, room.newest).take(limit as usize) {
+            let bytes = frame.as_bytes();
+            if sent > 0 && outbox.queued() + bytes.len() > enough {
+                break;
+            }
+            let length = (bytes.len() - HEADER_LEN) as u32;
+            let header = Header { kind: Kind::Event as u8, flags: flag::REPLAY, tag, length };
+            outbox.repost(header.encode(), frame, self.limits.share_from, &mut self.runs);
+            sent += 1;
+        }
+        Page { oldest: room.history.oldest(room.newest), newest: room.newest, sent }
+    }
+
+    pub(super) fn who(&mut self, slot: usize, tag: u16, room: &str) {
+        let Some(key) = self.own_room(slot, tag, Kind::Who, room) else { return };
+        let mut members: Vec<(UserId, u32)> = self.ids_in(key);
+        members.sort_unstable();
+        let mut block = Vec::new();
+        let mut parts = members.chunks(WHO_FRAME_MEMBERS).peekable();
+        while let Some(part) = parts.next() {
+            block.clear();
+            for &(id, slot) in part {
+                let name = self.users[slot as usize].name.as_deref().unwrap_or_default();
+                Members::encode(id, name, &mut block);
+            }
+            let members = Members::new(&block).expect("they are whole");
+            self.say(slot, tag, &Answer::Who { members, more: parts.peek().is_some() });
+        }
+    }
+
+    /// The sessions in a room with their slots, in no order.
+    pub(super) fn ids_in(&self, key: u32) -> Vec<(UserId, u32)> {
+        let slots = self.rooms.at(key).members.slots();
+        slots.iter().map(|&slot| (self.users[slot as usize].id, slot)).collect()
+    }
+
+    /// Closes a room: its members are told, and are not in it any more. What it remembered is forgotten.
+    pub(super) fn close(&mut self, key: u32, author: Author) {
+        self.emit(key, EventType::Close, author, &[], None);
+        let slots = self.rooms.at(key).members.slots().to_vec();
+        for slot in slots {
+            let user = &self.users[slot as usize];
+            let place = self.rooms.at_mut(key).members.remove(slot, user.name.as_ref());
+            if let Some(place) = place {
+                self.strike(slot as usize, place);
+            }
+        }
+        self.remove_room(key);
+    }
+}

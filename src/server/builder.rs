@@ -1,0 +1,122 @@
+//! How a server is set up.
+
+use super::Server;
+use super::handle::Handle;
+use crate::error::SetupError;
+use crate::limits::Limits;
+use crate::net::{Loop, MioOs};
+use std::io;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// Sets a [`Server`] up. Every limit has a default; see [`Limits`].
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing before `bind`"]
+pub struct Builder {
+    addresses: Vec<String>,
+    limits: Limits,
+}
+
+impl Builder {
+    /// Listens on one more address: `HOST:PORT` (port 0: the system chooses) or `unix:PATH`.
+    pub fn listen(mut self, address: impl Into<String>) -> Builder {
+        self.addresses.push(address.into());
+        self
+    }
+
+    /// Takes all limits at once, in place of those set before.
+    pub fn limits(mut self, limits: Limits) -> Builder {
+        self.limits = limits;
+        self
+    }
+
+    /// Connections at once; one more is told error 14. See [`Limits::max_connections`].
+    pub fn max_connections(mut self, count: usize) -> Builder {
+        self.limits.max_connections = count;
+        self
+    }
+
+    /// Bytes of body in one frame; the queue grows with it. See [`Limits::set_max_body`].
+    pub fn max_body(mut self, bytes: u32) -> Builder {
+        self.limits.set_max_body(bytes);
+        self
+    }
+
+    /// Receivers of one RELAY. See [`Limits::max_receivers`].
+    pub fn max_receivers(mut self, count: u16) -> Builder {
+        self.limits.max_receivers = count;
+        self
+    }
+
+    /// Bytes queued for one user before those who write to it wait. See [`Limits::queue`].
+    pub fn queue(mut self, bytes: usize) -> Builder {
+        self.limits.queue = bytes;
+        self
+    }
+
+    /// Bytes from which on a body is shared rather than copied. See [`Limits::share_from`].
+    pub fn share_from(mut self, bytes: usize) -> Builder {
+        self.limits.share_from = bytes;
+        self
+    }
+
+    /// Rooms in the hub; one more is error 8. See [`Limits::max_rooms`].
+    pub fn max_rooms(mut self, count: usize) -> Builder {
+        self.limits.max_rooms = count;
+        self
+    }
+
+    /// Rooms that one session may be in; one more is error 8. See [`Limits::rooms_per_session`].
+    pub fn rooms_per_session(mut self, count: usize) -> Builder {
+        self.limits.rooms_per_session = count;
+        self
+    }
+
+    /// What a room remembers: so many events, with so many bytes of bodies, and for so long once nobody is in it. See
+    /// [`Limits::history`].
+    pub fn history(mut self, events: usize, bytes: usize, time: Duration) -> Builder {
+        (self.limits.history, self.limits.history_bytes, self.limits.history_time) = (events, bytes, time);
+        self
+    }
+
+    /// How long a user may stay over its queue limit. See [`Limits::stall`].
+    pub fn stall(mut self, time: Duration) -> Builder {
+        self.limits.stall = time;
+        self
+    }
+
+    /// How long a closed link's input is still discarded. See [`Limits::linger`].
+    pub fn linger(mut self, time: Duration) -> Builder {
+        self.limits.linger = time;
+        self
+    }
+
+    /// How long outboxes may take to empty at the end. See [`Limits::drain`].
+    pub fn drain(mut self, time: Duration) -> Builder {
+        self.limits.drain = time;
+        self
+    }
+
+    /// Listens on every address given; from here on connections are accepted by the kernel, and served once the server
+    /// turns. A unix socket that nobody listens on any more is replaced; one in use is not.
+    ///
+    /// # Errors
+    ///
+    /// The first limit or address that will not do, and why. Without an address there is nothing to fail: a hub that
+    /// only its host talks to.
+    pub fn bind(self) -> Result<Server, SetupError> {
+        self.limits.check()?;
+        let mut os = MioOs::new().map_err(SetupError::System)?;
+        let mut addresses = Vec::with_capacity(self.addresses.len());
+        for given in &self.addresses {
+            let invalid = |error| SetupError::Listen {
+                address: given.clone(),
+                source: io::Error::new(io::ErrorKind::InvalidInput, error),
+            };
+            addresses.push(os.listen(&given.parse().map_err(invalid)?)?);
+        }
+        let (ask, asked) = channel();
+        let handle = Handle::new(ask, os.waker(), self.limits.max_body);
+        Ok(Server { net: Loop::new(os, self.limits), addresses, asked: Some(asked), handle })
+    }
+}

@@ -1,0 +1,203 @@
+//! What other threads need to talk to a server: a queue of what they ask, and a way to end its wait.
+
+use super::Server;
+use crate::error::{Gone, HostError};
+use crate::hub::Retained;
+use crate::listener::Listener;
+use crate::net::Waker;
+use crate::stats::Stats;
+use crate::wire::{Event, Status, UserId};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+thread_local! {
+    /// The number of the server that this thread is turning right now; 0 where it is turning none.
+    static TURNING: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What a [`Handle`] asks: done on the hub's thread, in its next turn.
+pub(super) type Ask = Box<dyn FnOnce(&mut Server) + Send>;
+
+/// Talks to a [`Server`] from any thread. What it asks is done in the server's next turn, and the hub never waits for
+/// it.
+///
+/// The methods that wait for an answer must not be used on the thread that turns the server, which could not give it:
+/// within a turn, that is from a [`Listener`], they return [`HostError::WouldDeadlock`]. [`stop`](Handle::stop) and
+/// [`post`](Handle::post) wait for nothing.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    ask: Sender<Ask>,
+    waker: Waker,
+    max_body: u32,
+    /// Which server this is, among all of this process.
+    number: u64,
+}
+
+/// While it lives, this thread is turning a server.
+pub(super) struct Turning {
+    before: u64,
+}
+
+impl Drop for Turning {
+    fn drop(&mut self) {
+        TURNING.set(self.before);
+    }
+}
+
+impl Handle {
+    pub(super) fn new(ask: Sender<Ask>, waker: Waker, max_body: u32) -> Handle {
+        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+        Handle { ask, waker, max_body, number: NUMBERS.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Notes that this thread turns the server from now on.
+    pub(super) fn begin_turn(&self) -> Turning {
+        Turning { before: TURNING.replace(self.number) }
+    }
+
+    /// Stops the hub as [`Server::stop`] does. Does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] where it has ended already.
+    pub fn stop(&self) -> Result<(), Gone> {
+        self.ask(Box::new(Server::stop))
+    }
+
+    /// What was counted so far.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Gone`] where the hub has ended, or ends before it answers.
+    pub fn stats(&self) -> Result<Stats, HostError> {
+        self.call(|server| server.stats())
+    }
+
+    /// Relays a body to users; each distinct one gets it once, from the sender [`HOST`](crate::HOST). Returns a status
+    /// for each, in the order named: [`Status::Refused`] where its queue is full, for a host is never made to wait.
+    ///
+    /// # Errors
+    ///
+    /// Where the body is over the hub's limit, or the hub has ended or ends before it answers.
+    pub fn relay(&self, receivers: &[UserId], body: &[u8]) -> Result<Vec<Status>, HostError> {
+        self.check_body(body)?;
+        let (receivers, body) = (receivers.to_vec(), body.to_vec());
+        self.call(move |server| server.relay(&receivers, &body))?
+    }
+
+    /// Sends a body to names; each session of each name gets it once, from the sender [`HOST`](crate::HOST), which has
+    /// no name. Returns a status for each name, in the order given, as [`relay`](Handle::relay) does for users.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`relay`](Handle::relay).
+    pub fn send(&self, names: &[&str], body: &[u8]) -> Result<Vec<Status>, HostError> {
+        self.check_body(body)?;
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let body = body.to_vec();
+        self.call(move |server| server.send(&names.iter().map(String::as_str).collect::<Vec<_>>(), &body))?
+    }
+
+    /// Says something in a room, as the unnamed session [`HOST`](crate::HOST). Returns the event's id.
+    ///
+    /// # Errors
+    ///
+    /// Where the body is over the hub's limit, the room's name will not do, the hub may have no further room, or it has
+    /// ended or ends before it answers.
+    pub fn publish(&self, room: &str, body: &[u8]) -> Result<u64, HostError> {
+        self.check_body(body)?;
+        let (room, body) = (room.to_owned(), body.to_vec());
+        self.call(move |server| server.publish(&room, &body))?
+    }
+
+    /// Says something in a room as [`publish`](Handle::publish) does, but waits for nothing: a listener may do so too.
+    /// Where the room can not be, the hub's log says so.
+    ///
+    /// # Errors
+    ///
+    /// Where the body is over the hub's limit, or the hub has ended.
+    pub fn post(&self, room: &str, body: &[u8]) -> Result<(), HostError> {
+        self.check_body(body)?;
+        let (room, body) = (room.to_owned(), body.to_vec());
+        let publish = move |server: &mut Server| {
+            if let Err(error) = server.publish(&room, &body) {
+                log::warn!("the host could not post to {}: {error}", crate::hub::escape_unfit(&room));
+            }
+        };
+        Ok(self.ask(Box::new(publish))?)
+    }
+
+    /// Closes a room: its members are told by an event and are not in it any more, and what it remembered is forgotten.
+    /// Says whether there was one. If it is made again, its events are numbered from 1.
+    ///
+    /// # Errors
+    ///
+    /// Where the hub has ended or ends before it answers.
+    pub fn close_room(&self, room: &str) -> Result<bool, HostError> {
+        let room = room.to_owned();
+        self.call(move |server| server.close_room(&room))
+    }
+
+    /// The events that a room remembers with an id above `after`, oldest first, `limit` at most. None where there is no
+    /// such room. They are copied on the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// Where the hub has ended or ends before it answers.
+    pub fn history(&self, room: &str, after: u64, limit: usize) -> Result<Vec<Event>, HostError> {
+        let room = room.to_owned();
+        let retained: Retained = self.call(move |server| server.net.hub().history_of(&room, after, limit))?;
+        Ok(retained.events())
+    }
+
+    /// The sessions in a room, ids ascending, each with what it calls itself (empty where it did not say).
+    ///
+    /// # Errors
+    ///
+    /// Where the hub has ended or ends before it answers.
+    pub fn members(&self, room: &str) -> Result<Vec<(UserId, String)>, HostError> {
+        let room = room.to_owned();
+        self.call(move |server| server.members(&room))
+    }
+
+    /// Calls a listener for each event of every room, from the hub's next turn on. Does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] where the hub has ended.
+    pub fn listen_to_all(&self, listener: impl Listener + 'static) -> Result<(), Gone> {
+        self.ask(Box::new(|server| server.listen_to_all(listener)))
+    }
+
+    /// Calls a listener for each event of one room, from the hub's next turn on. Does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] where the hub has ended.
+    pub fn listen_to(&self, room: &str, listener: impl Listener + 'static) -> Result<(), Gone> {
+        let room = room.to_owned();
+        self.ask(Box::new(move |server| server.listen_to(&room, listener)))
+    }
+
+    pub(super) fn check_body(&self, body: &[u8]) -> Result<(), HostError> {
+        if body.len() > self.max_body as usize { Err(HostError::TooLarge(self.max_body)) } else { Ok(()) }
+    }
+
+    /// Has something done on the hub's thread, and waits for what it gives.
+    fn call<T: Send + 'static>(&self, work: impl FnOnce(&mut Server) -> T + Send + 'static) -> Result<T, HostError> {
+        if TURNING.get() == self.number {
+            return Err(HostError::WouldDeadlock);
+        }
+        let (answer, answered) = channel();
+        // Who asked may have gone by then; then nobody wants to know.
+        self.ask(Box::new(move |server| drop(answer.send(work(server)))))?;
+        answered.recv().map_err(|_| HostError::Gone)
+    }
+
+    fn ask(&self, ask: Ask) -> Result<(), Gone> {
+        self.ask.send(ask).map_err(|_| Gone)?;
+        // It fails only where the poll is gone, and with it the hub.
+        self.waker.wake().map_err(|_| Gone)
+    }
+}
