@@ -83,6 +83,8 @@ mod address;
 mod client;
 mod deadlines;
 mod error;
+#[cfg(feature = "json")]
+mod json;
 mod limits;
 mod listener;
 mod server;
@@ -93,9 +95,12 @@ pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined
 pub use error::{Gone, HostError, LimitError, SetupError};
 pub use hub::HOST;
 #[doc(hidden)]
-pub use hub::{escape_unfit, is_unfit, why_not};
+pub use hub::{escape_unfit, is_unshowable, why_not};
+#[doc(hidden)]
+#[cfg(feature = "json")]
+pub use json::{EventJson, json_line};
 pub use limits::Limits;
-pub use listener::{EventSender, Events, Listener, WhenFull, event_channel};
+pub use listener::{EventSender, Events, EventsWaker, Listener, WhenFull, event_channel};
 pub use server::{Builder, Handle, Server};
 pub use stats::Stats;
 pub use wire::{ErrorCode, Event, EventRef, EventType, Status, UserId};

@@ -4,9 +4,9 @@ use crate::wire::{Event, EventRef};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Hears events, in the order in which they happen, on the thread that turns the hub and after they were queued for the
@@ -119,13 +119,16 @@ pub fn event_channel(events: usize, bytes: usize, when_full: WhenFull) -> (Event
     // A channel without room would be a meeting place, which the hub has no time for.
     let (sender, receiver) = mpsc::sync_channel(events.max(1));
     let counts = Arc::new(Counts::default());
-    (EventSender { sender, counts: counts.clone(), bytes, when_full }, Events { receiver, counts })
+    let sender = Arc::new(sender);
+    let events = Events { receiver, counts: counts.clone(), waker: EventsWaker(Arc::downgrade(&sender)) };
+    (EventSender { sender, counts, bytes, when_full }, events)
 }
 
 /// The hub's end of an [`event_channel`]: a [`Listener`].
 #[derive(Debug)]
 pub struct EventSender {
-    sender: SyncSender<Event>,
+    /// Held once, so that the channel ends with it. `None` only wakes.
+    sender: Arc<SyncSender<Option<Event>>>,
     counts: Arc<Counts>,
     /// The most that `counts.bytes` may be before another event is added.
     bytes: usize,
@@ -138,7 +141,7 @@ impl EventSender {
         let len = event.body.len();
         let before = self.counts.bytes.fetch_add(len, Ordering::Relaxed);
         let fits = before == 0 || before.saturating_add(len) <= self.bytes;
-        let outcome = if fits { Some(self.sender.try_send(event.to_event())) } else { None };
+        let outcome = if fits { Some(self.sender.try_send(Some(event.to_event()))) } else { None };
         if outcome == Some(Ok(())) {
             return Some(true);
         }
@@ -164,25 +167,41 @@ impl Listener for EventSender {
 /// The host's end of an [`event_channel`].
 #[derive(Debug)]
 pub struct Events {
-    receiver: Receiver<Event>,
+    receiver: Receiver<Option<Event>>,
     counts: Arc<Counts>,
+    waker: EventsWaker,
+}
+
+/// Ends a wait of [`Events::recv_timeout`] early, from another thread.
+#[derive(Clone, Debug)]
+pub struct EventsWaker(Weak<SyncSender<Option<Event>>>);
+
+impl EventsWaker {
+    /// Has the current wait, or the next one that has nothing to give, end as if its time were over.
+    pub fn wake(&self) {
+        if let Some(sender) = self.0.upgrade() {
+            // Where the channel is full, nobody waits.
+            let _ = sender.try_send(None);
+        }
+    }
 }
 
 impl Events {
     /// The next event, however long it takes; `None` once the hub has ended, or the channel was full and was to
     /// disconnect then.
     pub fn recv(&self) -> Option<Event> {
-        self.receiver.recv().ok().inspect(|event| self.taken(event))
+        self.receiver.iter().flatten().next().inspect(|event| self.taken(event))
     }
 
     /// The next event, waiting at most `timeout` for it.
     ///
     /// # Errors
     ///
-    /// [`Timeout`](RecvTimeoutError::Timeout) where none came, [`Disconnected`](RecvTimeoutError::Disconnected) where
+    /// [`Timeout`](RecvTimeoutError::Timeout) where none came or the wait was ended by [`waker`](Events::waker), [`Disconnected`](RecvTimeoutError::Disconnected) where
     /// none will.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
-        self.receiver.recv_timeout(timeout).inspect(|event| self.taken(event))
+        let received = self.receiver.recv_timeout(timeout)?;
+        received.inspect(|event| self.taken(event)).ok_or(RecvTimeoutError::Timeout)
     }
 
     /// The next event, if one is there.
@@ -191,7 +210,13 @@ impl Events {
     ///
     /// [`Empty`](TryRecvError::Empty) where none is, [`Disconnected`](TryRecvError::Disconnected) where none will be.
     pub fn try_recv(&self) -> Result<Event, TryRecvError> {
-        self.receiver.try_recv().inspect(|event| self.taken(event))
+        let received = self.receiver.try_recv()?;
+        received.inspect(|event| self.taken(event)).ok_or(TryRecvError::Empty)
+    }
+
+    /// What ends a wait of [`recv_timeout`](Events::recv_timeout) early.
+    pub fn waker(&self) -> EventsWaker {
+        self.waker.clone()
     }
 
     /// Events lost so far because the channel was full.
@@ -257,6 +282,16 @@ mod tests {
         (1..=3).for_each(|id| listeners.hear(&event(id, "lobby", b"")));
         assert_eq!((events.recv().map(|event| event.id), events.recv()), (Some(1), None));
         assert!(listeners.is_empty() && events.dropped() == 1);
+    }
+
+    #[test]
+    fn a_wait_can_be_ended_early_but_the_channel_does_not_depend_on_it() {
+        let (sender, events) = event_channel(1, 100, WhenFull::Drop);
+        let waker = events.waker();
+        waker.wake();
+        assert_eq!(events.recv_timeout(Duration::MAX), Err(RecvTimeoutError::Timeout));
+        drop(sender);
+        assert_eq!(events.recv_timeout(Duration::MAX), Err(RecvTimeoutError::Disconnected));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What the host program asks about rooms.
 
+use super::Hub;
 use super::events::Author;
 use super::outbox::Shared;
-use super::{Hub, User};
 use crate::wire::{ErrorCode, Event, EventRef, UserId};
 
 /// What a room remembers, still as frames: taking it costs the hub no copy.
@@ -45,9 +45,7 @@ impl<L> Hub<L> {
 
     /// The sessions in a room, ids ascending, each with what it calls itself.
     pub fn members_of(&self, room: &str) -> Vec<(UserId, String)> {
-        let mut members = self.rooms.find(room).map_or_else(Vec::new, |key| self.ids_in(key));
-        members.sort_unstable();
-        let name = |slot: u32| self.users.get(slot as usize).and_then(User::name).unwrap_or_default().to_owned();
-        members.into_iter().map(|(id, slot)| (id, name(slot))).collect()
+        let ids = self.rooms.find(room).map_or_else(Vec::new, |key| self.ids_in(key));
+        ids.into_iter().map(|id| (id, self.name_of(id).to_owned())).collect()
     }
 }

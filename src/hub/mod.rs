@@ -21,7 +21,7 @@ mod tests;
 mod user;
 
 pub use host::Retained;
-pub use name::{escape_unfit, is_unfit, why_not};
+pub use name::{escape_unfit, is_unshowable, why_not};
 pub use outbox::{Outbox, Runs, Shared};
 pub use user::{HOST, User};
 

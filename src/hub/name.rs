@@ -27,7 +27,13 @@ pub fn is_unfit(c: char) -> bool {
         || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Text with each such character escaped.
+/// Whether a character could move the cursor, colour a terminal or reorder a line, so that it is never shown raw. All
+/// such fit four hex digits.
+pub fn is_unshowable(c: char) -> bool {
+    is_unfit(c) || c == '\u{FEFF}'
+}
+
+/// Text with each unfit character escaped.
 pub fn escape_unfit(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

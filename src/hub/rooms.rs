@@ -1,6 +1,7 @@
 //! What is asked about rooms: coming and going, speaking, looking back, looking around.
 
 use super::events::Author;
+use super::user::slot_of;
 use super::{Hub, name};
 use crate::limits::WHO_FRAME_MEMBERS;
 use crate::wire::{Answer, ErrorCode, EventType, Fault, HEADER_LEN, Header, Kind, Members, UserId, flag};
@@ -201,25 +202,28 @@ impl<L> Hub<L> {
 
     pub(super) fn who(&mut self, slot: usize, tag: u16, room: &str) {
         let Some(key) = self.own_room(slot, tag, Kind::Who, room) else { return };
-        let mut members: Vec<(UserId, u32)> = self.ids_in(key);
-        members.sort_unstable();
+        let members = self.ids_in(key);
         let mut block = Vec::new();
         let mut parts = members.chunks(WHO_FRAME_MEMBERS).peekable();
         while let Some(part) = parts.next() {
             block.clear();
-            for &(id, slot) in part {
-                let name = self.users[slot as usize].name.as_deref().unwrap_or_default();
-                Members::encode(id, name, &mut block);
-            }
+            part.iter().for_each(|&id| Members::encode(id, self.name_of(id), &mut block));
             let members = Members::new(&block).expect("they are whole");
             self.say(slot, tag, &Answer::Who { members, more: parts.peek().is_some() });
         }
     }
 
-    /// The sessions in a room with their slots, in no order.
-    pub(super) fn ids_in(&self, key: u32) -> Vec<(UserId, u32)> {
+    /// The sessions in a room, ids ascending.
+    pub(super) fn ids_in(&self, key: u32) -> Vec<UserId> {
         let slots = self.rooms.at(key).members.slots();
-        slots.iter().map(|&slot| (self.users[slot as usize].id, slot)).collect()
+        let mut ids: Vec<UserId> = slots.iter().map(|&slot| self.users[slot as usize].id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// What a user who is here calls itself; empty where it did not say.
+    pub(super) fn name_of(&self, id: UserId) -> &str {
+        self.users[slot_of(id)].name.as_deref().unwrap_or_default()
     }
 
     /// Closes a room: its members are told, and are not in it any more. What it remembered is forgotten.

@@ -107,11 +107,6 @@ impl<L> User<L> {
         self.id
     }
 
-    /// What it calls itself, where it said.
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
     /// What it is called in the log.
     pub fn label(&self) -> String {
         match &self.name {

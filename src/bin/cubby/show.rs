@@ -2,6 +2,8 @@
 
 use crate::commands::Failure;
 use base64::Engine;
+use cubby::is_unshowable;
+use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -17,18 +19,9 @@ pub fn line(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Prints a JSON object on a line. JSON itself escapes no control characters above 0x1F; but it may, within strings,
-/// and nowhere else does such a character stand.
-pub fn json(object: &serde_json::Value) -> Result<(), Failure> {
-    let mut text = String::new();
-    for c in object.to_string().chars() {
-        if is_unsafe(c) {
-            let _ = write!(text, "\\u{:04x}", u32::from(c));
-        } else {
-            text.push(c);
-        }
-    }
-    line(&text)
+/// Prints a JSON object on a line.
+pub fn json(object: &impl Serialize) -> Result<(), Failure> {
+    line(&cubby::json_line(object))
 }
 
 /// Says something on standard error. Where nobody reads that, there is nobody to tell.
@@ -59,16 +52,11 @@ pub fn body(bytes: &[u8]) -> String {
     }
 }
 
-/// Whether a character could move the cursor, colour the terminal or reorder the line. All such fit four hex digits.
-fn is_unsafe(c: char) -> bool {
-    cubby::is_unfit(c) || c == '\u{FEFF}'
-}
-
 /// Text with each unsafe character escaped, and the backslash, so that nothing can look like an escape.
 pub fn safe(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_unsafe(c) || c == '\\' {
+        if is_unshowable(c) || c == '\\' {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);

@@ -1,20 +1,22 @@
-//! The daemon: options, logger, signals, run.
+//! The daemon: logger, event log, signals, run.
 #![forbid(unsafe_code)]
 
-use cubby::{Limits, Server, SetupError};
-use getopts::{Matches, Options};
+mod event_log;
+mod options;
+
+use cubby::{Server, SetupError};
+use event_log::EventLog;
+use options::Config;
 use rlimit::Resource;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
-use std::str::FromStr;
-
-/// Where it listens when not told.
-const DEFAULT_ADDRESS: &str = "127.0.0.1:7070";
+use std::time::Duration;
 
 /// Descriptors that are no connections: the standard three, the poll, its waker, signals, listeners.
 const OWN_DESCRIPTORS: u64 = 16;
@@ -22,17 +24,8 @@ const OWN_DESCRIPTORS: u64 = 16;
 /// Descriptors kept for those who are only told that the hub is full; an eighth of all, where there are few.
 const SPARE_DESCRIPTORS: u64 = 64;
 
-/// What the command line asked for.
-struct Config {
-    addresses: Vec<String>,
-    limits: Limits,
-    log: Option<log::LevelFilter>,
-    /// Whether `--max-connections` was given, rather than to be derived from the descriptor limit.
-    fixed_connections: bool,
-}
-
 fn main() -> ExitCode {
-    let options = options();
+    let options = options::options();
     let arguments: Result<Vec<String>, OsString> = std::env::args_os().skip(1).map(OsString::into_string).collect();
     let matches = match arguments.map(|arguments| options.parse(arguments)) {
         Ok(Ok(matches)) => matches,
@@ -45,82 +38,10 @@ fn main() -> ExitCode {
     if matches.opt_present("version") {
         return print(concat!("cubbyd ", env!("CARGO_PKG_VERSION"), "\n"));
     }
-    match config(&matches) {
+    match options::config(&matches) {
         Err(what) => wrong_usage(&what),
         Ok(config) => serve(config),
     }
-}
-
-fn options() -> Options {
-    let mut options = Options::new();
-    options
-        .optmulti("l", "listen", "listen there; may be repeated (default 127.0.0.1:7070)", "HOST:PORT|unix:PATH")
-        .optopt("", "max-connections", "clients at once (default: as many as descriptors allow)", "N")
-        .optopt("", "max-body", "bytes in one relayed body, as in 512K or 1M (default 1M)", "BYTES")
-        .optopt("", "max-receivers", "receivers of one relay (default 255)", "N")
-        .optflagmulti("v", "verbose", "log each connection; the same as --log debug")
-        .optopt("", "log", "off, error, warn, info (default), debug or trace; RUST_LOG does as well", "LEVEL")
-        .optflag("h", "help", "print this help")
-        .optflag("V", "version", "print the version");
-    options
-}
-
-fn config(matches: &Matches) -> Result<Config, String> {
-    if let Some(argument) = matches.free.first() {
-        return Err(format!("unexpected argument {argument:?}"));
-    }
-    let mut limits = Limits::default();
-    let fixed_connections = matches.opt_present("max-connections");
-    set(&mut limits.max_connections, number(matches, "max-connections")?);
-    if let Some(bytes) = size(matches, "max-body")? {
-        limits.set_max_body(bytes);
-    }
-    set(&mut limits.max_receivers, number(matches, "max-receivers")?);
-    limits.check().map_err(|error| format!("--{error}"))?;
-    let mut addresses = matches.opt_strs("listen");
-    if addresses.is_empty() {
-        addresses.push(DEFAULT_ADDRESS.to_owned());
-    }
-    for address in &addresses {
-        address.parse::<cubby::Address>().map_err(|error| format!("--listen: {error}"))?;
-    }
-    Ok(Config { addresses, limits, log: log_level(matches)?, fixed_connections })
-}
-
-fn set<T>(limit: &mut T, asked: Option<T>) {
-    if let Some(asked) = asked {
-        *limit = asked;
-    }
-}
-
-fn number<T: FromStr>(matches: &Matches, option: &str) -> Result<Option<T>, String> {
-    let parse = |text: String| text.parse().map_err(|_| format!("--{option}: {text:?} is not a number that will do"));
-    matches.opt_str(option).map(parse).transpose()
-}
-
-/// A number of bytes, with K, M or G for powers of 1024.
-fn size(matches: &Matches, option: &str) -> Result<Option<u32>, String> {
-    let parse = |text: String| {
-        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let shift = match &text[digits.len()..] {
-            "" => Some(0),
-            "K" | "k" => Some(10),
-            "M" | "m" => Some(20),
-            "G" | "g" => Some(30),
-            _ => None,
-        };
-        let bytes = digits.parse::<u32>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
-        bytes.ok_or_else(|| format!("--{option}: {text:?} is not a size that will do, as in 65536, 512K or 1M"))
-    };
-    matches.opt_str(option).map(parse).transpose()
-}
-
-fn log_level(matches: &Matches) -> Result<Option<log::LevelFilter>, String> {
-    if let Some(level) = matches.opt_str("log") {
-        let wrong = |_| format!("--log: {level:?} is none of off, error, warn, info, debug, trace");
-        return level.parse().map(Some).map_err(wrong);
-    }
-    Ok(matches.opt_present("verbose").then_some(log::LevelFilter::Debug))
 }
 
 fn serve(mut config: Config) -> ExitCode {
@@ -134,9 +55,13 @@ fn serve(mut config: Config) -> ExitCode {
         log::warn!("--max-connections {asked} is more than the {room} that the descriptor limit has room for");
     }
     log::info!("at most {} connections", config.limits.max_connections);
-    let outcome = start(&config).and_then(|(mut server, mut signals)| {
+    let outcome = start(&config).and_then(|(mut server, mut signals, event_log)| {
         announce(&server);
-        run(&mut server, &mut signals).map_err(|error| format!("the poll failed: {error}"))
+        let outcome = run(&mut server, &mut signals, event_log.as_ref());
+        // With the server goes the listener, and with that the log ends.
+        drop(server);
+        event_log.map(EventLog::end);
+        outcome.map_err(|error| format!("the poll failed: {error}"))
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -173,19 +98,31 @@ fn raise_descriptor_limit() -> u64 {
 
 type Signals = SignalDelivery<UnixStream, SignalOnly>;
 
-fn start(config: &Config) -> Result<(Server, Signals), String> {
+fn start(config: &Config) -> Result<(Server, Signals, Option<EventLog>), String> {
     let builder = Server::builder().limits(config.limits.clone());
     let builder = config.addresses.iter().fold(builder, cubby::Builder::listen);
     let mut server = builder.bind().map_err(|error: SetupError| error.to_string())?;
     let signals = catch_signals(&mut server).map_err(|error| format!("can not catch signals: {error}"))?;
-    Ok((server, signals))
+    let event_log = match &config.event_log {
+        Some((path, flush_every)) => Some(start_event_log(&mut server, path, *flush_every)?),
+        None => None,
+    };
+    Ok((server, signals, event_log))
+}
+
+fn start_event_log(server: &mut Server, path: &Path, flush_every: Duration) -> Result<EventLog, String> {
+    let failed =
+        |error| format!("can not write the event log {}: {error}; choose a file with --event-log", path.display());
+    let (event_log, listener) = EventLog::start(path, flush_every).map_err(failed)?;
+    server.listen_to_all(listener);
+    Ok(event_log)
 }
 
 /// From here on a signal gives the server a turn, and `run` looks at it after.
 fn catch_signals(server: &mut Server) -> io::Result<Signals> {
     let (caught, raised) = UnixStream::pair()?;
     server.wake_on(caught.try_clone()?)?;
-    SignalDelivery::with_pipe(caught, raised, SignalOnly, [SIGTERM, SIGINT, SIGUSR1])
+    SignalDelivery::with_pipe(caught, raised, SignalOnly, [SIGTERM, SIGINT, SIGHUP, SIGUSR1])
 }
 
 fn announce(server: &Server) {
@@ -197,7 +134,7 @@ fn announce(server: &Server) {
     let _ = stdout.flush();
 }
 
-fn run(server: &mut Server, signals: &mut Signals) -> io::Result<()> {
+fn run(server: &mut Server, signals: &mut Signals, event_log: Option<&EventLog>) -> io::Result<()> {
     let mut stopping = false;
     while server.turn(None)? {
         if !server.was_woken() {
@@ -205,7 +142,8 @@ fn run(server: &mut Server, signals: &mut Signals) -> io::Result<()> {
         }
         for signal in signals.pending() {
             match signal {
-                SIGUSR1 => log::info!("statistics: {}", server.stats()),
+                SIGUSR1 => log_statistics(server, event_log),
+                SIGHUP => event_log.map_or_else(|| log::info!("there is no event log to open anew"), EventLog::flush),
                 _ if stopping => std::process::exit(128 + signal),
                 _ => {
                     log::info!("stopping; a second signal stops at once");
@@ -217,6 +155,13 @@ fn run(server: &mut Server, signals: &mut Signals) -> io::Result<()> {
     }
     log::info!("stopped: {}", server.stats());
     Ok(())
+}
+
+fn log_statistics(server: &Server, event_log: Option<&EventLog>) {
+    log::info!("statistics: {}", server.stats());
+    if let Some((lines, failures)) = event_log.map(EventLog::counts) {
+        log::info!("event log: lines {lines} failures {failures}");
+    }
 }
 
 fn print(text: &str) -> ExitCode {

@@ -1,0 +1,234 @@
+//! The event log: each event of every room as a line of JSON, appended to a file by a thread of its own.
+//!
+//! The hub never waits for the disk: events come through a bounded channel, and those that it has no room for are lost,
+//! counted and said. Lines go into a buffer and from there to the file now and then. Where the file can not be written,
+//! the buffer is kept and tried again; while it is full, nothing more is taken from the channel.
+
+use cubby::{EventJson, EventSender, Events, EventsWaker, WhenFull, event_channel, json_line};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Events that wait for the writer at the most: some tenths of a second of a very busy hub.
+const CHANNEL_EVENTS: usize = 16 * 1024;
+
+/// Bytes of bodies that wait for the writer at the most.
+const CHANNEL_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of lines after which the file is written, whatever the time.
+const BUFFER: usize = 256 * 1024;
+
+/// How long the writer rests when the file can not be written and the buffer is full.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What the daemon and the writer's thread share.
+#[derive(Debug, Default)]
+struct Shared {
+    /// What is buffered is to be written, and the file opened anew where it was moved away.
+    flush: AtomicBool,
+    /// The hub has ended, and nothing more is waited for.
+    ending: AtomicBool,
+    lines: AtomicU64,
+    failures: AtomicU64,
+}
+
+/// The log, as the daemon sees it.
+pub struct EventLog {
+    shared: Arc<Shared>,
+    waker: EventsWaker,
+    writer: JoinHandle<()>,
+}
+
+impl EventLog {
+    /// Opens the file and starts the writer, which flushes at least every `flush_every`. What this returns beside the
+    /// log is the listener that feeds it.
+    ///
+    /// # Errors
+    ///
+    /// Where the file can not be opened: an operator who asks for a log is told so at once.
+    pub fn start(path: &Path, flush_every: Duration) -> io::Result<(EventLog, EventSender)> {
+        let (sender, events) = event_channel(CHANNEL_EVENTS, CHANNEL_BYTES, WhenFull::Drop);
+        let (shared, waker) = (Arc::new(Shared::default()), events.waker());
+        let file = LogFile::open(path)?;
+        let writer = Writer {
+            events,
+            file,
+            shared: shared.clone(),
+            flush_every,
+            flush_at: None,
+            buffer: Vec::new(),
+            done: 0,
+            dropped: 0,
+            is_failing: false,
+        };
+        let writer = Builder::new().name("event-log".to_owned()).spawn(move || writer.run())?;
+        Ok((EventLog { shared, waker, writer }, sender))
+    }
+
+    /// Has what is buffered written, and the file opened anew where it was moved away.
+    pub fn flush(&self) {
+        self.shared.flush.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Waits until all is written, once the hub has let go of the listener.
+    pub fn end(self) {
+        self.shared.ending.store(true, Ordering::Release);
+        self.writer.thread().unpark();
+        if self.writer.join().is_err() {
+            log::error!("the event log's writer has failed");
+        }
+    }
+
+    /// What was counted: lines written, and attempts to write that failed.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.shared.lines.load(Ordering::Relaxed), self.shared.failures.load(Ordering::Relaxed))
+    }
+}
+
+/// The writer's thread.
+struct Writer {
+    events: Events,
+    file: LogFile,
+    shared: Arc<Shared>,
+    flush_every: Duration,
+    /// When to flush; `None` while nothing is buffered.
+    flush_at: Option<Instant>,
+    /// Whole lines that are not written yet, or of which the first is in part.
+    buffer: Vec<u8>,
+    /// Bytes at the buffer's front that are in the file.
+    done: usize,
+    /// Events that were known to be lost when that was last said.
+    dropped: u64,
+    /// The last attempt to write has failed, and that was said.
+    is_failing: bool,
+}
+
+impl Writer {
+    fn run(mut self) {
+        loop {
+            let wait = self.flush_at.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
+            match self.events.recv_timeout(wait) {
+                Ok(event) => self.add(&EventJson::new(&event.as_ref())),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let asked = self.shared.flush.swap(false, Ordering::AcqRel);
+            if asked || self.buffer.len() >= BUFFER || self.flush_at.is_some_and(|at| at <= Instant::now()) {
+                self.flush();
+            }
+            while self.buffer.len() >= BUFFER && !self.shared.ending.load(Ordering::Acquire) {
+                std::thread::park_timeout(RETRY);
+                self.flush();
+            }
+        }
+        self.flush();
+        if !self.buffer.is_empty() {
+            log::error!("the event log {} lacks its last {} bytes", self.file.path.display(), self.buffer.len());
+        }
+    }
+
+    fn add(&mut self, event: &EventJson<'_>) {
+        self.buffer.extend_from_slice(json_line(event).as_bytes());
+        self.buffer.push(b'\n');
+        self.shared.lines.fetch_add(1, Ordering::Relaxed);
+        self.flush_at.get_or_insert_with(|| Instant::now() + self.flush_every);
+    }
+
+    /// Writes what is buffered, or says why that can not be and keeps it.
+    fn flush(&mut self) {
+        let outcome = self.file.write(&self.buffer, &mut self.done);
+        let path = self.file.path.display();
+        if let Err(error) = outcome {
+            self.shared.failures.fetch_add(1, Ordering::Relaxed);
+            if !self.is_failing {
+                log::error!("can not write the event log {path}: {error}; it is kept in memory and tried again");
+            }
+            self.buffer.drain(..line_start(&self.buffer, &mut self.done));
+            (self.flush_at, self.is_failing) = (Some(Instant::now() + self.flush_every.max(RETRY)), true);
+        } else {
+            if self.is_failing {
+                log::info!("the event log {path} is written again");
+            }
+            self.buffer.clear();
+            (self.done, self.flush_at, self.is_failing) = (0, None, false);
+        }
+        let dropped = self.events.dropped();
+        if dropped > self.dropped {
+            log::warn!(
+                "the event log lacks {} events: they came faster than they were written",
+                dropped - self.dropped
+            );
+            self.dropped = dropped;
+        }
+    }
+}
+
+/// Where the line begins of which `done` bytes are written, with all before it; `done` then counts from there.
+fn line_start(buffer: &[u8], done: &mut usize) -> usize {
+    let start = buffer[..*done].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    *done -= start;
+    start
+}
+
+/// The file, and what it takes to notice that it was moved away.
+struct LogFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl LogFile {
+    /// Opens the file to append to it. A last line without an end, as a crash may leave it, is ended.
+    fn open(path: &Path) -> io::Result<LogFile> {
+        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+        if is_torn(path)? {
+            file.write_all(b"\n")?;
+        }
+        Ok(LogFile { path: path.to_owned(), file })
+    }
+
+    /// Whether the path still means the file that is open.
+    fn is_there(&self) -> io::Result<bool> {
+        let ours = self.file.metadata()?;
+        let there = std::fs::metadata(&self.path);
+        Ok(there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())))
+    }
+
+    /// Writes all of `buffer` after the first `done` bytes, which grow with what is written. Where the file was moved
+    /// away, a new one is made, and the line that the old one has in part is written whole.
+    fn write(&mut self, buffer: &[u8], done: &mut usize) -> io::Result<()> {
+        if !self.is_there()? {
+            self.file = LogFile::open(&self.path)?.file;
+            let mut torn = *done;
+            *done = line_start(buffer, &mut torn);
+        }
+        while *done < buffer.len() {
+            match self.file.write(&buffer[*done..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => *done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a file's last line has no end.
+fn is_torn(path: &Path) -> io::Result<bool> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Ok(false);
+    }
+    let mut file = File::open(path)?;
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
