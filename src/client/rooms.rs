@@ -126,6 +126,24 @@ impl Client {
         }
     }
 
+    /// All events that a room remembers with an id above `after`, oldest first, by as many requests as that takes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`history`](Client::history).
+    pub fn events_after(&mut self, room: &str, mut after: u64) -> Result<Vec<Event>, ClientError> {
+        let mut all: Vec<Event> = Vec::new();
+        loop {
+            let page = self.history(room, after, u32::MAX)?;
+            let Some(last) = page.events.last().map(|event| event.id) else { return Ok(all) };
+            all.extend(page.events);
+            if last >= page.newest {
+                return Ok(all);
+            }
+            after = last;
+        }
+    }
+
     /// Asks who is in a room that this session is in: ids ascending, this session among them, each with what it calls
     /// itself (empty where it did not say).
     ///

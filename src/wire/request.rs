@@ -154,13 +154,13 @@ impl<'a> Request<'a> {
     }
 
     fn flags(&self) -> u8 {
-        let (receipt, other) = match *self {
-            Request::Relay { receipt, .. } => (receipt, 0),
-            Request::Send { receipt, store, .. } => (receipt, flag::STORE * u8::from(store)),
-            Request::Publish { receipt, no_echo, .. } => (receipt, flag::NO_ECHO * u8::from(no_echo)),
-            _ => (false, 0),
-        };
-        flag::RECEIPT * u8::from(receipt) | other
+        let bit = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        match *self {
+            Request::Relay { receipt, .. } => bit(receipt, flag::RECEIPT),
+            Request::Send { receipt, store, .. } => bit(receipt, flag::RECEIPT) | bit(store, flag::STORE),
+            Request::Publish { receipt, no_echo, .. } => bit(receipt, flag::RECEIPT) | bit(no_echo, flag::NO_ECHO),
+            _ => 0,
+        }
     }
 
     fn put_payload(&self, out: &mut Vec<u8>) {

@@ -1,7 +1,7 @@
-//! What each command does.
+//! What each command does that is about users and names.
 
 use crate::show;
-use cubby::{Client, ClientError, Delivery, Push, Status, UserId};
+use cubby::{Client, ClientError, Delivery, Mail, Push, Status, UserId};
 use serde_json::json;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
@@ -63,7 +63,7 @@ impl From<ClientError> for Failure {
 }
 
 impl Session {
-    fn connect(&self) -> Result<Client, Failure> {
+    pub fn connect(&self) -> Result<Client, Failure> {
         Ok(Client::connect_as(&self.hub, &self.name, self.timeout)?)
     }
 }
@@ -92,28 +92,48 @@ pub fn list(session: &Session) -> Result<(), Failure> {
 }
 
 /// Relays a file, or standard input, to users.
-pub fn relay(session: &Session, receivers: &[UserId], file: Option<PathBuf>) -> Result<(), Failure> {
+pub fn relay(session: &Session, receivers: &[UserId], file: Option<&Path>) -> Result<(), Failure> {
     let mut client = session.connect()?;
-    let body = read_body(file.as_deref(), client.welcome().max_body)?;
+    let body = read_body(file, client.welcome().max_body)?;
     let statuses = client.relay(receivers, &body)?;
-    let missed: Vec<_> = receivers.iter().zip(&statuses).filter(|(_, status)| !status.is_reached()).collect();
+    let to: Vec<String> = receivers.iter().map(UserId::to_string).collect();
+    receipt(session, "relayed", "nobody here has this id (any more)", body.len(), &to, &statuses)
+}
+
+/// Sends a file, or standard input, to names.
+pub fn send(session: &Session, names: &[String], file: Option<&Path>) -> Result<(), Failure> {
+    let mut client = session.connect()?;
+    let body = read_body(file, client.welcome().max_body)?;
+    let statuses = client.send(&names.iter().map(String::as_str).collect::<Vec<_>>(), &body)?;
+    receipt(session, "sent", "nobody here has this name", body.len(), names, &statuses)
+}
+
+/// Says who was not reached, and prints how many were.
+fn receipt(
+    session: &Session,
+    done: &str,
+    absent: &str,
+    len: usize,
+    to: &[String],
+    statuses: &[Status],
+) -> Result<(), Failure> {
+    let missed: Vec<_> = to.iter().zip(statuses).filter(|(_, status)| !status.is_reached()).collect();
     for (receiver, status) in &missed {
-        let why = if **status == Status::Refused { "its queue is full" } else { "nobody here has this id (any more)" };
+        let why = if **status == Status::Refused { "its queue is full" } else { absent };
         show::complain(&format!("{receiver} was not reached: {why}"));
     }
     let printed = if session.json {
-        let to: Vec<String> = receivers.iter().map(UserId::to_string).collect();
         let names: Vec<&str> = statuses.iter().map(|status| status.name()).collect();
         show::json(&json!({"type": "receipt", "to": to, "statuses": names}))
     } else {
-        let (reached, all) = (receivers.len() - missed.len(), receivers.len());
-        show::line(&format!("relayed {} bytes to {reached} of {all}", body.len()))
+        let (reached, all) = (to.len() - missed.len(), to.len());
+        show::line(&format!("{done} {len} bytes to {reached} of {all}"))
     };
     if missed.is_empty() { printed } else { Err(Failure::NotReached) }
 }
 
 /// Reads a body of at most `max` bytes.
-fn read_body(file: Option<&Path>, max: u32) -> Result<Vec<u8>, Failure> {
+pub fn read_body(file: Option<&Path>, max: u32) -> Result<Vec<u8>, Failure> {
     let name = file.map_or("standard input".to_owned(), |file| file.display().to_string());
     let failed = |error: io::Error| Failure::Other(format!("can not read {name}: {error}"));
     let source: Box<dyn Read> = match file {
@@ -142,50 +162,75 @@ pub fn listen(session: &Session, save: Option<PathBuf>) -> Result<(), Failure> {
     show_id(session, client.welcome().user)?;
     let mut number = 1;
     while let Some(push) = client.next(None)? {
-        let Push::Delivery(delivery) = push else { continue };
+        let Some(letter) = Letter::of(&push) else { continue };
         let saved = match &save {
-            Some(dir) => Some(save_body(dir, &mut number, &delivery)?),
+            Some(dir) => Some(save_body(dir, &mut number, &letter)?),
             None => None,
         };
         if session.json {
-            show::json(&delivery_json(&delivery, saved.as_deref()))?;
+            show::json(&letter.json(saved.as_deref()))?;
         } else {
-            show::line(&delivery_line(&delivery, saved.as_deref()))?;
+            show::line(&letter.line(saved.as_deref()))?;
         }
     }
     Ok(())
 }
 
-fn delivery_json(delivery: &Delivery, saved: Option<&Path>) -> serde_json::Value {
-    let mut object = json!({"type": "deliver", "from": delivery.sender.to_string()});
-    match (saved, str::from_utf8(&delivery.body)) {
-        (Some(path), _) => {
-            object["bytes"] = delivery.body.len().into();
-            object["file"] = path.display().to_string().into();
-        }
-        (None, Ok(text)) => object["body"] = text.into(),
-        (None, Err(_)) => object["bodyBase64"] = show::base64(&delivery.body).into(),
-    }
-    object
+/// What `listen` shows: a body relayed to this session, or sent to its name.
+struct Letter<'a> {
+    sender: UserId,
+    body: &'a [u8],
+    mail: Option<&'a Mail>,
 }
 
-fn delivery_line(delivery: &Delivery, saved: Option<&Path>) -> String {
-    let Delivery { sender, body } = delivery;
-    match saved {
-        Some(path) => format!("{sender}: {} bytes saved as {}", body.len(), show::safe(&path.display().to_string())),
-        None => format!("{sender}: {}", show::body(body)),
+impl<'a> Letter<'a> {
+    fn of(push: &'a Push) -> Option<Letter<'a>> {
+        match push {
+            Push::Delivery(Delivery { sender, body }) => Some(Letter { sender: *sender, body, mail: None }),
+            Push::Mail(mail) => Some(Letter { sender: mail.sender, body: &mail.body, mail: Some(mail) }),
+            _ => None,
+        }
+    }
+
+    fn json(&self, saved: Option<&Path>) -> serde_json::Value {
+        let mut object = json!({"type": "deliver", "from": self.sender.to_string()});
+        if let Some(mail) = self.mail {
+            object["type"] = "mail".into();
+            object["mailId"] = mail.id.to_string().into();
+            object["unixTime"] = (mail.unix_ms / 1000).into();
+            object["name"] = mail.name.as_str().into();
+        }
+        match (saved, str::from_utf8(self.body)) {
+            (Some(path), _) => {
+                object["bytes"] = self.body.len().into();
+                object["file"] = path.display().to_string().into();
+            }
+            (None, Ok(text)) => object["body"] = text.into(),
+            (None, Err(_)) => object["bodyBase64"] = show::base64(self.body).into(),
+        }
+        object
+    }
+
+    fn line(&self, saved: Option<&Path>) -> String {
+        let name = self.mail.map(|mail| mail.name.as_str()).filter(|name| !name.is_empty());
+        let name = name.map_or_else(String::new, |name| format!(" (@{})", show::safe(name)));
+        let what = match saved {
+            Some(path) => format!("{} bytes saved as {}", self.body.len(), show::safe(&path.display().to_string())),
+            None => show::body(self.body),
+        };
+        format!("{}{name}: {what}", self.sender)
     }
 }
 
 /// Writes a body into a file of its own, named by its number and its sender; never over one that is there.
-fn save_body(dir: &Path, number: &mut u32, delivery: &Delivery) -> Result<PathBuf, Failure> {
+fn save_body(dir: &Path, number: &mut u32, letter: &Letter<'_>) -> Result<PathBuf, Failure> {
     loop {
-        let path = dir.join(format!("{:06}-{}", *number, delivery.sender));
+        let path = dir.join(format!("{:06}-{}", *number, letter.sender));
         *number += 1;
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             opened => {
-                let written = opened.and_then(|mut file| file.write_all(&delivery.body));
+                let written = opened.and_then(|mut file| file.write_all(letter.body));
                 let failed = |error| Failure::Other(format!("can not write {}: {error}", path.display()));
                 return written.map(|()| path.clone()).map_err(failed);
             }

@@ -1,8 +1,10 @@
 //! The command-line client: reads the command line and calls the command. What the commands do stands in `commands`,
-//! how bodies are shown in `show`.
+//! `rooms` and `chat`, how things are shown in `show`.
 #![forbid(unsafe_code)]
 
+mod chat;
 mod commands;
+mod rooms;
 mod show;
 
 use commands::{Failure, Session};
@@ -10,6 +12,7 @@ use cubby::UserId;
 use getopts::{Matches, Options};
 use std::env::VarError;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -20,13 +23,22 @@ const USAGE: &str = "\
 Usage: cubby [OPTIONS] COMMAND
 
 Commands:
-    id                  print the id that the hub gives this connection
+    chat                talk in rooms; `help` there shows how
+    sub ROOM...         print what happens in these rooms
+    pub ROOM            say a file, or standard input, in a room
+    who ROOM            print who is in a room
+    send NAME...        send a file, or standard input, to these names
+    relay ID...         the same to these users, each by its id
+    listen              print the own id, then what is sent or relayed here
     list                print the ids of all who are connected
-    relay ID...         send a file, or standard input, to these users
-    listen              print the own id, then whatever arrives";
+    id                  print the id that the hub gives this connection";
 
-/// The options that belong to one command alone.
-const OWN_OPTIONS: [(&str, &str); 2] = [("file", "relay"), ("save", "listen")];
+/// The commands.
+const COMMANDS: [&str; 9] = ["chat", "sub", "pub", "who", "send", "relay", "listen", "list", "id"];
+
+/// The options that belong to some commands alone.
+const OWN_OPTIONS: [(&str, &[&str]); 4] =
+    [("file", &["pub", "send", "relay"]), ("save", &["listen"]), ("history", &["sub"]), ("mess", &["chat"])];
 
 fn main() -> ExitCode {
     let options = options();
@@ -52,9 +64,11 @@ fn options() -> Options {
     let mut options = Options::new();
     options
         .optopt("H", "hub", "where the hub is (default: $CUBBY_HUB, else 127.0.0.1:7070)", "HOST:PORT|unix:PATH")
-        .optopt("f", "file", "relay: the file to send, in place of standard input", "FILE")
+        .optopt("n", "name", "what to call oneself; chat needs it", "NAME")
+        .optopt("f", "file", "pub, send, relay: the file to send, in place of standard input", "FILE")
+        .optopt("", "history", "sub: print the last N events first", "N")
         .optopt("s", "save", "listen: put each body into a file of its own there", "DIR")
-        .optopt("n", "name", "what to call oneself", "NAME")
+        .optflag("", "mess", "chat: append each incoming line to NAME.mess here")
         .optflag("j", "json", "print JSON, an object a line")
         .optopt("t", "timeout", "how long the hub may take to answer (default 30)", "SECS")
         .optflag("h", "help", "print this help")
@@ -64,24 +78,55 @@ fn options() -> Options {
 
 fn run(matches: &Matches) -> Result<(), Failure> {
     let Some((command, arguments)) = matches.free.split_first() else {
-        return Err(Failure::Usage("a command is missing: id, list, relay or listen".to_owned()));
+        return Err(Failure::Usage(format!("a command is missing: one of {}", COMMANDS.join(", "))));
     };
-    for (option, owner) in OWN_OPTIONS {
-        if matches.opt_present(option) && command != owner {
-            return Err(Failure::Usage(format!("--{option} goes with {owner}")));
+    check_arguments(matches, command, arguments)?;
+    let session = session(matches)?;
+    let file = matches.opt_str("file").map(PathBuf::from);
+    match (command.as_str(), arguments) {
+        ("chat", _) => chat::chat(session, matches.opt_present("mess")),
+        ("sub", rooms) => rooms::subscribe(&session, rooms, history(matches)?),
+        ("pub", [room]) => rooms::publish(&session, room, file.as_deref()),
+        ("who", [room]) => rooms::who(&session, room),
+        ("send", names) => commands::send(&session, names, file.as_deref()),
+        ("relay", ids) => commands::relay(&session, &receivers(ids)?, file.as_deref()),
+        ("listen", _) => commands::listen(&session, matches.opt_str("save").map(Into::into)),
+        ("list", _) => commands::list(&session),
+        _ => commands::id(&session),
+    }
+}
+
+/// That the command is one, and has the arguments and options that it can have.
+fn check_arguments(matches: &Matches, command: &str, arguments: &[String]) -> Result<(), Failure> {
+    if !COMMANDS.contains(&command) {
+        let nearest = COMMANDS.into_iter().min_by_key(|known| strsim::damerau_levenshtein(command, known));
+        let hint = nearest.map_or_else(String::new, |known| format!("; did you mean {known}?"));
+        return Err(Failure::Usage(format!("{command:?} is no command{hint}")));
+    }
+    for (option, owners) in OWN_OPTIONS {
+        if matches.opt_present(option) && !owners.contains(&command) {
+            return Err(Failure::Usage(format!("--{option} goes with {}", owners.join(", "))));
         }
     }
-    if let Some(extra) = arguments.first().filter(|_| command != "relay") {
-        return Err(Failure::Usage(format!("{command} takes no argument, but {extra:?} is given")));
+    let (least, most, what) = match command {
+        "sub" => (1, usize::MAX, "at least one room"),
+        "send" => (1, usize::MAX, "at least one name"),
+        "relay" => (1, usize::MAX, "the id of at least one user; `cubby list` prints them"),
+        "pub" | "who" => (1, 1, "one room"),
+        _ => (0, 0, "no argument"),
+    };
+    match arguments.len() {
+        count if count < least => Err(Failure::Usage(format!("{command} needs {what}"))),
+        count if count > most => {
+            Err(Failure::Usage(format!("{command} takes {what}, but {:?} is given too", arguments[most])))
+        }
+        _ => Ok(()),
     }
-    let session = session(matches)?;
-    match command.as_str() {
-        "id" => commands::id(&session),
-        "list" => commands::list(&session),
-        "listen" => commands::listen(&session, matches.opt_str("save").map(Into::into)),
-        "relay" => commands::relay(&session, &receivers(arguments)?, matches.opt_str("file").map(Into::into)),
-        other => Err(Failure::Usage(format!("{other:?} is no command; there are id, list, relay and listen"))),
-    }
+}
+
+fn history(matches: &Matches) -> Result<u64, Failure> {
+    let wrong = |text: String| Failure::Usage(format!("--history: {text:?} is no number of events"));
+    matches.opt_str("history").map_or(Ok(0), |text| text.parse().map_err(|_| wrong(text)))
 }
 
 fn session(matches: &Matches) -> Result<Session, Failure> {
@@ -105,9 +150,6 @@ fn session(matches: &Matches) -> Result<Session, Failure> {
 }
 
 fn receivers(arguments: &[String]) -> Result<Vec<UserId>, Failure> {
-    if arguments.is_empty() {
-        return Err(Failure::Usage("relay needs the id of at least one user; `cubby list` prints them".to_owned()));
-    }
     let parse = |text: &String| text.parse().map_err(|_| Failure::Usage(format!("{text:?} is no user id")));
     arguments.iter().map(parse).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::commands::Failure;
 use base64::Engine;
-use cubby::is_unshowable;
+use cubby::{Event, EventType, UserId, is_unshowable};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -50,6 +50,30 @@ pub fn body(bytes: &[u8]) -> String {
             shown
         }
     }
+}
+
+/// An event on a line.
+pub fn event(event: &Event) -> String {
+    let (room, who) = (safe(&event.room), name(&event.name, event.session));
+    let what = match event.what {
+        EventType::Message => format!("(@{who}): {}", body(&event.body)),
+        EventType::Join => format!("{who} joined"),
+        EventType::Add => format!("{who} joined once more"),
+        EventType::Remove => format!("{who} left once, and is still here"),
+        EventType::Leave => format!("{who} left"),
+        EventType::Close => "the room was closed".to_owned(),
+    };
+    format!("[r/{room}]> {what}")
+}
+
+/// What a session calls itself; its id where it has no name.
+pub fn name(name: &str, session: UserId) -> String {
+    if name.is_empty() { session.to_string() } else { safe(name) }
+}
+
+/// Lines, each safe.
+pub fn safe_lines(text: &str) -> String {
+    text.lines().map(safe).collect::<Vec<_>>().join("\n")
 }
 
 /// Text with each unsafe character escaped, and the backslash, so that nothing can look like an escape.

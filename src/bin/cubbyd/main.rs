@@ -60,7 +60,9 @@ fn serve(mut config: Config) -> ExitCode {
         let outcome = run(&mut server, &mut signals, event_log.as_ref());
         // With the server goes the listener, and with that the log ends.
         drop(server);
-        event_log.map(EventLog::end);
+        if let Some(event_log) = event_log {
+            event_log.end();
+        }
         outcome.map_err(|error| format!("the poll failed: {error}"))
     });
     match outcome {

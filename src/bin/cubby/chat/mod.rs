@@ -1,0 +1,172 @@
+//! `cubby chat`: a person, or a script, in rooms. One thread reads what is typed (here), another one talks with the hub
+//! (`talk`); what is typed is understood in `command`, and shown by `screen`.
+
+mod command;
+mod screen;
+mod talk;
+
+use crate::commands::{Failure, Session};
+use crate::show;
+use command::Command;
+use rustyline::error::ReadlineError;
+use rustyline::{DefaultEditor, ExternalPrinter};
+use screen::{Printer, Screen};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::time::Duration;
+use talk::Talk;
+
+/// Lines that may wait for the hub to answer those before them. Whoever types more, waits.
+const LINES: usize = 256;
+
+/// How long a person who leaves waits for a hub that does not answer.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Where what is typed goes.
+struct Typed {
+    lines: SyncSender<Command>,
+    wake: UnixStream,
+    /// The room that lines go to.
+    attached: Option<String>,
+}
+
+/// Chats until the person leaves.
+pub fn chat(session: Session, transcribe: bool) -> Result<(), Failure> {
+    if let Some(why) = cubby::why_not(&session.name) {
+        return Err(Failure::Usage(format!("chat needs a name, given by --name: {why}")));
+    }
+    let client = session.connect()?;
+    let transcript = if transcribe { Some(open_transcript(&session.name)?) } else { None };
+    let (lines, typed) = sync_channel(LINES);
+    let (wake, woken) = wake_pair().map_err(|error| Failure::Other(format!("can not make a socket pair: {error}")))?;
+    let typing = Typed { lines, wake, attached: None };
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        let mut editor = DefaultEditor::new().map_err(|error| Failure::Other(format!("no line editor: {error}")))?;
+        let print = editor.create_external_printer().map_or_else(|_| plain_printer(), printer_of);
+        let in_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let screen = Screen { print, is_terminal: true, in_colour, transcript };
+        let done = start(Talk::new(session, client, screen, typed, woken));
+        type_lines(&mut editor, typing);
+        report(done.recv_timeout(GOODBYE).unwrap_or_default())
+    } else {
+        let screen = Screen { print: plain_printer(), is_terminal: false, in_colour: false, transcript };
+        let done = start(Talk::new(session, client, screen, typed, woken));
+        read_lines(typing)?;
+        report(done.recv().unwrap_or_default())
+    }
+}
+
+fn open_transcript(name: &str) -> Result<File, Failure> {
+    let file = format!("{}.mess", name.replace('/', "_"));
+    let opened = OpenOptions::new().append(true).create(true).open(&file);
+    opened.map_err(|error| Failure::Other(format!("can not write {}: {error}", show::safe(&file))))
+}
+
+fn wake_pair() -> io::Result<(UnixStream, UnixStream)> {
+    let (wake, woken) = UnixStream::pair()?;
+    wake.set_nonblocking(true)?;
+    woken.set_nonblocking(true)?;
+    Ok((wake, woken))
+}
+
+fn printer_of(mut printer: impl ExternalPrinter + Send + 'static) -> Printer {
+    Box::new(move |line| {
+        if printer.print(line.clone()).is_err() {
+            plain_printer()(line);
+        }
+    })
+}
+
+/// Prints to a pipe. Where nobody reads it any more, there is nothing left to do.
+fn plain_printer() -> Printer {
+    Box::new(|line| {
+        let mut stdout = io::stdout().lock();
+        if stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+            std::process::exit(0);
+        }
+    })
+}
+
+/// Talks on a thread of its own; what this returns gets the number of lines that never reached a hub.
+fn start(talk: Talk) -> Receiver<usize> {
+    let (tell, done) = channel();
+    // A person who has left does not wait for it.
+    std::thread::spawn(move || tell.send(talk.run()).unwrap_or_default());
+    done
+}
+
+fn report(unsent: usize) -> Result<(), Failure> {
+    match unsent {
+        0 => Ok(()),
+        count => Err(Failure::Other(format!("the hub is away, and {count} of the lines typed never reached it"))),
+    }
+}
+
+/// Has a person type lines, until the end.
+fn type_lines(editor: &mut DefaultEditor, mut typing: Typed) {
+    loop {
+        let prompt = typing.attached.as_ref().map_or("> ".to_owned(), |room| format!("[r/{}]> ", show::safe(room)));
+        match editor.readline(&prompt) {
+            Ok(line) => {
+                // History is a comfort: a line that it does not take is typed all the same.
+                let _ = editor.add_history_entry(&line);
+                if !typing.line(&line) {
+                    return;
+                }
+            }
+            Err(ReadlineError::Interrupted | ReadlineError::Eof) => return,
+            Err(error) => return show::complain(&format!("can not read the terminal: {error}")),
+        }
+    }
+}
+
+/// Reads lines from a pipe, until the end.
+fn read_lines(mut typing: Typed) -> Result<(), Failure> {
+    let mut stdin = io::stdin().lock();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let count = stdin.read_until(b'\n', &mut line);
+        match count.map_err(|error| Failure::Other(format!("can not read standard input: {error}")))? {
+            0 => return Ok(()),
+            _ if !typing.line(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r'])) => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+impl Typed {
+    /// Passes a line on. Whether there will be more.
+    fn line(&mut self, line: &str) -> bool {
+        let Some(command) = command::parse(line, self.attached.as_deref()) else { return true };
+        match &command {
+            Command::Attach(room) => {
+                if let Some(why) = cubby::why_not(room) {
+                    return self.pass(Command::Wrong(format!("{room:?} is no room: {why}")));
+                }
+                self.attached = Some(room.clone());
+            }
+            Command::Detach => self.attached = None,
+            _ => {}
+        }
+        let more = command != Command::Quit;
+        self.pass(command) && more
+    }
+
+    fn pass(&mut self, command: Command) -> bool {
+        let passed = self.lines.send(command).is_ok();
+        // A pair that is full wakes as well.
+        let _ = self.wake.write(&[0]);
+        passed
+    }
+}
+
+impl Drop for Typed {
+    /// Nothing more is typed; whoever waits for it is told.
+    fn drop(&mut self) {
+        let _ = self.lines.send(Command::Quit);
+        let _ = self.wake.write(&[0]);
+    }
+}
