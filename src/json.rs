@@ -1,10 +1,10 @@
 //! Events as JSON, one object each: what an event log holds, and what people's scripts read.
 
 use crate::hub::is_unshowable;
-use crate::wire::{EventRef, EventType};
+use crate::wire::{EventRef, EventType, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt::Write;
 
 /// An object on a line. JSON itself escapes no control characters above 0x1F, nor those that reorder a line; but it may,
@@ -15,7 +15,8 @@ use std::fmt::Write;
 /// Where a map has keys that are no strings.
 pub fn json_line(object: &impl Serialize) -> String {
     let text = serde_json::to_string(object).expect("the keys of what we write are strings");
-    if !text.contains(is_unshowable) {
+    let is_plain = |&byte: &u8| byte < 0x7F;
+    if text.as_bytes().iter().all(is_plain) || !text.contains(is_unshowable) {
         return text;
     }
     let mut escaped = String::with_capacity(2 * text.len());
@@ -40,7 +41,8 @@ pub struct EventJson<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     user_id: &'a str,
     /// A decimal string: an id does not fit the numbers that many readers of JSON have.
-    session_id: String,
+    #[serde(serialize_with = "as_text")]
+    session_id: UserId,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
     /// In place of `message` where the body is not text.
@@ -49,6 +51,10 @@ pub struct EventJson<'a> {
     unix_time: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     unix_ms: Option<u64>,
+}
+
+fn as_text<S: Serializer>(id: &UserId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
 }
 
 impl<'a> EventJson<'a> {
@@ -61,7 +67,7 @@ impl<'a> EventJson<'a> {
             chatroom_id: event.room,
             r#type: event.what.name(),
             user_id: event.name,
-            session_id: event.session.to_string(),
+            session_id: event.session,
             message: text.ok().filter(|_| is_message),
             message_base64: text.is_err().then(|| STANDARD.encode(event.body)),
             unix_time: event.unix_ms / 1000,
@@ -78,7 +84,6 @@ impl<'a> EventJson<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::UserId;
 
     fn json(event: &EventRef<'_>) -> String {
         serde_json::to_string(&EventJson::new(event)).expect("it has no strange keys")

@@ -86,21 +86,19 @@ mod error;
 #[cfg(feature = "json")]
 mod json;
 mod limits;
-mod listener;
 mod server;
 mod stats;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Push, Welcome};
 pub use error::{Gone, HostError, LimitError, SetupError};
-pub use hub::HOST;
+pub use hub::{EventSender, Events, EventsWaker, HOST, Listener, SharedEvent, WhenFull, event_channel};
 #[doc(hidden)]
 pub use hub::{escape_unfit, is_unshowable, why_not};
 #[doc(hidden)]
 #[cfg(feature = "json")]
 pub use json::{EventJson, json_line};
 pub use limits::Limits;
-pub use listener::{EventSender, Events, EventsWaker, Listener, WhenFull, event_channel};
 pub use server::{Builder, Handle, Server};
 pub use stats::Stats;
 pub use wire::{ErrorCode, Event, EventRef, EventType, Status, UserId};

@@ -49,6 +49,9 @@ pub const SLOT_BITS: u32 = 22;
 /// Rooms that any hub may have: their keys are half a machine word, and a user may be in all of them.
 pub const MAX_ROOMS: usize = 1 << 24;
 
+/// What an event costs that is remembered, beside its frame: where it is held, and how often.
+pub const KEPT_OVERHEAD: usize = 128;
+
 /// The longest time that an operator may set: a month, so that no sum of a moment and a time overflows.
 pub const MAX_TIME: Duration = Duration::from_secs(31 * 86_400);
 
@@ -85,6 +88,9 @@ pub struct Limits {
     pub history: usize,
     /// Bytes of all the bodies that a room remembers.
     pub history_bytes: usize,
+    /// Bytes that all rooms remember together. Beyond them, the room that nobody has been in or spoken in for longest is
+    /// forgotten; where somebody is in each, the room that has something new forgets what is oldest there.
+    pub history_total: usize,
     /// How long a room that nobody is in remembers anything, since its last event.
     pub history_time: Duration,
     /// How long a user may stay over its queue limit, or take nothing much of what is left when it is being closed.
@@ -107,6 +113,7 @@ impl Default for Limits {
             rooms_per_session: 256,
             history: 1024,
             history_bytes: 1024 * 1024,
+            history_total: 256 * 1024 * 1024,
             history_time: Duration::from_secs(3600),
             stall: Duration::from_secs(10),
             linger: Duration::from_secs(2),

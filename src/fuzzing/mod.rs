@@ -4,12 +4,14 @@
 
 mod model;
 
-use crate::hub::Hub;
+use crate::hub::{Hub, SharedEvent};
 use crate::limits::Limits;
 use crate::wire::{Answer, Bounds, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Header, Request, UserId};
 use arbitrary::{Arbitrary, Unstructured};
 use model::Model;
 use std::io::IoSlice;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What decodes, encodes to the same bytes. The header's length is set right first, so that most inputs get past it.
 pub fn decode(data: &[u8]) {
@@ -88,6 +90,45 @@ enum Op {
         to: u8,
         count: u8,
     },
+    /// A user takes a name, or another.
+    Hello {
+        user: u8,
+        name: u8,
+    },
+    /// A well-formed send to names.
+    Send {
+        from: u8,
+        names: Vec<u8>,
+        body: Vec<u8>,
+        flags: u8,
+    },
+    /// JOIN, LEAVE or WHO, in a few bytes, since all else depends on it.
+    Room {
+        user: u8,
+        kind: u8,
+        room: u8,
+    },
+    /// Somebody says something in a room.
+    Publish {
+        user: u8,
+        room: u8,
+        body: Vec<u8>,
+        flags: u8,
+    },
+    /// Somebody looks back.
+    History {
+        user: u8,
+        room: u8,
+        after: u8,
+        limit: u8,
+    },
+    /// The host says something in a room, or closes it.
+    Host {
+        room: u8,
+        body: Option<Vec<u8>>,
+    },
+    /// Time passes.
+    Tick(u8),
     /// A well-formed request of some other kind.
     Ask {
         from: u8,
@@ -99,7 +140,8 @@ enum Op {
     Read(u8, u16),
 }
 
-/// Nobody receives what was not addressed to it, every id is unique, lists are right: whatever is sent, in any order.
+/// Nobody receives what was not addressed to it, every id is unique, lists are right, all members see one order of
+/// events, and presence and history are as they must be: whatever is sent, in any order.
 ///
 /// The hub runs without sockets beside a model that shares no code with it. Where the first byte is even, queues
 /// are never full, and every frame that the hub says is foretold. Where it is odd, queues are tiny, so that users wait
@@ -109,9 +151,20 @@ pub fn hub_ops(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let exact = input.arbitrary::<u8>().unwrap_or_default().is_multiple_of(2);
     let queue = if exact { usize::MAX } else { 340 };
-    let limits =
-        Limits { queue, max_body: 300, max_receivers: 3, max_connections: 5, share_from: 40, ..Limits::default() };
-    let mut run = Run { hub: Hub::new(limits), model: Model::new(exact), slots: Vec::new(), queued: Vec::new() };
+    let limits = Limits {
+        queue,
+        max_body: 300,
+        max_receivers: 3,
+        max_connections: 5,
+        share_from: 40,
+        max_rooms: model::MAX_ROOMS,
+        rooms_per_session: model::ROOMS_PER_SESSION,
+        history: model::HISTORY,
+        history_bytes: model::HISTORY_BYTES,
+        history_time: Duration::from_secs(model::HISTORY_SECS),
+        ..Limits::default()
+    };
+    let mut run = Run::new(limits, exact);
     while let Ok(op) = input.arbitrary::<Op>() {
         run.step(op);
         if input.is_empty() || run.slots.len() > 40 {
@@ -128,9 +181,29 @@ struct Run {
     slots: Vec<Option<usize>>,
     /// Bytes in each user's outbox after the last step.
     queued: Vec<usize>,
+    exact: bool,
+    /// The payload of each event that a listener heard.
+    story: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+/// Names of users and rooms that are few enough to be met again; some will not do.
+const NAMES: [&str; 6] = ["", "ann", "bob", "李", " ann", "a\u{85}b"];
+
+fn name(number: u8) -> &'static str {
+    NAMES[usize::from(number) % NAMES.len()]
 }
 
 impl Run {
+    fn new(limits: Limits, exact: bool) -> Run {
+        let (mut hub, model, story) = (Hub::new(limits), Model::new(exact), Arc::new(Mutex::new(Vec::new())));
+        let heard = story.clone();
+        hub.listeners.add(Box::new(move |event: &SharedEvent| {
+            heard.lock().expect("nobody panics with it").push(event.as_ref().to_frame()[HEADER_LEN..].to_vec());
+        }));
+        hub.set_time(Duration::ZERO, model.unix_ms());
+        Run { hub, model, slots: Vec::new(), queued: Vec::new(), exact, story }
+    }
+
     fn step(&mut self, op: Op) {
         match op {
             Op::Connect => self.connect(),
@@ -149,6 +222,35 @@ impl Run {
                     self.feed(from, &model::relay(&ids, &[number; 300], false));
                 }
             }
+            Op::Hello { user, name: number } => {
+                let payload = [&[1][..], &model::str8(name(number)), &[0, 0]].concat();
+                self.feed(user, &model::frame(1, 0, 7, &payload));
+            }
+            Op::Send { from, names, body, flags } => {
+                let names: Vec<&str> = names.iter().take(4).map(|&number| name(number)).collect();
+                self.feed(from, &model::send(&names, &body, flags % 4));
+            }
+            Op::Room { user, kind, room } => {
+                let kind = [7, 8, 11][usize::from(kind) % 3];
+                self.feed(user, &model::frame(kind, 0, 6, &model::str8(name(room))));
+            }
+            Op::Publish { user, room, body, flags } => {
+                let payload = [&model::str8(name(room))[..], &body].concat();
+                self.feed(user, &model::frame(9, flags % 4, 5, &payload));
+            }
+            Op::History { user, room, after, limit } => {
+                let (after, limit) = (u64::from(after).to_be_bytes(), u32::from(limit).to_be_bytes());
+                let payload = [&model::str8(name(room))[..], &after, &limit].concat();
+                self.feed(user, &model::frame(10, 0, 4, &payload));
+            }
+            // Where users wait, it is not known in which order things happen to a room.
+            Op::Host { room, body } if self.exact => self.host(name(room), body),
+            Op::Tick(secs) if self.exact => {
+                let now = self.model.tick(u64::from(secs) % 8);
+                self.hub.set_time(Duration::from_secs(now), self.model.unix_ms());
+                self.hub.expire_rooms();
+            }
+            Op::Host { .. } | Op::Tick(_) => {}
             Op::Ask { from, kind, tag, payload } => self.feed(from, &model::frame(kind % 16, 0, tag, &payload)),
             Op::Read(user, count) => {
                 if let Some(slot) = self.slot(user) {
@@ -158,6 +260,32 @@ impl Run {
         }
         self.resume();
         self.reap();
+    }
+
+    fn host(&mut self, room: &str, body: Option<Vec<u8>>) {
+        match body {
+            None => assert_eq!(self.hub.close_room(room), self.model.close(room)),
+            Some(body) => {
+                let id = self.hub.publish_for_host(room, &body).ok();
+                assert_eq!(id, self.model.publish_for_host(room, &body));
+            }
+        }
+    }
+
+    /// The rooms, their members, what they remember and what a listener heard are as the model has them.
+    fn check_rooms(&self) {
+        assert!(*self.story.lock().expect("nobody panics with it") == self.model.story, "the story of all rooms");
+        let mut rooms = 0;
+        for (room, ids, events) in self.model.rooms() {
+            let members: Vec<u64> = self.hub.members_of(room).iter().map(|(id, _)| id.0).collect();
+            assert_eq!(members, ids, "members of {room}");
+            let kept = self.hub.history_of(room, 0, usize::MAX);
+            let kept: Vec<Vec<u8>> =
+                kept.iter().map(|event| event.as_ref().to_frame()[HEADER_LEN..].to_vec()).collect();
+            assert_eq!(kept, events, "history of {room}");
+            rooms += 1;
+        }
+        assert_eq!(self.hub.stats.rooms, rooms);
     }
 
     fn slot(&self, user: u8) -> Option<usize> {
@@ -251,5 +379,8 @@ impl Run {
             self.model.check_heard(number);
         }
         self.model.check_arrived();
+        if self.exact {
+            self.check_rooms();
+        }
     }
 }

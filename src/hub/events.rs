@@ -2,7 +2,7 @@
 
 use super::outbox::{Parcel, Shared};
 use super::user::HOST;
-use super::{Hub, User};
+use super::{Hub, SharedEvent, User};
 use crate::wire::{EventRef, EventType, UserId};
 use std::sync::Arc;
 
@@ -42,13 +42,32 @@ impl<L> Hub<L> {
         let (unix_ms, session) = (self.unix_ms, author.session);
         let event = EventRef { what, id, unix_ms, session, room: &room.name, name, body };
         let frame = Shared::whole(event.to_frame());
+        let before = room.history.held();
         room.history.keep(frame.clone(), body.len(), &self.limits);
+        self.remembered = self.remembered - before + room.history.held();
+        self.forget_beyond_limit(key);
         self.tell(key, &frame, body.len(), except);
         if !self.listeners.is_empty() {
-            let event = EventRef::from_frame(frame.as_bytes()).expect("it was encoded above");
-            self.listeners.hear(&event);
+            self.listeners.hear(&SharedEvent::new(frame));
         }
         id
+    }
+
+    /// Forgets what all rooms together may not remember, now that the room with this key has something new.
+    fn forget_beyond_limit(&mut self, key: u32) {
+        while self.remembered > self.limits.history_total {
+            if let Some(idle) = self.rooms.longest_idle() {
+                self.remove_room(idle);
+                continue;
+            }
+            let history = &mut self.rooms.at_mut(key).history;
+            let before = history.held();
+            history.forget_oldest();
+            self.remembered = self.remembered - before + history.held();
+            if history.is_empty() {
+                break;
+            }
+        }
     }
 
     /// Puts an event into the outbox of each member but `except`. One whose queue is full misses it, and sees so by the

@@ -1,7 +1,7 @@
 //! What one room remembers: its newest events, as the very frames that its members got.
 
 use super::Shared;
-use crate::limits::Limits;
+use crate::limits::{KEPT_OVERHEAD, Limits};
 use std::collections::VecDeque;
 
 /// One event, and how many bytes of its frame are body.
@@ -17,6 +17,8 @@ pub struct History {
     events: VecDeque<Kept>,
     /// Bytes of all bodies.
     bytes: usize,
+    /// Bytes of memory, about.
+    held: usize,
 }
 
 impl History {
@@ -24,11 +26,24 @@ impl History {
     /// by itself takes all that was kept with it, for there must be no gap.
     pub fn keep(&mut self, frame: Shared, body_len: usize, limits: &Limits) {
         self.bytes += body_len;
+        self.held += frame.as_bytes().len() + KEPT_OVERHEAD;
         self.events.push_back(Kept { frame, body_len: body_len as u32 });
         while self.events.len() > limits.history || self.bytes > limits.history_bytes {
-            let Some(oldest) = self.events.pop_front() else { break };
-            self.bytes -= oldest.body_len as usize;
+            self.forget_oldest();
         }
+    }
+
+    /// Forgets the oldest event, if there is one.
+    pub fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.events.pop_front() {
+            self.bytes -= oldest.body_len as usize;
+            self.held -= oldest.frame.as_bytes().len() + KEPT_OVERHEAD;
+        }
+    }
+
+    /// Bytes of memory that it costs, about. A large body counts in each place that points to it.
+    pub fn held(&self) -> usize {
+        self.held
     }
 
     /// Whether nothing is kept.

@@ -1,20 +1,8 @@
 //! What the host program asks about rooms.
 
-use super::Hub;
 use super::events::Author;
-use super::outbox::Shared;
-use crate::wire::{ErrorCode, Event, EventRef, UserId};
-
-/// What a room remembers, still as frames: taking it costs the hub no copy.
-#[derive(Debug)]
-pub struct Retained(Vec<Shared>);
-
-impl Retained {
-    /// The events.
-    pub fn events(&self) -> Vec<Event> {
-        self.0.iter().filter_map(|frame| EventRef::from_frame(frame.as_bytes())).map(|event| event.to_event()).collect()
-    }
-}
+use super::{Hub, SharedEvent};
+use crate::wire::{ErrorCode, UserId};
 
 impl<L> Hub<L> {
     /// Says something in a room, as [`HOST`](super::HOST). Returns the event's id.
@@ -37,10 +25,10 @@ impl<L> Hub<L> {
     }
 
     /// The events that a room remembers with an id above `after`, oldest first, `limit` at most.
-    pub fn history_of(&self, room: &str, after: u64, limit: usize) -> Retained {
+    pub fn history_of(&self, room: &str, after: u64, limit: usize) -> Vec<SharedEvent> {
         let room = self.rooms.find(room).map(|key| self.rooms.at(key));
         let frames = room.into_iter().flat_map(|room| room.history.after(after, room.newest));
-        Retained(frames.take(limit).cloned().collect())
+        frames.take(limit).cloned().map(SharedEvent::new).collect()
     }
 
     /// The sessions in a room, ids ascending, each with what it calls itself.

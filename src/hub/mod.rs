@@ -6,9 +6,11 @@
 //! loop in `net`, or a test.
 
 mod directory;
+mod event_channel;
 mod events;
 mod history;
 mod host;
+mod listener;
 mod members;
 mod name;
 mod outbox;
@@ -20,13 +22,13 @@ mod rooms;
 mod tests;
 mod user;
 
-pub use host::Retained;
+pub use event_channel::{EventSender, Events, EventsWaker, WhenFull, event_channel};
+pub use listener::{Listener, Listeners, SharedEvent};
 pub use name::{escape_unfit, is_unshowable, why_not};
 pub use outbox::{Outbox, Runs, Shared};
 pub use user::{HOST, User};
 
 use crate::limits::{Limits, TURNED_AWAY};
-use crate::listener::Listeners;
 use crate::stats::Stats;
 use crate::wire::{Answer, ErrorCode, Fault};
 use directory::Directory;
@@ -66,6 +68,8 @@ pub struct Hub<L> {
     /// This moment, as the carrier last told it: since some fixed one, and in milliseconds since 1970.
     now: Duration,
     unix_ms: u64,
+    /// Bytes that all rooms remember, about.
+    remembered: usize,
     /// Everybody is being dismissed: nobody is told any more who leaves.
     is_closing: bool,
     /// The number of the last connection accepted.
@@ -105,6 +109,7 @@ impl<L> Hub<L> {
             limits,
             now: Duration::ZERO,
             unix_ms: 0,
+            remembered: 0,
             is_closing: false,
             generation: 0,
             stamp: 0,

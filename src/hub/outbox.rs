@@ -140,7 +140,13 @@ impl Outbox {
     /// Appends a frame that others hear as well.
     pub fn post(&mut self, parcel: Parcel<'_>, runs: &mut Runs) {
         match parcel {
-            Parcel::Small(bytes) => self.append(runs, |run| run.extend_from_slice(bytes)),
+            Parcel::Small(bytes) => {
+                // A run that would double for this one is full: else those who do not read cost twice what they hold.
+                if self.run.len() + bytes.len() > RUN_FULL {
+                    self.freeze();
+                }
+                self.append(runs, |run| run.extend_from_slice(bytes));
+            }
             Parcel::Large(frame) => self.attach(frame.clone()),
         }
     }

@@ -83,16 +83,21 @@ impl Rooms {
         }
     }
 
+    /// The room that nobody is in and that expires first.
+    pub fn longest_idle(&self) -> Option<u32> {
+        self.deadlines.first().map(|key| key as u32)
+    }
+
     /// When the next one expires.
     pub fn next_expiry(&self) -> Option<Duration> {
         self.deadlines.next()
     }
 
-    /// Takes the next one that has expired at `now` away.
-    pub fn expire(&mut self, now: Duration) -> Option<Box<Room>> {
+    /// The next one that has expired at `now`. It expires no more, but is still there.
+    pub fn expired(&mut self, now: Duration) -> Option<u32> {
         let key = self.deadlines.pop(now)?;
         self.rooms[key].expires = None;
-        Some(self.remove(key as u32))
+        Some(key as u32)
     }
 
     /// Takes a room away, and gives its memory back.

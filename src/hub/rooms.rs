@@ -123,15 +123,16 @@ impl<L> Hub<L> {
         }
     }
 
-    fn remove_room(&mut self, key: u32) {
-        self.rooms.remove(key);
+    pub(super) fn remove_room(&mut self, key: u32) {
+        let room = self.rooms.remove(key);
+        self.remembered -= room.history.held();
         self.stats.rooms -= 1;
     }
 
     /// Forgets the rooms whose history has expired.
     pub fn expire_rooms(&mut self) {
-        while self.rooms.expire(self.now).is_some() {
-            self.stats.rooms -= 1;
+        while let Some(key) = self.rooms.expired(self.now) {
+            self.remove_room(key);
         }
     }
 
@@ -167,6 +168,8 @@ impl<L> Hub<L> {
 
     /// Says something in a room, perhaps to nobody.
     pub(super) fn speak(&mut self, key: u32, author: Author, body: &[u8], except: Option<usize>) -> u64 {
+        // It is not idle while it has something new, so that it does not forget itself.
+        self.rooms.call_off(key);
         let id = self.emit(key, EventType::Message, author, body, except);
         if self.rooms.at(key).members.slots().is_empty() {
             self.vacate(key);

@@ -79,6 +79,12 @@ impl Builder {
         self
     }
 
+    /// Bytes that all rooms remember together. See [`Limits::history_total`].
+    pub fn history_total(mut self, bytes: usize) -> Builder {
+        self.limits.history_total = bytes;
+        self
+    }
+
     /// How long a user may stay over its queue limit. See [`Limits::stall`].
     pub fn stall(mut self, time: Duration) -> Builder {
         self.limits.stall = time;

@@ -2,11 +2,10 @@
 
 use super::Server;
 use crate::error::{Gone, HostError};
-use crate::hub::Retained;
-use crate::listener::Listener;
+use crate::hub::{Listener, SharedEvent};
 use crate::net::Waker;
 use crate::stats::Stats;
-use crate::wire::{Event, Status, UserId};
+use crate::wire::{Status, UserId};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -140,15 +139,14 @@ impl Handle {
     }
 
     /// The events that a room remembers with an id above `after`, oldest first, `limit` at most. None where there is no
-    /// such room. They are copied on the calling thread.
+    /// such room. None is copied.
     ///
     /// # Errors
     ///
     /// Where the hub has ended or ends before it answers.
-    pub fn history(&self, room: &str, after: u64, limit: usize) -> Result<Vec<Event>, HostError> {
+    pub fn history(&self, room: &str, after: u64, limit: usize) -> Result<Vec<SharedEvent>, HostError> {
         let room = room.to_owned();
-        let retained: Retained = self.call(move |server| server.net.hub().history_of(&room, after, limit))?;
-        Ok(retained.events())
+        self.call(move |server| server.history(&room, after, limit))
     }
 
     /// The sessions in a room, ids ascending, each with what it calls itself (empty where it did not say).

@@ -11,10 +11,10 @@ pub use handle::Handle;
 
 use crate::address::Address;
 use crate::error::{HostError, SetupError};
-use crate::listener::Listener;
+use crate::hub::{Listener, SharedEvent};
 use crate::net::{Loop, MioOs};
 use crate::stats::Stats;
-use crate::wire::{Event, Status, UserId};
+use crate::wire::{Status, UserId};
 use handle::Ask;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -163,8 +163,8 @@ impl Server {
     }
 
     /// What a room remembers, as [`Handle::history`] gives it.
-    pub fn history(&self, room: &str, after: u64, limit: usize) -> Vec<Event> {
-        self.net.hub().history_of(room, after, limit).events()
+    pub fn history(&self, room: &str, after: u64, limit: usize) -> Vec<SharedEvent> {
+        self.net.hub().history_of(room, after, limit)
     }
 
     /// Who is in a room, as [`Handle::members`] gives it.

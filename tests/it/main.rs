@@ -8,5 +8,6 @@ mod embed;
 mod memory;
 mod readme;
 mod relay;
+mod rooms;
 mod support;
 mod tidy;

@@ -14,13 +14,31 @@ pub const HELLO: u8 = 0x01;
 pub const IDENTITY: u8 = 0x02;
 pub const LIST: u8 = 0x03;
 pub const RELAY: u8 = 0x04;
+pub const SEND: u8 = 0x05;
+pub const ACK: u8 = 0x06;
+pub const JOIN: u8 = 0x07;
+pub const LEAVE: u8 = 0x08;
+pub const PUBLISH: u8 = 0x09;
+pub const HISTORY: u8 = 0x0A;
+pub const WHO: u8 = 0x0B;
 pub const PING: u8 = 0x0C;
 pub const BYE: u8 = 0x0D;
 pub const ALIVE: u8 = 0x0E;
 pub const DELIVER: u8 = 0xC4;
+pub const MAIL: u8 = 0xC5;
+pub const EVENT: u8 = 0xC9;
 pub const CLOSING: u8 = 0xCD;
 pub const ERROR: u8 = 0xFF;
 pub const RECEIPT: u8 = 0x01;
+pub const NO_ECHO: u8 = 0x02;
+pub const REPLAY: u8 = 0x01;
+
+/// What happened in a room: the types of EVENT.
+pub const MESSAGE: u8 = 1;
+pub const JOINED: u8 = 2;
+pub const ADDED: u8 = 3;
+pub const REMOVED: u8 = 4;
+pub const LEFT: u8 = 5;
 
 /// A daemon of the test's own, ended with it.
 pub struct Daemon {
@@ -195,6 +213,60 @@ pub fn deliver(sender: u64, body: &[u8]) -> Vec<u8> {
     [&sender.to_be_bytes()[..], body].concat()
 }
 
+/// Text after a count of its bytes.
+pub fn str8(text: &str) -> Vec<u8> {
+    [&[u8::try_from(text.len()).expect("short")], text.as_bytes()].concat()
+}
+
+/// The payload of a SEND.
+pub fn send(names: &[&str], body: &[u8]) -> Vec<u8> {
+    let mut payload = u16::try_from(names.len()).expect("few").to_be_bytes().to_vec();
+    names.iter().for_each(|name| payload.extend(str8(name)));
+    payload.extend(body);
+    payload
+}
+
+/// The payload of a PUBLISH.
+pub fn publish(room: &str, body: &[u8]) -> Vec<u8> {
+    [&str8(room)[..], body].concat()
+}
+
+/// The payload of a HISTORY.
+pub fn history(room: &str, after: u64, limit: u32) -> Vec<u8> {
+    [&str8(room)[..], &after.to_be_bytes(), &limit.to_be_bytes()].concat()
+}
+
+/// An EVENT, less its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub what: u8,
+    pub id: u64,
+    pub session: u64,
+    pub room: String,
+    pub name: String,
+    pub body: Vec<u8>,
+}
+
+impl Event {
+    /// The event of such a frame, whose time must be of these days.
+    pub fn of(frame: &Frame) -> Event {
+        assert_eq!(frame.kind, EVENT, "{frame:?}");
+        let number = |at: usize| u64::from_be_bytes(frame.payload[at..at + 8].try_into().expect("eight bytes"));
+        let now = std::time::UNIX_EPOCH.elapsed().expect("it is later").as_millis() as u64;
+        assert!((now - 600_000..=now + 1000).contains(&number(9)), "{} is now", number(9));
+        let (room, rest) = frame.payload[26..].split_at(frame.payload[25].into());
+        let (name, body) = rest[1..].split_at(rest[0].into());
+        Event {
+            what: frame.payload[0],
+            id: number(1),
+            session: number(17),
+            room: text(room).to_owned(),
+            name: text(name).to_owned(),
+            body: body.to_vec(),
+        }
+    }
+}
+
 /// A client that speaks in bytes.
 pub struct Raw(pub TcpStream);
 
@@ -223,6 +295,83 @@ impl Raw {
     pub fn ask(&mut self, kind: u8, flags: u8, tag: u16, payload: impl AsRef<[u8]>) -> Frame {
         self.send(&frame(kind, flags, tag, payload));
         self.receive()
+    }
+
+    /// Calls itself so.
+    pub fn hello(&mut self, name: &str) {
+        let reply = self.ask(HELLO, 0, 76, [&[1], &str8(name)[..], &[0, 0]].concat());
+        assert_eq!((reply.kind, reply.tag), (0x81, 76), "{reply:?}");
+    }
+
+    /// Comes into a room: how many are there then, and the newest event's id, which is the own coming's.
+    pub fn join(&mut self, room: &str) -> (u32, u64) {
+        let (sessions, newest) = self.ask_to_join(room);
+        let own = self.event();
+        assert_eq!((own.id, &own.room[..]), (newest, room));
+        assert!(own.what == JOINED || own.what == ADDED, "{own:?}");
+        (sessions, newest)
+    }
+
+    /// What JOIN is answered, whether or not an event follows.
+    pub fn ask_to_join(&mut self, room: &str) -> (u32, u64) {
+        let reply = self.ask(JOIN, 0, 75, str8(room));
+        assert_eq!((reply.kind, reply.flags, reply.tag, reply.payload.len()), (0x87, 0, 75, 12), "{reply:?}");
+        let (sessions, newest) = reply.payload.split_at(4);
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
+        (number(sessions) as u32, number(newest))
+    }
+
+    /// The next frame, which is a live event.
+    pub fn event(&mut self) -> Event {
+        let frame = self.receive();
+        assert_eq!((frame.flags, frame.tag), (0, 0), "{frame:?}");
+        Event::of(&frame)
+    }
+
+    /// Says something in a room, and returns the event's id.
+    pub fn publish(&mut self, room: &str, body: &[u8]) -> u64 {
+        let reply = self.ask(PUBLISH, RECEIPT, 74, publish(room, body));
+        assert_eq!((reply.kind, reply.flags, reply.tag), (0x89, 0, 74), "{reply:?}");
+        u64::from_be_bytes(reply.payload.try_into().expect("an id"))
+    }
+
+    /// What a room remembers: its events, then the oldest id, the newest, and how many were said to be sent.
+    pub fn history(&mut self, room: &str, after: u64, limit: u32) -> (Vec<Event>, [u64; 3]) {
+        self.send(&frame(HISTORY, 0, 73, history(room, after, limit)));
+        let mut events = Vec::new();
+        loop {
+            let answer = self.receive();
+            assert_eq!(answer.tag, 73, "{answer:?}");
+            if answer.kind == EVENT {
+                assert_eq!(answer.flags, REPLAY);
+                events.push(Event::of(&answer));
+                continue;
+            }
+            assert_eq!((answer.kind, answer.flags, answer.payload.len()), (0x8A, 0, 20), "{answer:?}");
+            let number = |at: usize| u64::from_be_bytes(answer.payload[at..at + 8].try_into().expect("eight bytes"));
+            let sent = u32::from_be_bytes(answer.payload[16..].try_into().expect("four bytes"));
+            return (events, [number(0), number(8), sent.into()]);
+        }
+    }
+
+    /// Who is in a room: ids and names.
+    pub fn who(&mut self, room: &str) -> Vec<(u64, String)> {
+        self.send(&frame(WHO, 0, 72, str8(room)));
+        let mut members = Vec::new();
+        loop {
+            let reply = self.receive();
+            assert_eq!((reply.kind, reply.tag), (0x8B, 72), "{reply:?}");
+            let mut rest = &reply.payload[..];
+            while !rest.is_empty() {
+                let (name, after) = rest[9..].split_at(rest[8].into());
+                members.push((u64::from_be_bytes(rest[..8].try_into().expect("an id")), text(name).to_owned()));
+                rest = after;
+            }
+            if reply.flags == 0 {
+                return members;
+            }
+            assert!(members.len().is_multiple_of(512), "only full frames have MORE");
+        }
     }
 
     /// Its own id, as IDENTITY says.

@@ -4,25 +4,28 @@
 //! counted and said. Lines go into a buffer and from there to the file now and then. Where the file can not be written,
 //! the buffer is kept and tried again; while it is full, nothing more is taken from the channel.
 
-use cubby::{EventJson, EventSender, Events, EventsWaker, WhenFull, event_channel, json_line};
+use cubby::{EventJson, EventSender, Events, EventsWaker, SharedEvent, WhenFull, event_channel, json_line};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Events that wait for the writer at the most: some tenths of a second of a very busy hub.
-const CHANNEL_EVENTS: usize = 16 * 1024;
+/// Events that wait for the writer at the most: about a second of the busiest hub.
+const CHANNEL_EVENTS: usize = 512 * 1024;
 
 /// Bytes of bodies that wait for the writer at the most.
-const CHANNEL_BYTES: usize = 16 * 1024 * 1024;
+const CHANNEL_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of lines after which the file is written, whatever the time.
 const BUFFER: usize = 256 * 1024;
+
+/// How long the end of the hub waits for the writer, whatever it hangs on.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// How long the writer rests when the file can not be written and the buffer is full.
 const RETRY: Duration = Duration::from_secs(1);
@@ -43,6 +46,8 @@ pub struct EventLog {
     shared: Arc<Shared>,
     waker: EventsWaker,
     writer: JoinHandle<()>,
+    /// Disconnected once the writer has ended.
+    ended: Receiver<()>,
 }
 
 impl EventLog {
@@ -63,12 +68,17 @@ impl EventLog {
             flush_every,
             flush_at: None,
             buffer: Vec::new(),
+            lines: 0,
             done: 0,
             dropped: 0,
             is_failing: false,
         };
-        let writer = Builder::new().name("event-log".to_owned()).spawn(move || writer.run())?;
-        Ok((EventLog { shared, waker, writer }, sender))
+        let (ending, ended) = channel();
+        let writer = Builder::new().name("event-log".to_owned()).spawn(move || {
+            writer.run();
+            drop::<Sender<()>>(ending);
+        })?;
+        Ok((EventLog { shared, waker, writer, ended }, sender))
     }
 
     /// Has what is buffered written, and the file opened anew where it was moved away.
@@ -77,12 +87,12 @@ impl EventLog {
         self.waker.wake();
     }
 
-    /// Waits until all is written, once the hub has let go of the listener.
+    /// Waits until all is written, once the hub has let go of the listener; but not for ever.
     pub fn end(self) {
         self.shared.ending.store(true, Ordering::Release);
         self.writer.thread().unpark();
-        if self.writer.join().is_err() {
-            log::error!("the event log's writer has failed");
+        if self.ended.recv_timeout(LAST_WAIT) == Err(RecvTimeoutError::Timeout) {
+            log::error!("the event log is given up: writing it has not ended in {LAST_WAIT:?}");
         }
     }
 
@@ -102,6 +112,8 @@ struct Writer {
     flush_at: Option<Instant>,
     /// Whole lines that are not written yet, or of which the first is in part.
     buffer: Vec<u8>,
+    /// How many lines those are.
+    lines: u64,
     /// Bytes at the buffer's front that are in the file.
     done: usize,
     /// Events that were known to be lost when that was last said.
@@ -115,7 +127,7 @@ impl Writer {
         loop {
             let wait = self.flush_at.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
             match self.events.recv_timeout(wait) {
-                Ok(event) => self.add(&EventJson::new(&event.as_ref())),
+                Ok(event) => self.add(&event),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -134,10 +146,10 @@ impl Writer {
         }
     }
 
-    fn add(&mut self, event: &EventJson<'_>) {
-        self.buffer.extend_from_slice(json_line(event).as_bytes());
+    fn add(&mut self, event: &SharedEvent) {
+        self.buffer.extend_from_slice(json_line(&EventJson::new(&event.as_ref())).as_bytes());
         self.buffer.push(b'\n');
-        self.shared.lines.fetch_add(1, Ordering::Relaxed);
+        self.lines += 1;
         self.flush_at.get_or_insert_with(|| Instant::now() + self.flush_every);
     }
 
@@ -157,6 +169,7 @@ impl Writer {
                 log::info!("the event log {path} is written again");
             }
             self.buffer.clear();
+            self.shared.lines.fetch_add(std::mem::take(&mut self.lines), Ordering::Relaxed);
             (self.done, self.flush_at, self.is_failing) = (0, None, false);
         }
         let dropped = self.events.dropped();
@@ -184,9 +197,10 @@ struct LogFile {
 }
 
 impl LogFile {
-    /// Opens the file to append to it. A last line without an end, as a crash may leave it, is ended.
+    /// Opens the file to append to it. A last line without an end, as a crash may leave it, is ended. A pipe that nobody
+    /// reads is an error, now or later, and not waited for.
     fn open(path: &Path) -> io::Result<LogFile> {
-        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+        let mut file = OpenOptions::new().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(path)?;
         if is_torn(path)? {
             file.write_all(b"\n")?;
         }
@@ -201,12 +215,19 @@ impl LogFile {
     }
 
     /// Writes all of `buffer` after the first `done` bytes, which grow with what is written. Where the file was moved
-    /// away, a new one is made, and the line that the old one has in part is written whole.
+    /// away, a new one is made, and the line that the old one has in part is written whole. Where none can be made, the
+    /// old one does while it has a name somewhere.
     fn write(&mut self, buffer: &[u8], done: &mut usize) -> io::Result<()> {
         if !self.is_there()? {
-            self.file = LogFile::open(&self.path)?.file;
-            let mut torn = *done;
-            *done = line_start(buffer, &mut torn);
+            match LogFile::open(&self.path) {
+                Ok(new) => {
+                    self.file = new.file;
+                    let mut torn = *done;
+                    *done = line_start(buffer, &mut torn);
+                }
+                Err(error) if self.file.metadata()?.nlink() == 0 => return Err(error),
+                Err(error) => log::warn!("can not open {} anew: {error}", self.path.display()),
+            }
         }
         while *done < buffer.len() {
             match self.file.write(&buffer[*done..]) {

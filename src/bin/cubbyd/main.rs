@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Err(argument) => return wrong_usage(&format!("{argument:?} is not UTF-8")),
     };
     if matches.opt_present("help") {
-        return print(&options.usage("Usage: cubbyd [OPTIONS]\n\nRuns a Cubby message hub in the foreground."));
+        return print(&options::help());
     }
     if matches.opt_present("version") {
         return print(concat!("cubbyd ", env!("CARGO_PKG_VERSION"), "\n"));

@@ -26,26 +26,53 @@ pub struct Config {
     pub fixed_connections: bool,
 }
 
-/// Every option, with its help.
+/// Every option: its short and long name, what it takes (nothing: a flag), and its help, which fits one line.
+const OPTIONS: [(&str, &str, &str, &str); 16] = [
+    ("l", "listen", "ADDRESS", "HOST:PORT or unix:PATH; repeatable (127.0.0.1:7070)"),
+    ("", "max-connections", "N", "clients at once (what descriptors allow, 65536)"),
+    ("", "max-body", "BYTES", "in one body, as in 512K or 1M (1M)"),
+    ("", "max-receivers", "N", "of one relay, or names of one send (255)"),
+    ("", "max-rooms", "N", "rooms in the hub (65536)"),
+    ("", "rooms-per-session", "N", "rooms that one session may be in (256)"),
+    ("", "history", "N", "events that a room remembers (1024)"),
+    ("", "history-bytes", "BYTES", "of their bodies, at the most (1M)"),
+    ("", "history-total", "BYTES", "that all rooms remember together (256M)"),
+    ("", "history-secs", "SECS", "how long an empty room remembers them (3600)"),
+    ("", "event-log", "FILE", "append each event there, as a line of JSON"),
+    ("", "flush-secs", "SECS", "how often that is written at least (5)"),
+    ("v", "verbose", "", "log each connection; the same as --log debug"),
+    ("", "log", "LEVEL", "off, error, warn, info, debug or trace (info)"),
+    ("h", "help", "", "print this help"),
+    ("V", "version", "", "print the version"),
+];
+
+/// Columns before the help of an option.
+const HELP_AT: usize = 27;
+
+/// Every option, to be parsed.
 pub fn options() -> Options {
     let mut options = Options::new();
+    for (short, long, takes, _) in OPTIONS {
+        match (long, takes) {
+            ("listen", _) => options.optmulti(short, long, "", takes),
+            ("verbose", _) => options.optflagmulti(short, long, ""),
+            (_, "") => options.optflag(short, long, ""),
+            _ => options.optopt(short, long, "", takes),
+        };
+    }
     options
-        .optmulti("l", "listen", "listen there; may be repeated (default 127.0.0.1:7070)", "HOST:PORT|unix:PATH")
-        .optopt("", "max-connections", "clients at once (default: as many as descriptors allow)", "N")
-        .optopt("", "max-body", "bytes in one relayed body, as in 512K or 1M (default 1M)", "BYTES")
-        .optopt("", "max-receivers", "receivers of one relay (default 255)", "N")
-        .optopt("", "max-rooms", "rooms in the hub (default 65536)", "N")
-        .optopt("", "rooms-per-session", "rooms that one session may be in (default 256)", "N")
-        .optopt("", "history", "events that a room remembers (default 1024)", "N")
-        .optopt("", "history-bytes", "bytes of their bodies (default 1M)", "BYTES")
-        .optopt("", "history-secs", "how long a room that nobody is in remembers them (default 3600)", "SECS")
-        .optopt("", "event-log", "append each event of every room there, as a line of JSON", "FILE")
-        .optopt("", "flush-secs", "how often the event log is written at least (default 5)", "SECS")
-        .optflagmulti("v", "verbose", "log each connection; the same as --log debug")
-        .optopt("", "log", "off, error, warn, info (default), debug or trace; RUST_LOG does as well", "LEVEL")
-        .optflag("h", "help", "print this help")
-        .optflag("V", "version", "print the version");
-    options
+}
+
+/// What `--help` prints: no more than a screen.
+pub fn help() -> String {
+    let mut text =
+        "Usage: cubbyd [OPTIONS]\n\nRuns a Cubby message hub in the foreground. Options (and defaults):\n\n".to_owned();
+    for (short, long, takes, help) in OPTIONS {
+        let short = if short.is_empty() { String::new() } else { format!("-{short},") };
+        let option = format!("  {short:3} --{long} {takes}");
+        text.push_str(&format!("{option:HELP_AT$}  {help}\n"));
+    }
+    text
 }
 
 /// What the options ask for, or what is wrong with them.
@@ -64,6 +91,7 @@ pub fn config(matches: &Matches) -> Result<Config, String> {
     set(&mut limits.rooms_per_session, number(matches, "rooms-per-session")?);
     set(&mut limits.history, number(matches, "history")?);
     set(&mut limits.history_bytes, size(matches, "history-bytes")?.map(|bytes| bytes as usize));
+    set(&mut limits.history_total, size(matches, "history-total")?.map(|bytes| bytes as usize));
     set(&mut limits.history_time, number(matches, "history-secs")?.map(Duration::from_secs));
     limits.check().map_err(|error| format!("--{error}"))?;
     let mut addresses = matches.opt_strs("listen");

@@ -1,5 +1,10 @@
 //! A naive hub to compare the real one with. Reads and writes frames by hand, and shares no code with it.
 
+mod rooms;
+
+pub use rooms::{HISTORY, HISTORY_BYTES, HISTORY_SECS, MAX_ROOMS, ROOMS_PER_SESSION};
+
+use rooms::Room;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 const MAX_BODY: usize = 300;
@@ -21,6 +26,19 @@ pub fn frame(kind: u8, flags: u8, tag: u16, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Text after a count of its bytes.
+pub fn str8(text: &str) -> Vec<u8> {
+    [&[text.len() as u8], text.as_bytes()].concat()
+}
+
+/// The bytes of a SEND.
+pub fn send(names: &[&str], body: &[u8], flags: u8) -> Vec<u8> {
+    let mut payload = (names.len() as u16).to_be_bytes().to_vec();
+    names.iter().for_each(|name| payload.extend(str8(name)));
+    payload.extend(body);
+    frame(5, flags, 8, &payload)
+}
+
 /// The bytes of a RELAY.
 pub fn relay(ids: &[u64], body: &[u8], receipt: bool) -> Vec<u8> {
     let mut payload = (ids.len() as u16).to_be_bytes().to_vec();
@@ -33,10 +51,15 @@ pub fn relay(ids: &[u64], body: &[u8], receipt: bool) -> Vec<u8> {
 struct Client {
     id: u64,
     present: bool,
+    name: String,
+    /// The rooms it is in, in the order in which it would leave them, backwards.
+    rooms: Vec<String>,
     /// Sent by it and not yet understood.
     unread: Vec<u8>,
     /// What the hub has to say to it, in order. An ERROR's text is left open.
     foretold: VecDeque<Seen>,
+    /// Where users wait: the newest live event that it heard, by room.
+    newest: BTreeMap<Vec<u8>, u64>,
     /// What came out of its outbox and is no whole frame yet.
     heard: Vec<u8>,
 }
@@ -47,11 +70,29 @@ pub struct Model {
     exact: bool,
     ids: BTreeSet<u64>,
     addressed: Addressed,
+    rooms: BTreeMap<String, Room>,
+    /// Seconds since the hub began.
+    now: u64,
+    mails: u64,
+    /// The payload of every event, in order: what a listener hears.
+    pub story: Vec<Vec<u8>>,
+    /// Where users wait: the payload of each event that anybody heard, by room and id.
+    heard_events: BTreeMap<(Vec<u8>, u64), Vec<u8>>,
 }
 
 impl Model {
     pub fn new(exact: bool) -> Model {
-        Model { clients: Vec::new(), exact, ids: BTreeSet::new(), addressed: BTreeMap::new() }
+        Model {
+            clients: Vec::new(),
+            exact,
+            ids: BTreeSet::new(),
+            addressed: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            now: 0,
+            mails: 0,
+            story: Vec::new(),
+            heard_events: BTreeMap::new(),
+        }
     }
 
     /// The id of a user by number, also of one who is gone; of nobody, where nobody has it.
@@ -73,8 +114,8 @@ impl Model {
     }
 
     pub fn disconnect(&mut self, user: u8) {
+        self.depart(usize::from(user));
         let client = &mut self.clients[usize::from(user)];
-        client.present = false;
         client.foretold.clear();
         client.unread.clear();
     }
@@ -98,20 +139,19 @@ impl Model {
         let length = u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
         let most = match kind {
             1 => MAX_HELLO,
-            2 | 3 | 4 | 13 | 14 => 2 + 8 * MAX_RECEIVERS + MAX_BODY,
+            2 | 3 | 4 | 6 | 13 | 14 => 2 + 8 * MAX_RECEIVERS + MAX_BODY,
+            5 => 2 + 256 * MAX_RECEIVERS + MAX_BODY,
+            7 | 8 | 11 => 256,
+            9 => 256 + MAX_BODY,
+            10 => 256 + 8 + 4,
             12 => 125,
             _ => return self.fail(user, 2, kind, tag, true),
         };
-        let body_too_large = match bytes.get(8..10) {
-            Some(count) if kind == 4 => {
-                length > 2 + 8 * usize::from(u16::from_be_bytes([count[0], count[1]])) + MAX_BODY
-            }
-            _ => false,
-        };
-        if length > most || body_too_large {
+        let body_too_large = |before: usize| length > before + MAX_BODY;
+        if length > most || where_body_begins(kind, &bytes[8..]).is_some_and(body_too_large) {
             return self.fail(user, 3, kind, tag, true);
         }
-        if matches!(kind, 2 | 3 | 13 | 14) && length > 0 {
+        if matches!(kind, 2 | 3 | 13 | 14) && length > 0 || kind == 6 && length > 8 {
             return self.fail(user, 1, kind, tag, true);
         }
         let Some(payload) = bytes.get(8..8 + length) else { return false };
@@ -120,13 +160,21 @@ impl Model {
     }
 
     fn carry_out(&mut self, user: usize, kind: u8, flags: u8, tag: u16, payload: &[u8]) -> bool {
-        if flags & !u8::from(kind == 4) != 0 {
+        let known = match kind {
+            4 => 1,
+            5 | 9 => 3,
+            _ => 0,
+        };
+        if flags & !known != 0 {
             return self.fail(user, 1, kind, tag, true);
         }
         let id = self.clients[user].id;
         match kind {
             1 => return self.hello(user, tag, payload),
             4 => return self.relay(user, flags == 1, tag, payload),
+            5 => return self.send(user, flags & 1 != 0, tag, payload),
+            6 if payload.len() != 8 => return self.fail(user, 1, kind, tag, true),
+            7..=11 => return self.about_a_room(user, kind, flags, tag, payload),
             12 => self.foretell(user, (0x8C, 0, tag, payload.to_vec())),
             2 => self.foretell(user, (0x82, 0, tag, id.to_be_bytes().to_vec())),
             3 => {
@@ -134,7 +182,7 @@ impl Model {
                 let ids = others.flat_map(|client| client.id.to_be_bytes()).collect();
                 self.foretell(user, (0x83, 0, tag, ids));
             }
-            13 => self.clients[user].present = false,
+            13 => self.depart(user),
             _ => {}
         }
         true
@@ -154,17 +202,15 @@ impl Model {
         let (Ok(name), true, true) = (str::from_utf8(name), fits, str::from_utf8(&token[2..]).is_ok()) else {
             return self.fail(user, 1, 1, tag, true);
         };
-        let graphic = name.bytes().all(|byte| (b' '..0x7F).contains(&byte));
-        let fit = name.len() <= 64 && !name.starts_with(' ') && !name.ends_with(' ');
-        match (name.is_ascii(), graphic && fit) {
-            (true, false) => self.fail(user, 6, 1, tag, false),
-            // What is a good name beyond ASCII is the real hub's to say; either answer will do.
-            (ascii, _) => {
-                let kind = if ascii { 0x81 } else { 0 };
-                self.foretell(user, (kind, 0, tag, Vec::new()));
-                true
-            }
+        if !name.is_empty() && !is_fit(name) {
+            return self.fail(user, 6, 1, tag, false);
         }
+        self.foretell(user, (0x81, 0, tag, Vec::new()));
+        if self.exact && self.clients[user].name != name {
+            self.leave_all(user, true);
+            self.clients[user].name = name.to_owned();
+        }
+        true
     }
 
     fn relay(&mut self, user: usize, receipt: bool, tag: u16, payload: &[u8]) -> bool {
@@ -198,8 +244,56 @@ impl Model {
     fn fail(&mut self, user: usize, code: u16, kind: u8, tag: u16, fatal: bool) -> bool {
         let payload = [&code.to_be_bytes()[..], &[kind]].concat();
         self.foretell(user, (0xFF, fatal.into(), tag, payload));
-        self.clients[user].present &= !fatal;
+        if fatal {
+            self.depart(user);
+        }
         !fatal
+    }
+
+    fn depart(&mut self, user: usize) {
+        self.clients[user].present = false;
+        self.leave_all(user, false);
+    }
+
+    /// SEND to names: every session of each, once.
+    fn send(&mut self, user: usize, receipt: bool, tag: u16, payload: &[u8]) -> bool {
+        let mut names = Vec::new();
+        let mut rest = payload.get(2..).unwrap_or_default();
+        let count = payload.get(..2).map_or(0, |count| u16::from_be_bytes([count[0], count[1]]));
+        for _ in 0..count {
+            let name = rest.split_first().and_then(|(&len, rest)| rest.split_at_checked(len.into()));
+            let Some((name, after)) = name else { return self.fail(user, 1, 5, tag, true) };
+            let Ok(name) = str::from_utf8(name) else { return self.fail(user, 1, 5, tag, true) };
+            names.push(name);
+            rest = after;
+        }
+        if payload.len() < 2 {
+            return self.fail(user, 1, 5, tag, true);
+        }
+        if !(1..=MAX_RECEIVERS).contains(&names.len()) {
+            return self.fail(user, 4, 5, tag, false);
+        }
+        if !names.iter().all(|name| is_fit(name)) {
+            return self.fail(user, 6, 5, tag, false);
+        }
+        if !self.exact {
+            return true;
+        }
+        self.mails += 1;
+        let sender = &self.clients[user];
+        let unix_ms = self.unix_ms().to_be_bytes();
+        let head = [&self.mails.to_be_bytes()[..], &unix_ms, &sender.id.to_be_bytes(), &str8(&sender.name)].concat();
+        let mail = (0xC5, 0, 0, [&head[..], rest].concat());
+        for client in self.clients.iter_mut().filter(|client| client.present && names.contains(&&client.name[..])) {
+            client.foretold.push_back(mail.clone());
+        }
+        if receipt {
+            let here = |name: &&str| self.clients.iter().any(|client| client.present && client.name == **name);
+            let statuses = names.iter().map(|name| u8::from(!here(name)));
+            let payload = count.to_be_bytes().into_iter().chain(statuses).collect();
+            self.foretell(user, (0x85, 0, tag, payload));
+        }
+        true
     }
 
     fn foretell(&mut self, user: usize, seen: Seen) {
@@ -220,6 +314,8 @@ impl Model {
                 client.check_foretold(&(kind, flags, tag, payload));
             } else if kind == 0xC4 {
                 check_addressed(&mut self.addressed, client.id, &payload);
+            } else if kind == 0xC9 {
+                rooms::check_event(&mut self.heard_events, &mut client.newest, flags == 1, &payload);
             }
         }
     }
@@ -246,9 +342,6 @@ impl Client {
         let Some((want_kind, want_flags, want_tag, want)) = self.foretold.pop_front() else {
             panic!("user {} hears a {kind:#04x} that nobody foretold", self.id);
         };
-        if want_kind == 0 {
-            return assert!(matches!(kind, 0x81 | 0xFF) && *tag == want_tag);
-        }
         assert_eq!((*kind, *flags, *tag), (want_kind, want_flags, want_tag), "user {}", self.id);
         match kind {
             0x81 => assert_eq!(payload[..9], [&[1], &self.id.to_be_bytes()[..]].concat()),
@@ -256,6 +349,37 @@ impl Client {
             _ => assert_eq!(*payload, want, "user {}", self.id),
         }
     }
+}
+
+/// Bytes before the body of a request that has one, once they have come.
+fn where_body_begins(kind: u8, payload: &[u8]) -> Option<usize> {
+    let count = || payload.get(..2).map(|count| usize::from(u16::from_be_bytes([count[0], count[1]])));
+    match kind {
+        4 => Some(2 + 8 * count()?),
+        9 => Some(1 + usize::from(*payload.first()?)),
+        5 if count()? <= MAX_RECEIVERS => {
+            let mut at = 2;
+            for _ in 0..count()? {
+                at += 1 + usize::from(*payload.get(at)?);
+            }
+            Some(at)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a user or a room may be called so.
+fn is_fit(name: &str) -> bool {
+    let strange = |c: char| {
+        let code = u32::from(c);
+        code < 0x20
+            || (0x7F..0xA0).contains(&code)
+            || [0x061C, 0x200E, 0x200F, 0x2028, 0x2029].contains(&code)
+            || (0x202A..=0x202E).contains(&code)
+            || (0x2066..=0x2069).contains(&code)
+    };
+    let blank = |c: Option<char>| c.is_none_or(char::is_whitespace);
+    name.len() <= 64 && !name.chars().any(strange) && !blank(name.chars().next()) && !blank(name.chars().next_back())
 }
 
 /// That a DELIVER's body was sent by whom it names, to this receiver, after all that came before it.

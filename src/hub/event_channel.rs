@@ -1,0 +1,224 @@
+//! Events on their way to another thread of the host program, through a channel that is bounded and never waited for.
+
+use super::listener::{Listener, SharedEvent};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// What happens to an event that an [`event_channel`] has no room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is dropped and counted; see [`Events::dropped`]. The gap shows in the ids.
+    Drop,
+    /// It is dropped and counted, and the channel gets no more: what is in it can still be received, then it ends.
+    Disconnect,
+}
+
+/// What both ends of an event channel count.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Events in the channel.
+    events: AtomicUsize,
+    /// Bytes of their bodies.
+    bytes: AtomicUsize,
+    dropped: AtomicU64,
+}
+
+/// A channel that takes events to another thread, with room for `events` of them and for `bytes` of their bodies. The
+/// hub never waits for it: what it has no room for is lost, as `when_full` says. A body larger than `bytes` still fits
+/// into an empty channel. Its memory follows what is in it.
+///
+/// ```
+/// use cubby::{Server, WhenFull};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut server = Server::bind("127.0.0.1:0")?;
+/// let (listener, events) = cubby::event_channel(1024, 1 << 20, WhenFull::Drop);
+/// server.listen_to_all(listener);
+/// let handle = server.handle();
+/// let hub = std::thread::spawn(move || server.run());
+///
+/// handle.publish("lobby", b"hello")?;
+/// let event = events.recv().expect("the hub is there").to_event();
+/// assert_eq!((event.id, &event.room[..], &event.body[..]), (1, "lobby", &b"hello"[..]));
+/// handle.stop()?;
+/// assert!(events.recv().is_none());
+/// # Ok(hub.join().expect("the hub does not panic")?) }
+/// ```
+pub fn event_channel(events: usize, bytes: usize, when_full: WhenFull) -> (EventSender, Events) {
+    let (sender, receiver) = mpsc::channel();
+    let (sender, counts) = (Arc::new(sender), Arc::new(Counts::default()));
+    let received = Events { receiver, counts: counts.clone(), waker: EventsWaker(Arc::downgrade(&sender)) };
+    (EventSender { sender, counts, events, bytes, when_full }, received)
+}
+
+/// The hub's end of an [`event_channel`]: a [`Listener`].
+#[derive(Debug)]
+pub struct EventSender {
+    /// Held once, so that the channel ends with it. `None` only wakes.
+    sender: Arc<Sender<Option<SharedEvent>>>,
+    counts: Arc<Counts>,
+    /// The most that may be in the channel.
+    events: usize,
+    bytes: usize,
+    when_full: WhenFull,
+}
+
+impl EventSender {
+    /// Whether there is room for a body of so many bytes. Only this end adds, so there still is when it does.
+    fn has_room(&self, len: usize) -> bool {
+        let events = self.counts.events.load(Ordering::Relaxed);
+        let bytes = self.counts.bytes.load(Ordering::Relaxed);
+        events == 0 || events < self.events && bytes.saturating_add(len) <= self.bytes
+    }
+}
+
+impl Listener for EventSender {
+    fn hear(&mut self, event: &SharedEvent) -> ControlFlow<()> {
+        let len = event.as_ref().body.len();
+        if !self.has_room(len) {
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            let goes_on = self.when_full == WhenFull::Drop;
+            return if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        }
+        self.counts.events.fetch_add(1, Ordering::Relaxed);
+        self.counts.bytes.fetch_add(len, Ordering::Relaxed);
+        match self.sender.send(Some(event.clone())) {
+            Ok(()) => ControlFlow::Continue(()),
+            // Nobody receives any more.
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+}
+
+/// The host's end of an [`event_channel`].
+#[derive(Debug)]
+pub struct Events {
+    receiver: Receiver<Option<SharedEvent>>,
+    counts: Arc<Counts>,
+    waker: EventsWaker,
+}
+
+/// Ends a wait of [`Events::recv_timeout`] early, from another thread.
+#[derive(Clone, Debug)]
+pub struct EventsWaker(Weak<Sender<Option<SharedEvent>>>);
+
+impl EventsWaker {
+    /// Has the current wait, or the next one that has nothing to give, end as if its time were over.
+    pub fn wake(&self) {
+        if let Some(sender) = self.0.upgrade() {
+            // It fails where nobody receives any more; then nobody waits.
+            let _ = sender.send(None);
+        }
+    }
+}
+
+impl Events {
+    /// The next event, however long it takes; `None` once the hub has ended, or the channel was full and was to
+    /// disconnect then.
+    pub fn recv(&self) -> Option<SharedEvent> {
+        self.receiver.iter().flatten().next().inspect(|event| self.taken(event))
+    }
+
+    /// The next event, waiting at most `timeout` for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](RecvTimeoutError::Timeout) where none came or the wait was ended by [`waker`](Events::waker), [`Disconnected`](RecvTimeoutError::Disconnected) where
+    /// none will.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<SharedEvent, RecvTimeoutError> {
+        let received = self.receiver.recv_timeout(timeout)?;
+        received.inspect(|event| self.taken(event)).ok_or(RecvTimeoutError::Timeout)
+    }
+
+    /// The next event, if one is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Empty`](TryRecvError::Empty) where none is, [`Disconnected`](TryRecvError::Disconnected) where none will be.
+    pub fn try_recv(&self) -> Result<SharedEvent, TryRecvError> {
+        let received = self.receiver.try_recv()?;
+        received.inspect(|event| self.taken(event)).ok_or(TryRecvError::Empty)
+    }
+
+    /// What ends a wait of [`recv_timeout`](Events::recv_timeout) early.
+    pub fn waker(&self) -> EventsWaker {
+        self.waker.clone()
+    }
+
+    /// Events lost so far because the channel was full.
+    pub fn dropped(&self) -> u64 {
+        self.counts.dropped.load(Ordering::Relaxed)
+    }
+
+    fn taken(&self, event: &SharedEvent) {
+        self.counts.events.fetch_sub(1, Ordering::Relaxed);
+        self.counts.bytes.fetch_sub(event.as_ref().body.len(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::Shared;
+    use crate::wire::{EventRef, EventType, UserId};
+
+    fn event(id: u64, room: &str, body: &[u8]) -> SharedEvent {
+        let (what, session) = (EventType::Message, UserId(9));
+        let event = EventRef { what, id, unix_ms: 0, session, room, name: "ann", body };
+        SharedEvent::new(Shared::whole(event.to_frame()))
+    }
+
+    #[test]
+    fn a_full_channel_drops_and_counts() {
+        let (mut sender, events) = event_channel(2, 100, WhenFull::Drop);
+        for id in 1..=4 {
+            assert!(sender.hear(&event(id, "lobby", b"x")).is_continue());
+        }
+        assert_eq!((events.dropped(), events.recv().map(|event| event.as_ref().id)), (2, Some(1)));
+        assert!(sender.hear(&event(5, "lobby", b"x")).is_continue());
+        let rest: Vec<u64> = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.as_ref().id).collect();
+        assert_eq!((rest, events.dropped()), (vec![2, 5], 2));
+    }
+
+    #[test]
+    fn a_channel_is_full_by_bytes_too_but_never_for_one_alone() {
+        let (mut sender, events) = event_channel(10, 100, WhenFull::Drop);
+        let _ = sender.hear(&event(1, "lobby", &[0; 1000]));
+        let _ = sender.hear(&event(2, "lobby", &[0; 1]));
+        assert_eq!((events.recv().map(|event| event.as_ref().id), events.dropped()), (Some(1), 1));
+        let _ = sender.hear(&event(3, "lobby", &[0; 60]));
+        let _ = sender.hear(&event(4, "lobby", &[0; 60]));
+        assert_eq!((events.recv().map(|event| event.as_ref().id), events.dropped()), (Some(3), 2));
+    }
+
+    #[test]
+    fn a_channel_that_is_to_disconnect_gives_what_it_has_and_ends() {
+        let (sender, events) = event_channel(1, 100, WhenFull::Disconnect);
+        let mut listeners = crate::hub::Listeners::default();
+        listeners.add(Box::new(sender));
+        (1..=3).for_each(|id| listeners.hear(&event(id, "lobby", b"")));
+        assert_eq!(events.recv().map(|event| event.as_ref().id), Some(1));
+        assert!(events.recv().is_none());
+        assert!(listeners.is_empty() && events.dropped() == 1);
+    }
+
+    #[test]
+    fn a_wait_can_be_ended_early_but_the_channel_does_not_depend_on_it() {
+        let (sender, events) = event_channel(1, 100, WhenFull::Drop);
+        let waker = events.waker();
+        waker.wake();
+        assert_eq!(events.recv_timeout(Duration::MAX).err(), Some(RecvTimeoutError::Timeout));
+        drop(sender);
+        assert_eq!(events.recv_timeout(Duration::MAX).err(), Some(RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn a_channel_that_nobody_receives_from_is_let_go() {
+        let (mut sender, events) = event_channel(1, 100, WhenFull::Drop);
+        drop(events);
+        assert!(sender.hear(&event(1, "lobby", b"")).is_break());
+    }
+}
