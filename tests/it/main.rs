@@ -1,10 +1,12 @@
 //! The real daemon, the real client and the embedding API over real sockets, told apart by literal bytes.
 
 mod bad_input;
+mod chat;
 mod command_line;
 mod corpus;
 mod daemon;
 mod embed;
+mod event_log;
 mod memory;
 mod readme;
 mod relay;

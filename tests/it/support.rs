@@ -139,6 +139,18 @@ pub fn run(mut command: Command, input: &[u8]) -> Output {
     child.wait_with_output().expect("it was started")
 }
 
+/// Asks again and again until there is an answer, and gives up far beyond any answer's time.
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(std::time::Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("text")
 }
@@ -379,6 +391,12 @@ impl Raw {
         let reply = self.ask(IDENTITY, 0, 77, []);
         assert_eq!((reply.kind, reply.flags, reply.tag), (0x82, 0, 77));
         u64::from_be_bytes(reply.payload.try_into().expect("an id"))
+    }
+
+    /// Waits until the hub has carried out all that was asked, past the events that come meanwhile.
+    pub fn id_after_events(&mut self) {
+        self.send(&frame(IDENTITY, 0, 79, []));
+        while self.receive().kind == EVENT {}
     }
 
     /// Who else is here, as LIST says, with MORE or without.

@@ -126,12 +126,13 @@ impl Writer {
     fn run(mut self) {
         loop {
             let wait = self.flush_at.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
+            let mut asked = false;
             match self.events.recv_timeout(wait) {
                 Ok(event) => self.add(&event),
-                Err(RecvTimeoutError::Timeout) => {}
+                // Only here, where all events have been taken that came before it was asked.
+                Err(RecvTimeoutError::Timeout) => asked = self.shared.flush.swap(false, Ordering::AcqRel),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            let asked = self.shared.flush.swap(false, Ordering::AcqRel);
             if asked || self.buffer.len() >= BUFFER || self.flush_at.is_some_and(|at| at <= Instant::now()) {
                 self.flush();
             }

@@ -1,0 +1,322 @@
+//! `cubby chat` against the real daemon: piped, as scripts use it, and on a terminal.
+
+use crate::support::*;
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// A `cubby chat` whose input and output are pipes.
+struct Chat {
+    child: Child,
+    typed: Option<ChildStdin>,
+    shown: Lines<BufReader<ChildStdout>>,
+    said: Lines<BufReader<ChildStderr>>,
+}
+
+impl Chat {
+    fn start(hub: &str, name: &str) -> Chat {
+        Chat::run(cubby(hub, &["chat", "--name", name]))
+    }
+
+    fn run(mut command: Command) -> Chat {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubby starts");
+        let typed = child.stdin.take();
+        let shown = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let said = BufReader::new(child.stderr.take().expect("piped")).lines();
+        Chat { child, typed, shown, said }
+    }
+
+    fn type_line(&mut self, line: &str) {
+        writeln!(self.typed.as_mut().expect("it has not ended"), "{line}").expect("it reads");
+    }
+
+    /// The next line on standard output.
+    fn shown(&mut self) -> String {
+        self.shown.next().expect("another line").expect("text")
+    }
+
+    /// The next line on standard error.
+    fn said(&mut self) -> String {
+        self.said.next().expect("another line").expect("text")
+    }
+
+    /// Ends its input: what else it shows, what else it says, its exit code.
+    fn end(mut self) -> (Vec<String>, Vec<String>, Option<i32>) {
+        drop(self.typed.take());
+        let shown = self.shown.map_while(Result::ok).collect();
+        let said = self.said.map_while(Result::ok).collect();
+        (shown, said, self.child.wait().expect("it was started").code())
+    }
+}
+
+#[test]
+fn three_who_talk_two_of_the_same_name() {
+    let daemon = Daemon::start();
+    let hub = &daemon.addresses[0];
+    let mut bob = Chat::start(hub, "bob");
+    bob.type_line("sub lobby");
+    assert_eq!(bob.shown(), "[r/lobby]> bob joined");
+    let (mut phone, mut laptop) = (Chat::start(hub, "ann"), Chat::start(hub, "ann"));
+    phone.type_line("attach lobby");
+    assert_eq!((phone.shown(), bob.shown()), ("[r/lobby]> ann joined".to_owned(), "[r/lobby]> ann joined".to_owned()));
+    laptop.type_line("attach lobby");
+    let once_more = "[r/lobby]> ann joined once more";
+    assert_eq!((laptop.shown(), phone.shown(), bob.shown()), (once_more.into(), once_more.into(), once_more.into()));
+    laptop.type_line("grüß dich");
+    for chat in [&mut bob, &mut phone, &mut laptop] {
+        assert_eq!(chat.shown(), "[r/lobby]> (@ann): grüß dich");
+    }
+    phone.type_line("//");
+    phone.type_line("to bob just for you");
+    assert_eq!(bob.shown(), "[to you]> (@ann): just for you");
+    phone.type_line("who");
+    let who = [phone.shown(), phone.shown(), phone.shown()].concat();
+    assert!(who.contains(" bob") && who.matches(" ann").count() == 2, "{who}");
+    assert_eq!(phone.end().2, Some(0));
+    assert_eq!(bob.shown(), "[r/lobby]> ann left once, and is still here");
+    laptop.type_line("//quit");
+    assert_eq!(bob.shown(), "[r/lobby]> ann left");
+    assert_eq!(bob.end(), (vec![], vec![], Some(0)));
+}
+
+#[test]
+fn what_is_not_understood_or_refused_is_said_and_all_goes_on() {
+    let daemon = Daemon::start();
+    let mut ann = Chat::start(&daemon.addresses[0], "ann");
+    ann.type_line("sbu lobby");
+    assert!(ann.said().contains("did you mean sub?"));
+    ann.type_line("who nowhere");
+    assert!(ann.said().contains("error 7 (not in that room)"));
+    ann.type_line("attach \"\u{1b}\"");
+    assert!(ann.said().contains("is no room"));
+    ann.type_line("to eve hello");
+    assert_eq!(ann.said(), "cubby: nobody here is called eve");
+    ann.type_line("sub \"my room\" lobby");
+    assert_eq!(ann.shown(), "[r/my room]> ann joined");
+    assert_eq!(ann.shown(), "[r/lobby]> ann joined");
+    ann.type_line("history lobby 5");
+    assert_eq!(ann.shown(), "[r/lobby]> ann joined");
+    ann.type_line("rooms");
+    assert_eq!((ann.shown(), ann.shown()), ("r/lobby".to_owned(), "r/my room".to_owned()));
+    ann.type_line("unsub lobby");
+    assert_eq!(ann.said(), "cubby: left r/lobby");
+    ann.type_line("list");
+    assert_eq!(ann.said(), "cubby: nobody else is here");
+    ann.type_line("help");
+    let (help, _, code) = ann.end();
+    assert!(help.iter().any(|line| line.starts_with("attach ROOM")) && code == Some(0), "{help:?}");
+}
+
+#[test]
+fn nothing_from_the_network_reaches_the_terminal_raw() {
+    let daemon = Daemon::start();
+    let mut ann = Chat::start(&daemon.addresses[0], "ann");
+    ann.type_line("sub lobby");
+    ann.shown();
+    let mut raw = daemon.connect();
+    raw.publish("lobby", b"\x1b[2Jboo\nsecond \xC2\x9b line");
+    assert!(ann.shown().ends_with(": \\u{1b}[2Jboo\\nsecond \\u{9b} line"));
+    raw.send(&frame(SEND, 0, 0, send(&["ann"], b"\x07\xFF")));
+    assert!(ann.shown().ends_with(": 2 bytes, not text: 07 ff"));
+}
+
+#[test]
+fn each_incoming_line_is_kept_with_its_local_time() {
+    let daemon = Daemon::start();
+    let dir = TempPath::new("transcript");
+    std::fs::create_dir(&dir.0).expect("a fresh path");
+    let mut command = cubby(&daemon.addresses[0], &["chat", "--name", "a/nn", "--mess"]);
+    command.current_dir(&dir.0).env("TZ", "Etc/GMT-3");
+    let mut ann = Chat::run(command);
+    ann.type_line("attach lobby");
+    ann.type_line("hello");
+    assert_eq!(
+        (ann.shown(), ann.shown()),
+        ("[r/lobby]> a/nn joined".to_owned(), "[r/lobby]> (@a/nn): hello".to_owned())
+    );
+    ann.end();
+    let kept = std::fs::read_to_string(dir.0.join("a_nn.mess")).expect("it is there");
+    let hour = (std::time::UNIX_EPOCH.elapsed().expect("it is later").as_secs() / 3600 + 3) % 24;
+    let last = kept.lines().last().expect("two lines");
+    let (time, line) = last.split_at(20);
+    assert_eq!(line, "[r/lobby]> (@a/nn): hello");
+    let numbers: Vec<u64> = time.trim().split(['/', ' ', ':']).map(|part| part.parse().expect("a number")).collect();
+    let [year, month, day, its_hour, minute, second] = numbers[..] else { panic!("{time}") };
+    assert!(year > 2025 && (1..=12).contains(&month) && (1..=31).contains(&day) && minute < 60 && second < 60);
+    assert!(its_hour == hour || (its_hour + 1) % 24 == hour, "{time}: three hours east of Greenwich");
+}
+
+#[test]
+fn when_the_hub_is_started_again_the_chat_comes_back_and_says_what_is_lost() {
+    let path = TempPath::new("chat.sock");
+    let address = format!("unix:{}", path.as_str());
+    let start = || Daemon::with(&["--listen", &address]);
+    let daemon = start();
+    let mut ann = Chat::start(&address, "ann");
+    ann.type_line("attach lobby");
+    ann.type_line("before");
+    assert_eq!(
+        (ann.shown(), ann.shown()),
+        ("[r/lobby]> ann joined".to_owned(), "[r/lobby]> (@ann): before".to_owned())
+    );
+    daemon.signal("TERM");
+    assert_eq!(daemon.end().0, Some(0));
+    let said = ann.said();
+    assert!(said.contains("going away") && said.contains("keeping what is typed"), "{said}");
+    ann.type_line("meanwhile");
+    let _daemon = start();
+    assert_eq!(ann.said(), "cubby: the hub is back");
+    let said = ann.said();
+    assert!(said.contains("r/lobby begins anew") && said.contains("lost"), "{said}");
+    assert_eq!(
+        (ann.shown(), ann.shown()),
+        ("[r/lobby]> ann joined".to_owned(), "[r/lobby]> (@ann): meanwhile".to_owned())
+    );
+    assert_eq!(ann.end(), (vec![], vec![], Some(0)));
+}
+
+/// Stands between a chat and its hub, and lets one connection through for each permission.
+struct Proxy {
+    address: String,
+    permit: Sender<()>,
+    connected: Receiver<TcpStream>,
+}
+
+impl Proxy {
+    fn start(hub: &str) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let (address, hub) = (listener.local_addr().expect("bound").to_string(), hub.to_owned());
+        let (permit, permitted) = channel();
+        let (connect, connected) = channel();
+        std::thread::spawn(move || {
+            while permitted.recv().is_ok() {
+                let (client, _) = listener.accept().expect("a connection");
+                let server = TcpStream::connect(&hub).expect("the hub accepts");
+                let _ = connect.send(server.try_clone().expect("a descriptor"));
+                for (mut from, mut to) in [(&client, &server), (&server, &client)]
+                    .map(|(from, to)| (from.try_clone().expect("a descriptor"), to.try_clone().expect("a descriptor")))
+                {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+            }
+        });
+        Proxy { address, permit, connected }
+    }
+
+    /// Lets the next connection through; what this returns ends it.
+    fn let_through(&self) -> impl FnOnce() {
+        self.permit.send(()).expect("the proxy lives");
+        let server = self.connected.recv().expect("a connection comes");
+        move || server.shutdown(Shutdown::Both).expect("it is open")
+    }
+}
+
+#[test]
+fn what_is_said_while_the_connection_is_broken_is_neither_missed_nor_shown_twice() {
+    let daemon = Daemon::start();
+    let proxy = Proxy::start(&daemon.addresses[0]);
+    let mut bob = daemon.connect();
+    bob.hello("bob");
+    let mut ann = Chat::start(&proxy.address, "ann");
+    let cut = proxy.let_through();
+    ann.type_line("sub lobby");
+    assert_eq!(ann.shown(), "[r/lobby]> ann joined");
+    bob.publish("lobby", b"one");
+    assert_eq!(ann.shown(), "[r/lobby]> (@bob): one");
+    cut();
+    assert!(ann.said().contains("trying to find it again"));
+    bob.join("lobby");
+    bob.publish("lobby", b"two");
+    bob.event();
+    let _cut = proxy.let_through();
+    assert_eq!(ann.said(), "cubby: the hub is back");
+    for line in ["ann left", "bob joined", "(@bob): two", "ann joined"] {
+        assert_eq!(ann.shown(), format!("[r/lobby]> {line}"));
+    }
+    bob.id_after_events();
+    bob.publish("lobby", b"three");
+    assert_eq!(ann.shown(), "[r/lobby]> (@bob): three");
+    assert_eq!(ann.end(), (vec![], vec![], Some(0)));
+}
+
+#[test]
+fn a_script_that_ends_while_the_hub_is_away_says_what_was_not_sent() {
+    let path = TempPath::new("gone.sock");
+    let address = format!("unix:{}", path.as_str());
+    let daemon = Daemon::with(&["--listen", &address]);
+    let mut ann = Chat::run(cubby(&address, &["chat", "--name", "ann", "--timeout", "1"]));
+    ann.type_line("attach lobby");
+    ann.shown();
+    daemon.signal("TERM");
+    ann.said();
+    ann.type_line("too late");
+    let (shown, said, code) = ann.end();
+    assert_eq!((shown, code), (vec![], Some(1)));
+    assert!(said.iter().any(|line| line.contains("1 of the lines typed never reached it")), "{said:?}");
+}
+
+#[test]
+fn a_chat_needs_a_name_that_will_do_and_a_hub() {
+    let daemon = Daemon::start();
+    for (arguments, what) in [(&["chat"][..], "--name"), (&["chat", "--name", " ann"], "white space")] {
+        let output = run(cubby(&daemon.addresses[0], arguments), b"");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(what), "{}", text(&output.stderr));
+    }
+    let output = run(cubby("unix:/nowhere/cubby.sock", &["chat", "--name", "ann"]), b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("is it running?"));
+}
+
+/// Reads a terminal until it shows this; returns all that it showed.
+fn read_until(terminal: &mut ChildStdout, shown: &mut Vec<u8>, what: &str) {
+    let from = shown.len();
+    while !String::from_utf8_lossy(&shown[from..]).contains(what) {
+        let mut buffer = [0; 1024];
+        let count = terminal.read(&mut buffer).expect("it shows something");
+        assert!(count > 0, "{what} was never shown: {}", String::from_utf8_lossy(&shown[from..]));
+        shown.extend(&buffer[..count]);
+    }
+}
+
+#[test]
+fn on_a_terminal_what_comes_in_does_not_tear_the_line_being_typed() {
+    let daemon = Daemon::start();
+    let mut bob = daemon.connect();
+    bob.hello("bob");
+    bob.join("lobby");
+    let mut command = Command::new("script");
+    let chat = format!("{} chat --name ann", env!("CARGO_BIN_EXE_cubby"));
+    command.args(["-q", "-e", "-c", &chat, "/dev/null"]).env("CUBBY_HUB", &daemon.addresses[0]);
+    command.env("TERM", "xterm").env("NO_COLOR", "1");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`script` is part of every Debian");
+    let (mut keys, mut terminal) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
+    let mut shown = Vec::new();
+    let mut press = |text: &str| keys.write_all(text.as_bytes()).expect("it reads");
+    read_until(&mut terminal, &mut shown, "> ");
+    press("attach lobby\r");
+    read_until(&mut terminal, &mut shown, "ann joined");
+    assert_eq!(bob.event().what, JOINED);
+    press("hal");
+    read_until(&mut terminal, &mut shown, "hal");
+    bob.publish("lobby", b"good morning");
+    read_until(&mut terminal, &mut shown, "[r/lobby]> (@bob): good morning");
+    // The line being typed stands below what came in, prompt and all.
+    read_until(&mut terminal, &mut shown, "[r/lobby]> hal");
+    press("lo\r");
+    assert_eq!(bob.event().what, MESSAGE, "its own");
+    assert_eq!(bob.event().body, b"hallo");
+    press("\x1b[A\r");
+    assert_eq!(bob.event().body, b"hallo", "arrow up is the line before");
+    press("\x04");
+    assert_eq!(bob.event().what, LEFT);
+    assert_eq!(child.wait().expect("it was started").code(), Some(0));
+    let own = String::from_utf8_lossy(&shown).matches("(@ann)").count();
+    assert_eq!(own, 0, "one's own words are on the terminal already");
+}
