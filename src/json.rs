@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 use std::fmt::Write;
 
-/// An object on a line. JSON itself escapes no control characters above 0x1F, nor those that reorder a line; but it may,
-/// within strings, and nowhere else does such a character stand.
+/// An object on a line. JSON itself escapes no control characters above 0x1F, nor those that reorder a line; but it
+/// may, within strings, and nowhere else does such a character stand.
 ///
 /// # Panics
 ///
@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_message_is_these_keys() {
-        let text = "{\"id\":18,\"chatroomId\":\"lobby\",\"type\":\"message\",\"userId\":\"ann\",\"sessionId\":\"4194304\",\
+        let text = "{\"id\":18,\"chatroomId\":\"lobby\",\"type\":\"message\",\"userId\":\"ann\",\
+                    \"sessionId\":\"4194304\",\
                     \"message\":\"hi\",\"unixTime\":1700000000}";
         assert_eq!(json(&EVENT), text);
         let text = serde_json::to_string(&EventJson::with_unix_ms(&EVENT)).expect("it has no strange keys");

@@ -88,8 +88,8 @@ pub struct Limits {
     pub history: usize,
     /// Bytes of all the bodies that a room remembers.
     pub history_bytes: usize,
-    /// Bytes that all rooms remember together. Beyond them, the room that nobody has been in or spoken in for longest is
-    /// forgotten; where somebody is in each, the room that has something new forgets what is oldest there.
+    /// Bytes that all rooms remember together. Beyond them, the room that nobody has been in or spoken in for longest
+    /// is forgotten; where somebody is in each, the room that has something new forgets what is oldest there.
     pub history_total: usize,
     /// How long a room that nobody is in remembers anything, since its last event.
     pub history_time: Duration,

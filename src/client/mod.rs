@@ -361,7 +361,8 @@ impl Client {
 
 impl AsFd for Client {
     /// The connection, for a poll of the caller's own: readable when [`next`](Client::next) may have something. Frames
-    /// that have come already do not show there: before waiting, call `next(Some(Duration::ZERO))` until it gives `None`.
+    /// that have come already do not show there: before waiting, call `next(Some(Duration::ZERO))` until it gives
+    /// `None`.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }

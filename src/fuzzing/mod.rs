@@ -160,7 +160,8 @@ pub fn hub_ops(data: &[u8]) {
         max_rooms: model::MAX_ROOMS,
         rooms_per_session: model::ROOMS_PER_SESSION,
         history: model::HISTORY,
-        history_bytes: model::HISTORY_BYTES,
+        // Where users wait, a room must not be forgotten: its numbers would begin anew, nobody knows when.
+        history_bytes: if exact { model::HISTORY_BYTES } else { usize::MAX },
         history_time: Duration::from_secs(model::HISTORY_SECS),
         ..Limits::default()
     };

@@ -126,8 +126,8 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// [`Timeout`](RecvTimeoutError::Timeout) where none came or the wait was ended by [`waker`](Events::waker), [`Disconnected`](RecvTimeoutError::Disconnected) where
-    /// none will.
+    /// [`Timeout`](RecvTimeoutError::Timeout) where none came or the wait was ended by [`waker`](Events::waker),
+    /// [`Disconnected`](RecvTimeoutError::Disconnected) where none will.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<SharedEvent, RecvTimeoutError> {
         let received = self.receiver.recv_timeout(timeout)?;
         received.inspect(|event| self.taken(event)).ok_or(RecvTimeoutError::Timeout)

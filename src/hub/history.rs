@@ -22,8 +22,8 @@ pub struct History {
 }
 
 impl History {
-    /// Keeps the newest event, and forgets the oldest as far as the limits ask. An event that is over the limit of bytes
-    /// by itself takes all that was kept with it, for there must be no gap.
+    /// Keeps the newest event, and forgets the oldest as far as the limits ask. An event that is over the limit of
+    /// bytes by itself takes all that was kept with it, for there must be no gap.
     pub fn keep(&mut self, frame: Shared, body_len: usize, limits: &Limits) {
         self.bytes += body_len;
         self.held += frame.as_bytes().len() + KEPT_OVERHEAD;

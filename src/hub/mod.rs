@@ -2,8 +2,8 @@
 //!
 //! Owns the slab of [users](User), their ids, names and [outboxes](Outbox), the rooms with their members and events,
 //! and carries out requests. Never does I/O and reads no clock: bytes come in as they were received and the time as it
-//! is told, bytes go into outboxes, and what its carrier has to do about it stands in the [`Agenda`]. The carrier is the
-//! loop in `net`, or a test.
+//! is told, bytes go into outboxes, and what its carrier has to do about it stands in the [`Agenda`]. The carrier is
+//! the loop in `net`, or a test.
 
 mod directory;
 mod event_channel;

@@ -4,6 +4,7 @@ use super::Hub;
 use crate::limits::{LIST_FRAME_IDS, Limits};
 use crate::wire::{Answer, HEADER_LEN, Header, Ids, Request, Status, UserId};
 use std::io::IoSlice;
+use std::time::Duration;
 
 fn hub() -> Hub<()> {
     Hub::new(Limits::default())
@@ -116,4 +117,138 @@ fn a_receiver_that_leaves_lets_those_go_on_who_wait_for_it() {
     assert_eq!(hub.agenda.resumed, [sender]);
     hub.resume(sender);
     assert_eq!(heard(&mut hub, sender).len(), 1);
+}
+
+/// The requests of a user who comes into rooms, says something in each, and leaves them.
+fn come_speak_and_go(hub: &mut Hub<()>, slot: usize, rooms: std::ops::Range<u32>) {
+    for number in rooms {
+        let room = &format!("room {number}")[..];
+        ask(hub, slot, Request::Join { room });
+        ask(hub, slot, Request::Publish { room, body: b"hello", receipt: true, no_echo: false });
+        ask(hub, slot, Request::Leave { room });
+        heard(hub, slot);
+    }
+}
+
+#[test]
+fn rooms_that_expire_leave_nothing_behind() {
+    let mut hub = hub();
+    let (ann, _) = enter(&mut hub);
+    for round in 1..=3u64 {
+        come_speak_and_go(&mut hub, ann, 0..2000);
+        assert_eq!((hub.stats.rooms, hub.stats.events), (2000, 2000 * 3 * round));
+        assert!(hub.next_expiry().is_some() && hub.remembered > 0);
+        hub.set_time(hub.now + hub.limits.history_time, 0);
+        hub.expire_rooms();
+        assert_eq!((hub.stats.rooms, hub.rooms.len(), hub.remembered, hub.next_expiry()), (0, 0, 0, None));
+    }
+}
+
+#[test]
+fn an_empty_room_expires_after_its_last_event_and_not_while_somebody_is_in_it() {
+    let mut hub = hub();
+    let ((ann, _), hour) = (enter(&mut hub), hub.limits.history_time);
+    let second = Duration::from_secs(1);
+    come_speak_and_go(&mut hub, ann, 0..1);
+    hub.set_time(hour - second, 0);
+    ask(&mut hub, ann, Request::Publish { room: "room 0", body: b"", receipt: false, no_echo: false });
+    hub.set_time(hour, 0);
+    hub.expire_rooms();
+    assert_eq!((hub.stats.rooms, hub.next_expiry()), (1, Some(2 * hour - second)));
+    ask(&mut hub, ann, Request::Join { room: "room 0" });
+    assert_eq!(hub.next_expiry(), None);
+    hub.set_time(3 * hour, 0);
+    hub.expire_rooms();
+    assert_eq!(hub.stats.rooms, 1);
+}
+
+#[test]
+fn all_rooms_together_remember_no_more_than_they_may() {
+    let limits = Limits { history_total: 10_000, ..Limits::default() };
+    let mut hub = Hub::new(limits);
+    let (ann, _) = enter(&mut hub);
+    let speak = |hub: &mut Hub<()>, room: &str, len| {
+        hub.set_time(hub.now + Duration::from_secs(1), 0);
+        hub.publish_for_host(room, &vec![0; len]).expect("it may")
+    };
+    for number in 0..3 {
+        assert_eq!(speak(&mut hub, &format!("idle {number}"), 3000), 1);
+    }
+    assert_eq!((hub.stats.rooms, speak(&mut hub, "idle 0", 1)), (3, 2));
+    speak(&mut hub, "idle 3", 3000);
+    assert!(hub.rooms.find("idle 1").is_none(), "the one that was quiet for longest is forgotten");
+    assert!(hub.remembered <= 10_000 && hub.rooms.find("idle 0").is_some());
+    ask(&mut hub, ann, Request::Join { room: "busy" });
+    for id in 2..=6 {
+        assert_eq!(speak(&mut hub, "busy", 3000), id);
+    }
+    assert_eq!(hub.stats.rooms, 1, "all that nobody is in are forgotten first");
+    let kept: Vec<u64> = hub.history_of("busy", 0, 100).iter().map(|event| event.as_ref().id).collect();
+    assert_eq!(kept, [4, 5, 6]);
+    assert_eq!(speak(&mut hub, "busy", 20_000), 7);
+    assert!(hub.history_of("busy", 0, 100).is_empty() && hub.remembered == 0);
+}
+
+#[test]
+fn a_history_that_is_larger_than_half_a_queue_comes_in_pages() {
+    let mut hub = Hub::new(Limits { history_bytes: 64 << 20, ..Limits::default() });
+    let (ann, _) = enter(&mut hub);
+    for _ in 0..5 {
+        hub.publish_for_host("lobby", &vec![7; 900 << 10]).expect("it may");
+    }
+    ask(&mut hub, ann, Request::Join { room: "lobby" });
+    heard(&mut hub, ann);
+    let mut page = |after| {
+        ask(&mut hub, ann, Request::History { room: "lobby", after, limit: u32::MAX });
+        assert!(hub.user(ann).is_some_and(|user| user.outbox().queued() <= hub.limits.queue));
+        heard(&mut hub, ann).len() - 1
+    };
+    assert_eq!((page(0), page(2), page(4), page(6)), (2, 2, 2, 0), "the last is a megabyte, and one who came in");
+}
+
+#[test]
+fn thousands_leave_a_room_one_by_one_and_each_time_all_others_are_told() {
+    let mut hub = hub();
+    let slots: Vec<usize> = (0..1000).map(|_| enter(&mut hub).0).collect();
+    for &slot in &slots {
+        ask(&mut hub, slot, Request::Join { room: "lobby" });
+    }
+    let before = hub.stats.event_deliveries;
+    assert_eq!(before, 1000 * 1001 / 2);
+    for &slot in slots.iter().step_by(2) {
+        hub.remove(slot);
+    }
+    let told: u64 = (500..1000).sum();
+    assert_eq!(hub.stats.event_deliveries - before, told);
+    assert_eq!(hub.members_of("lobby").len(), 500);
+}
+
+#[test]
+fn when_everybody_is_dismissed_listeners_hear_who_leaves_and_nobody_else() {
+    let mut hub = hub();
+    let slots: Vec<usize> = (0..100).map(|_| enter(&mut hub).0).collect();
+    for &slot in &slots {
+        ask(&mut hub, slot, Request::Join { room: "lobby" });
+        slots.iter().for_each(|&slot| drop(heard(&mut hub, slot)));
+    }
+    let (sender, events) = super::event_channel(1000, 0, super::WhenFull::Drop);
+    hub.listeners.add(Box::new(sender));
+    hub.dismiss_all(crate::wire::ErrorCode::GoingAway, "enough");
+    assert!(slots.iter().all(|&slot| heard(&mut hub, slot).len() == 1), "CLOSING and no more");
+    assert_eq!(std::iter::from_fn(|| events.try_recv().ok()).count(), 100);
+}
+
+#[test]
+fn a_full_member_misses_events_that_others_get() {
+    let mut hub = hub();
+    let ((slow, _), (quick, _)) = (enter(&mut hub), enter(&mut hub));
+    for slot in [slow, quick] {
+        ask(&mut hub, slot, Request::Join { room: "lobby" });
+    }
+    for _ in 0..10 {
+        hub.publish_for_host("lobby", &vec![7; 1 << 20]).expect("it may");
+        heard(&mut hub, quick);
+    }
+    assert!(hub.user(slow).is_some_and(|user| user.is_full() && !user.is_waiting()));
+    assert_eq!((hub.agenda.filled.clone(), hub.stats.events_missed), (vec![slow], 6));
 }

@@ -42,9 +42,9 @@ impl Bounds {
     /// # Errors
     ///
     /// Error 2 on the first byte where it can begin no frame (the tag is echoed if it came along), else on the header;
-    /// 3 on the header where the announced length is over the kind's limit, and on what stands before the body of a RELAY,
-    /// SEND or PUBLISH where that shows it to be over [`max_body`](Bounds::max_body); 1 on the header where a kind
-    /// without payload announces some, or an ACK more than an id.
+    /// 3 on the header where the announced length is over the kind's limit, and on what stands before the body of a
+    /// RELAY, SEND or PUBLISH where that shows it to be over [`max_body`](Bounds::max_body); 1 on the header where
+    /// a kind without payload announces some, or an ACK more than an id.
     pub fn admit(&self, front: &[u8]) -> Result<Option<usize>, Fault> {
         let Some(header) = Header::decode(front) else {
             return match front.first() {

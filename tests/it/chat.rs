@@ -1,17 +1,17 @@
 //! `cubby chat` against the real daemon: piped, as scripts use it, and on a terminal.
 
 use crate::support::*;
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// A `cubby chat` whose input and output are pipes.
 struct Chat {
     child: Child,
     typed: Option<ChildStdin>,
-    shown: Lines<BufReader<ChildStdout>>,
-    said: Lines<BufReader<ChildStderr>>,
+    shown: Receiver<Vec<u8>>,
+    said: Receiver<Vec<u8>>,
 }
 
 impl Chat {
@@ -23,8 +23,8 @@ impl Chat {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubby starts");
         let typed = child.stdin.take();
-        let shown = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let said = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let shown = pieces(child.stdout.take().expect("piped"), true);
+        let said = pieces(child.stderr.take().expect("piped"), true);
         Chat { child, typed, shown, said }
     }
 
@@ -34,21 +34,43 @@ impl Chat {
 
     /// The next line on standard output.
     fn shown(&mut self) -> String {
-        self.shown.next().expect("another line").expect("text")
+        line(self.shown.recv_timeout(PATIENCE).expect("another line"))
     }
 
     /// The next line on standard error.
     fn said(&mut self) -> String {
-        self.said.next().expect("another line").expect("text")
+        line(self.said.recv_timeout(PATIENCE).expect("another line"))
     }
 
     /// Ends its input: what else it shows, what else it says, its exit code.
     fn end(mut self) -> (Vec<String>, Vec<String>, Option<i32>) {
         drop(self.typed.take());
-        let shown = self.shown.map_while(Result::ok).collect();
-        let said = self.said.map_while(Result::ok).collect();
+        let rest = |pieces: &Receiver<Vec<u8>>| {
+            std::iter::from_fn(|| pieces.recv_timeout(PATIENCE).ok()).map(line).collect::<Vec<String>>()
+        };
+        let (shown, said) = (rest(&self.shown), rest(&self.said));
         (shown, said, self.child.wait().expect("it was started").code())
     }
+}
+
+/// What comes out of a process, in lines or as it comes, so that a test never waits for ever.
+fn pieces(mut from: impl Read + Send + 'static, in_lines: bool) -> Receiver<Vec<u8>> {
+    let (send, received) = channel();
+    std::thread::spawn(move || {
+        if in_lines {
+            let lines = BufReader::new(from).split(b'\n').map_while(Result::ok);
+            return lines.for_each(|line| drop(send.send(line)));
+        }
+        let mut buffer = [0; 1024];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let _ = send.send(buffer[..count].to_vec());
+        }
+    });
+    received
+}
+
+fn line(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("text")
 }
 
 #[test]
@@ -273,14 +295,24 @@ fn a_chat_needs_a_name_that_will_do_and_a_hub() {
     assert!(text(&output.stderr).contains("is it running?"));
 }
 
-/// Reads a terminal until it shows this; returns all that it showed.
-fn read_until(terminal: &mut ChildStdout, shown: &mut Vec<u8>, what: &str) {
-    let from = shown.len();
-    while !String::from_utf8_lossy(&shown[from..]).contains(what) {
-        let mut buffer = [0; 1024];
-        let count = terminal.read(&mut buffer).expect("it shows something");
-        assert!(count > 0, "{what} was never shown: {}", String::from_utf8_lossy(&shown[from..]));
-        shown.extend(&buffer[..count]);
+/// What a terminal has shown, and how much of it was looked at.
+struct Terminal {
+    pieces: Receiver<Vec<u8>>,
+    shown: String,
+    seen: usize,
+}
+
+impl Terminal {
+    /// Waits until it shows this, after what it was seen to show before.
+    fn shows(&mut self, what: &str) {
+        while !self.shown[self.seen..].contains(what) {
+            let Ok(piece) = self.pieces.recv_timeout(PATIENCE) else {
+                panic!("{what:?} is never shown: {:?}", &self.shown[self.seen..]);
+            };
+            self.shown.push_str(&String::from_utf8_lossy(&piece));
+        }
+        let at = self.shown[self.seen..].find(what).expect("it is shown");
+        self.seen += at + what.len();
     }
 }
 
@@ -296,19 +328,20 @@ fn on_a_terminal_what_comes_in_does_not_tear_the_line_being_typed() {
     command.env("TERM", "xterm").env("NO_COLOR", "1");
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`script` is part of every Debian");
-    let (mut keys, mut terminal) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
-    let mut shown = Vec::new();
+    let mut keys = child.stdin.take().expect("piped");
+    let pieces = pieces(child.stdout.take().expect("piped"), false);
+    let mut terminal = Terminal { pieces, shown: String::new(), seen: 0 };
     let mut press = |text: &str| keys.write_all(text.as_bytes()).expect("it reads");
-    read_until(&mut terminal, &mut shown, "> ");
+    terminal.shows("> ");
     press("attach lobby\r");
-    read_until(&mut terminal, &mut shown, "ann joined");
+    terminal.shows("ann joined");
     assert_eq!(bob.event().what, JOINED);
     press("hal");
-    read_until(&mut terminal, &mut shown, "hal");
+    terminal.shows("hal");
     bob.publish("lobby", b"good morning");
-    read_until(&mut terminal, &mut shown, "[r/lobby]> (@bob): good morning");
+    terminal.shows("[r/lobby]> (@bob): good morning");
     // The line being typed stands below what came in, prompt and all.
-    read_until(&mut terminal, &mut shown, "[r/lobby]> hal");
+    terminal.shows("[r/lobby]> hal");
     press("lo\r");
     assert_eq!(bob.event().what, MESSAGE, "its own");
     assert_eq!(bob.event().body, b"hallo");
@@ -317,6 +350,6 @@ fn on_a_terminal_what_comes_in_does_not_tear_the_line_being_typed() {
     press("\x04");
     assert_eq!(bob.event().what, LEFT);
     assert_eq!(child.wait().expect("it was started").code(), Some(0));
-    let own = String::from_utf8_lossy(&shown).matches("(@ann)").count();
+    let own = terminal.shown.matches("(@ann)").count();
     assert_eq!(own, 0, "one's own words are on the terminal already");
 }

@@ -134,15 +134,24 @@ fn json_is_an_object_a_line() {
 #[test]
 fn a_wrong_command_line_is_exit_2_and_says_what() {
     let daemon = Daemon::start();
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 19] = [
         (&[], "a command is missing"),
-        (&["lits"], "lits"),
+        (&["lits"], "did you mean list?"),
+        (&["send"], "at least one name"),
+        (&["pub"], "one room"),
+        (&["pub", "a", "b"], "\"b\""),
+        (&["who"], "one room"),
+        (&["sub"], "at least one room"),
+        (&["sub", "a", "--history", "-1"], "--history"),
+        (&["sub", "a", "--mess"], "--mess goes with chat"),
+        (&["id", "--history", "5"], "--history goes with sub"),
+        (&["chat", "now", "--name", "ann"], "now"),
         (&["--frobnicate"], "frobnicate"),
         (&["relay"], "needs the id"),
         (&["relay", "bob"], "bob"),
         (&["relay", "-1"], "1"),
         (&["id", "5"], "5"),
-        (&["id", "--file", "x"], "--file goes with relay"),
+        (&["id", "--file", "x"], "--file goes with pub, send, relay"),
         (&["id", "--timeout", "soon"], "--timeout"),
         (&["id", "--hub", "nowhere"], "nowhere"),
     ];
@@ -245,4 +254,66 @@ fn a_reader_that_stops_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("it was started");
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+}
+
+/// A `cubby sub` in the background, once it is in the room.
+fn subscriber(daemon: &Daemon, arguments: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut command = cubby(&daemon.addresses[0], &[&["sub", "lobby"], arguments].concat());
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("cubby starts");
+    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    (child, lines)
+}
+
+#[test]
+fn what_is_published_is_shown_to_subscribers_after_what_was_before() {
+    let daemon = Daemon::start();
+    for number in ["1", "2", "3"] {
+        let (code, printed, _) = call(&daemon, &["pub", "lobby", "--name", "ann"], number.as_bytes());
+        assert_eq!((code, printed), (0, format!("published 1 bytes as event {number}\n")));
+    }
+    let (mut child, mut lines) = subscriber(&daemon, &["--name", "bob", "--history", "2"]);
+    let mut line = || lines.next().expect("another line").expect("text");
+    assert_eq!((line(), line()), ("[r/lobby]> (@ann): 2".to_owned(), "[r/lobby]> (@ann): 3".to_owned()));
+    assert_eq!(line(), "[r/lobby]> bob joined", "once, though it is remembered as well");
+    let (code, printed, _) = call(&daemon, &["who", "lobby"], b"");
+    assert!(code == 0 && printed.ends_with(" bob\n") && printed.lines().count() == 1, "{printed}");
+    assert!(line().ends_with(" joined") && line().ends_with(" left"), "whoever asks comes in for a moment");
+    call(&daemon, &["pub", "lobby"], b"\x1b[2J\n");
+    assert!(line().ends_with("): \\u{1b}[2J"));
+    child.kill().expect("it runs");
+    child.wait().expect("it was started");
+}
+
+#[test]
+fn events_and_rooms_as_json() {
+    let daemon = Daemon::start();
+    let (mut child, mut lines) = subscriber(&daemon, &["--json", "--name", "bob"]);
+    let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+    let mut event = || read(&lines.next().expect("another line").expect("text"));
+    let joined = event();
+    assert_eq!((&joined["type"], &joined["userId"], &joined["id"]), (&"join".into(), &"bob".into(), &1.into()));
+    let (_, printed, _) = call(&daemon, &["pub", "lobby", "--json"], "hello \u{9b}".as_bytes());
+    assert_eq!(read(&printed), serde_json::json!({"type": "published", "room": "lobby", "id": 2}));
+    let message = event();
+    assert_eq!((&message["message"], &message["chatroomId"]), (&"hello \u{9b}".into(), &"lobby".into()));
+    let (ms, secs) = (message["unixMs"].as_u64().expect("a number"), message["unixTime"].as_u64().expect("a number"));
+    assert!(ms / 1000 == secs && message["sessionId"].is_string() && message.get("userId").is_none());
+    let (_, printed, _) = call(&daemon, &["who", "lobby", "--json"], b"");
+    assert_eq!(read(&printed)["members"][0]["name"], "bob");
+    child.kill().expect("it runs");
+    child.wait().expect("it was started");
+}
+
+#[test]
+fn what_is_sent_to_a_name_is_shown_with_its_sender() {
+    let daemon = Daemon::start();
+    let mut listener = Listener::start(&daemon, &["--name", "bob"]);
+    let (code, printed, said) = call(&daemon, &["send", "bob", "eve", "--name", "ann"], b"hello");
+    assert_eq!((code, printed.as_str()), (1, "sent 5 bytes to 1 of 2\n"));
+    assert_eq!(said, "cubby: eve was not reached: nobody here has this name\n");
+    assert!(listener.line().ends_with(" (@ann): hello"));
+    let mut listener = Listener::start(&daemon, &["--name", "carl", "--json"]);
+    call(&daemon, &["send", "carl", "--name", "ann"], b"hi");
+    let mail = serde_json::from_str::<serde_json::Value>(&listener.line()).expect("JSON");
+    assert_eq!((&mail["type"], &mail["name"], &mail["body"]), (&"mail".into(), &"ann".into(), &"hi".into()));
 }

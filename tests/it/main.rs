@@ -7,6 +7,7 @@ mod corpus;
 mod daemon;
 mod embed;
 mod event_log;
+mod host;
 mod memory;
 mod readme;
 mod relay;

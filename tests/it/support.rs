@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Far beyond what any answer takes, so that only a lost one meets it.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub const HELLO: u8 = 0x01;
 pub const IDENTITY: u8 = 0x02;

@@ -198,8 +198,8 @@ struct LogFile {
 }
 
 impl LogFile {
-    /// Opens the file to append to it. A last line without an end, as a crash may leave it, is ended. A pipe that nobody
-    /// reads is an error, now or later, and not waited for.
+    /// Opens the file to append to it. A last line without an end, as a crash may leave it, is ended. A pipe that
+    /// nobody reads is an error, now or later, and not waited for.
     fn open(path: &Path) -> io::Result<LogFile> {
         let mut file = OpenOptions::new().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(path)?;
         if is_torn(path)? {

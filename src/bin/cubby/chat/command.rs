@@ -149,7 +149,7 @@ fn next_word(text: &str) -> Result<(String, &str), String> {
 
 fn unknown(name: &str) -> String {
     let nearest = NAMES.iter().min_by_key(|known| strsim::damerau_levenshtein(name, known));
-    match nearest.filter(|known| strsim::damerau_levenshtein(name, known) <= 1 + known.len() / 3) {
+    match nearest.filter(|known| strsim::damerau_levenshtein(name, known) <= known.len().div_ceil(4)) {
         Some(known) => format!("{name:?} is no command; did you mean {known}?"),
         None => format!("{name:?} is no command; help shows them. To talk in a room, attach it first"),
     }
