@@ -24,11 +24,6 @@ impl Deadlines {
         self.0.first().map(|(at, _)| *at)
     }
 
-    /// Whose the next one is.
-    pub fn first(&self) -> Option<usize> {
-        self.0.first().map(|(_, slot)| *slot)
-    }
-
     /// Takes the next one that is due at `now`.
     pub fn pop(&mut self, now: Duration) -> Option<usize> {
         self.next().filter(|at| *at <= now)?;

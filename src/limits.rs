@@ -49,6 +49,9 @@ pub const SLOT_BITS: u32 = 22;
 /// Rooms that any hub may have: their keys are half a machine word, and a user may be in all of them.
 pub const MAX_ROOMS: usize = 1 << 24;
 
+/// What it costs to point an outbox to a frame that is held once, as bytes copied.
+pub const POINTER_COST: usize = 256;
+
 /// What an event costs that is remembered, beside its frame: where it is held, and how often.
 pub const KEPT_OVERHEAD: usize = 128;
 
@@ -80,6 +83,9 @@ pub struct Limits {
     /// Bodies of so many bytes or more are held once and pointed to by every outbox; smaller ones are copied into
     /// each. The default is where `cargo bench --bench relay` finds both to cost the same.
     pub share_from: usize,
+    /// What may be put into outboxes in a turn, as bytes copied, before further requests wait for the next turn. What one
+    /// asks in ten bytes, a room tells to thousands: this is a few milliseconds of it.
+    pub fan_out: usize,
     /// Rooms in the hub, those counted that only have a history; one more is error 8.
     pub max_rooms: usize,
     /// Rooms that one session may be in; one more is error 8.
@@ -88,8 +94,8 @@ pub struct Limits {
     pub history: usize,
     /// Bytes of all the bodies that a room remembers.
     pub history_bytes: usize,
-    /// Bytes that all rooms remember together. Beyond them, the room that nobody has been in or spoken in for longest
-    /// is forgotten; where somebody is in each, the room that has something new forgets what is oldest there.
+    /// Bytes that all rooms remember together. Beyond them, rooms that hold more than their share of it forget what is
+    /// oldest there.
     pub history_total: usize,
     /// How long a room that nobody is in remembers anything, since its last event.
     pub history_time: Duration,
@@ -109,6 +115,7 @@ impl Default for Limits {
             max_receivers: 255,
             queue: 4 * 1024 * 1024,
             share_from: 4 * 1024,
+            fan_out: 4 * 1024 * 1024,
             max_rooms: 65_536,
             rooms_per_session: 256,
             history: 1024,

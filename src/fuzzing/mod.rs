@@ -157,6 +157,7 @@ pub fn hub_ops(data: &[u8]) {
         max_receivers: 3,
         max_connections: 5,
         share_from: 40,
+        fan_out: if exact { usize::MAX } else { 900 },
         max_rooms: model::MAX_ROOMS,
         rooms_per_session: model::ROOMS_PER_SESSION,
         history: model::HISTORY,
@@ -331,6 +332,7 @@ impl Run {
     }
 
     fn resume(&mut self) {
+        self.hub.begin_turn();
         while let Some(slot) = self.hub.agenda.resumed.pop() {
             self.hub.resume(slot);
         }
@@ -368,7 +370,7 @@ impl Run {
                 self.read(slot, user, usize::MAX);
             }
             self.resume();
-            if queued == 0 {
+            if queued == 0 && self.hub.agenda.postponed.is_empty() {
                 break;
             }
         }

@@ -45,7 +45,7 @@ impl<L> Hub<L> {
         let before = room.history.held();
         room.history.keep(frame.clone(), body.len(), &self.limits);
         self.remembered = self.remembered - before + room.history.held();
-        self.forget_beyond_limit(key);
+        self.forget_beyond_limit();
         self.tell(key, &frame, body.len(), except);
         if !self.listeners.is_empty() {
             self.listeners.hear(&SharedEvent::new(frame));
@@ -53,20 +53,15 @@ impl<L> Hub<L> {
         id
     }
 
-    /// Forgets what all rooms together may not remember, now that the room with this key has something new.
-    fn forget_beyond_limit(&mut self, key: u32) {
+    /// Forgets what all rooms together may not remember: the oldest events of rooms that hold more than their share, so
+    /// that nobody's talk makes the others forget theirs.
+    fn forget_beyond_limit(&mut self) {
         while self.remembered > self.limits.history_total {
-            if let Some(idle) = self.rooms.longest_idle() {
-                self.remove_room(idle);
-                continue;
-            }
-            let history = &mut self.rooms.at_mut(key).history;
+            let share = self.remembered / self.rooms.len();
+            let history = &mut self.rooms.one_that_holds(share).history;
             let before = history.held();
             history.forget_oldest();
             self.remembered = self.remembered - before + history.held();
-            if history.is_empty() {
-                break;
-            }
         }
     }
 
@@ -92,6 +87,7 @@ impl<L> Hub<L> {
                 user.told(slot, &mut self.agenda, self.limits.queue);
             }
         }
+        self.spend(told as usize, parcel);
         self.stats.event_deliveries += told;
         self.stats.events_missed += missed;
     }

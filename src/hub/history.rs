@@ -4,6 +4,9 @@ use super::Shared;
 use crate::limits::{KEPT_OVERHEAD, Limits};
 use std::collections::VecDeque;
 
+/// When the ring has room for so many times what is in it, it gives some back.
+const SPARSE: usize = 4;
+
 /// One event, and how many bytes of its frame are body.
 #[derive(Debug)]
 struct Kept {
@@ -38,6 +41,9 @@ impl History {
         if let Some(oldest) = self.events.pop_front() {
             self.bytes -= oldest.body_len as usize;
             self.held -= oldest.frame.as_bytes().len() + KEPT_OVERHEAD;
+            if self.events.capacity() > SPARSE * self.events.len().max(SPARSE) {
+                self.events.shrink_to(2 * self.events.len());
+            }
         }
     }
 

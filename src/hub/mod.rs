@@ -25,12 +25,12 @@ mod user;
 pub use event_channel::{EventSender, Events, EventsWaker, WhenFull, event_channel};
 pub use listener::{Listener, Listeners, SharedEvent};
 pub use name::{escape_unfit, is_unshowable, why_not};
-pub use outbox::{Outbox, Runs, Shared};
+pub use outbox::{Outbox, Parcel, Runs, Shared};
 pub use user::{HOST, User};
 
-use crate::limits::{Limits, TURNED_AWAY};
+use crate::limits::{Limits, POINTER_COST, TURNED_AWAY};
 use crate::stats::Stats;
-use crate::wire::{Answer, ErrorCode, Fault};
+use crate::wire::{Answer, ErrorCode, Fault, UserId};
 use directory::Directory;
 use room::Rooms;
 use slab::Slab;
@@ -45,6 +45,8 @@ pub struct Agenda {
     pub dirty: Vec<usize>,
     /// Users that waited and may be read again.
     pub resumed: Vec<usize>,
+    /// Users whose requests wait for the next turn, because this one has done enough.
+    pub postponed: Vec<UserId>,
     /// Users that went over their queue limit.
     pub filled: Vec<usize>,
     /// Users that are no longer here: their outboxes are to be sent, then they are to be removed.
@@ -54,7 +56,8 @@ pub struct Agenda {
 impl Agenda {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.dirty.is_empty() && self.resumed.is_empty() && self.filled.is_empty() && self.departed.is_empty()
+        let slots = [&self.dirty, &self.resumed, &self.filled, &self.departed];
+        slots.iter().all(|list| list.is_empty()) && self.postponed.is_empty()
     }
 }
 
@@ -70,6 +73,10 @@ pub struct Hub<L> {
     unix_ms: u64,
     /// Bytes that all rooms remember, about.
     remembered: usize,
+    /// What was put into outboxes in this turn, as bytes copied.
+    spent: usize,
+    /// The id of the last mail.
+    last_mail: u64,
     /// Everybody is being dismissed: nobody is told any more who leaves.
     is_closing: bool,
     /// The number of the last connection accepted.
@@ -95,6 +102,8 @@ struct Scratch {
     any_full: bool,
     /// The status of each receiver named.
     statuses: Vec<u8>,
+    /// What stands before the body of a mail.
+    head: Vec<u8>,
     /// A frame encoded once for all who hear it.
     frame: Vec<u8>,
 }
@@ -110,6 +119,8 @@ impl<L> Hub<L> {
             now: Duration::ZERO,
             unix_ms: 0,
             remembered: 0,
+            spent: 0,
+            last_mail: 0,
             is_closing: false,
             generation: 0,
             stamp: 0,
@@ -126,6 +137,32 @@ impl<L> Hub<L> {
     pub fn set_time(&mut self, now: Duration, unix_ms: u64) {
         self.now = now;
         self.unix_ms = unix_ms;
+    }
+
+    /// Begins a turn: those whose requests waited for it go on.
+    pub fn begin_turn(&mut self) {
+        self.spent = 0;
+        let postponed = std::mem::take(&mut self.agenda.postponed);
+        postponed.into_iter().for_each(|user| self.go_on(user));
+    }
+
+    /// Accounts for a frame that so many outboxes got.
+    fn spend(&mut self, outboxes: usize, parcel: Parcel<'_>) {
+        let cost = match parcel {
+            Parcel::Small(bytes) => bytes.len(),
+            Parcel::Large(_) => POINTER_COST,
+        };
+        self.spent += outboxes * cost;
+    }
+
+    /// Has a user's requests wait for the next turn where this one has done enough.
+    fn postpone_if_spent(&mut self, slot: usize) {
+        if self.spent >= self.limits.fan_out
+            && let Some(user) = self.users.get_mut(slot).filter(|user| user.present)
+        {
+            user.waits_for += 1;
+            self.agenda.postponed.push(user.id);
+        }
     }
 
     /// The limits it keeps.
@@ -309,12 +346,17 @@ impl<L> Hub<L> {
 
     /// Lets go on those who wait for this user.
     fn relieve(&mut self, slot: usize) {
-        for waiter in std::mem::take(&mut self.users[slot].waiters) {
-            let waiting = slot_of(waiter);
-            let Some(user) = self.users.get_mut(waiting).filter(|user| user.id == waiter) else { continue };
+        let waiters = std::mem::take(&mut self.users[slot].waiters);
+        waiters.into_iter().for_each(|waiter| self.go_on(waiter));
+    }
+
+    /// One of the things that a user's requests wait for is over; there may be more.
+    fn go_on(&mut self, waiter: UserId) {
+        let slot = slot_of(waiter);
+        if let Some(user) = self.users.get_mut(slot).filter(|user| user.id == waiter) {
             user.waits_for -= 1;
             if user.waits_for == 0 {
-                self.agenda.resumed.push(waiting);
+                self.agenda.resumed.push(slot);
             }
         }
     }

@@ -180,9 +180,12 @@ impl<L> Hub<L> {
     /// Puts a MAIL into the outbox of each receiver in `scratch`; the rest is as in [`deliver`](Hub::deliver).
     fn send_mail(&mut self, sender: UserId, name: &str, request: Cow<'_, [u8]>, body_len: usize) {
         self.stats.sends += 1;
-        let mut head = Vec::new();
-        mail_head(self.stats.sends, self.unix_ms, sender, name, body_len, &mut head);
+        self.last_mail += 1;
+        let mut head = std::mem::take(&mut self.scratch.head);
+        head.clear();
+        mail_head(self.last_mail, self.unix_ms, sender, name, body_len, &mut head);
         self.deliver(&head, request, body_len);
+        self.scratch.head = head;
     }
 
     /// Puts `head` and a body into the outbox of each receiver in `scratch`. The body is the last `body_len` bytes of
@@ -202,6 +205,7 @@ impl<L> Hub<L> {
     }
 
     fn put(&mut self, parcel: Parcel<'_>) {
+        self.spend(self.scratch.receivers.len(), parcel);
         for slot in self.scratch.receivers.iter().map(|&slot| slot as usize) {
             let user = &mut self.users[slot];
             user.outbox.post(parcel, &mut self.runs);

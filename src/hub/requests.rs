@@ -76,6 +76,7 @@ impl<L> Hub<L> {
         if self.users[slot].full {
             self.wait_for(slot, slot);
         }
+        self.postpone_if_spent(slot);
         Ok(())
     }
 

@@ -28,6 +28,8 @@ pub struct Rooms {
     by_name: HashMap<Arc<str>, u32>,
     /// When the rooms expire that nobody is in.
     deadlines: Deadlines,
+    /// The room that was last found to hold its share of what all remember.
+    hand: usize,
 }
 
 impl Rooms {
@@ -55,7 +57,8 @@ impl Rooms {
     ///
     /// # Panics
     ///
-    /// Where there is none. Keys are only held by those who are in the room.
+    /// Where there is none. A key is good from when it was found to when its room is removed, which nothing does but
+    /// leaving, closing and expiry at their very end.
     pub fn at(&self, key: u32) -> &Room {
         &self.rooms[key as usize]
     }
@@ -83,9 +86,14 @@ impl Rooms {
         }
     }
 
-    /// The room that nobody is in and that expires first.
-    pub fn longest_idle(&self) -> Option<u32> {
-        self.deadlines.first().map(|key| key as u32)
+    /// A room that remembers as many bytes as this, which is no more than they do on average. The one of last time comes
+    /// first, so that many calls look at each room once.
+    pub fn one_that_holds(&mut self, share: usize) -> &mut Room {
+        let holds = |room: &Room| room.history.held() >= share;
+        while !self.rooms.get(self.hand).is_some_and(|room| holds(room)) {
+            self.hand = (self.hand + 1) % self.rooms.capacity();
+        }
+        &mut self.rooms[self.hand]
     }
 
     /// When the next one expires.

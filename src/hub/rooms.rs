@@ -7,13 +7,6 @@ use crate::limits::WHO_FRAME_MEMBERS;
 use crate::wire::{Answer, ErrorCode, EventType, Fault, HEADER_LEN, Header, Kind, Members, UserId, flag};
 use std::time::Duration;
 
-/// How much of a room's history there is, and how much of it was sent.
-pub(super) struct Page {
-    pub oldest: u64,
-    pub newest: u64,
-    pub sent: u32,
-}
-
 impl<L> Hub<L> {
     pub(super) fn join(&mut self, slot: usize, tag: u16, room: &str) {
         let fault = |code, text| Fault::new(code, Kind::Join as u8, tag, text);
@@ -168,8 +161,6 @@ impl<L> Hub<L> {
 
     /// Says something in a room, perhaps to nobody.
     pub(super) fn speak(&mut self, key: u32, author: Author, body: &[u8], except: Option<usize>) -> u64 {
-        // It is not idle while it has something new, so that it does not forget itself.
-        self.rooms.call_off(key);
         let id = self.emit(key, EventType::Message, author, body, except);
         if self.rooms.at(key).members.slots().is_empty() {
             self.vacate(key);
@@ -179,13 +170,14 @@ impl<L> Hub<L> {
 
     pub(super) fn history(&mut self, slot: usize, tag: u16, room: &str, after: u64, limit: u32) {
         if let Some(key) = self.own_room(slot, tag, Kind::History, room) {
-            let Page { oldest, newest, sent } = self.replay(slot, tag, key, after, limit);
-            self.say(slot, tag, &Answer::HistoryEnd { oldest, newest, sent });
+            let end = self.replay(slot, tag, key, after, limit);
+            self.say(slot, tag, &end);
         }
     }
 
-    /// Sends events again: `limit` at most, and no more than fill half a queue; but one, where there is one.
-    fn replay(&mut self, slot: usize, tag: u16, key: u32, after: u64, limit: u32) -> Page {
+    /// Sends events again: `limit` at most, and no more than fill half a queue; but one, where there is one. Returns
+    /// what is to be said after them.
+    fn replay(&mut self, slot: usize, tag: u16, key: u32, after: u64, limit: u32) -> Answer<'static> {
         let room = self.rooms.at(key);
         let outbox = &mut self.users[slot].outbox;
         let enough = outbox.queued() + self.limits.queue / 2;
@@ -200,7 +192,7 @@ impl<L> Hub<L> {
             outbox.repost(header.encode(), frame, self.limits.share_from, &mut self.runs);
             sent += 1;
         }
-        Page { oldest: room.history.oldest(room.newest), newest: room.newest, sent }
+        Answer::HistoryEnd { oldest: room.history.oldest(room.newest), newest: room.newest, sent }
     }
 
     pub(super) fn who(&mut self, slot: usize, tag: u16, room: &str) {

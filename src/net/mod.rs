@@ -143,6 +143,7 @@ impl<O: Os> Loop<O> {
 
     /// The second half of a turn: carries out what came, sends what that led to, lets go of what is over.
     pub fn work(&mut self) {
+        self.hub.begin_turn();
         self.expire();
         self.note_edges();
         self.accept_waiting();

@@ -9,9 +9,6 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 use support::*;
 
-/// Clock ticks a second in /proc/PID/stat, on every Linux there is.
-const TICKS_A_SECOND: f64 = 100.0;
-
 fn main() {
     size();
     idle();
@@ -19,12 +16,17 @@ fn main() {
     println!("400 headers that announce 1 MiB: {} kB above idle at the peak", four_hundred_announced_megabytes());
     idle_connections();
     println!("\nprocessor time of the daemon, and rate (closed loop: a batch is sent, then read by all)");
-    fan_out("one to 100, 64 B, batches of 64", 100, 64, 64, 6_000);
-    fan_out("one to 1, 64 B, batches of 512", 1, 64, 512, 6_000);
-    fan_out("one to 1, 700 B, batches of 32", 1, 700, 32, 30_000);
-    fan_out("one to 1, 64 B, batches of 1", 1, 64, 1, 50_000);
-    fan_out("one to 255, 1 MB, batches of 1", 255, 1_000_000, 1, 20);
+    relays("one to 100, 64 B, batches of 64", 100, 64, 64, 6_000);
+    relays("one to 1, 64 B, batches of 512", 1, 64, 512, 6_000);
+    relays("one to 1, 700 B, batches of 32", 1, 700, 32, 30_000);
+    relays("one to 1, 64 B, batches of 1", 1, 64, 1, 50_000);
+    relays("one to 255, 1 MB, batches of 1", 255, 1_000_000, 1, 20);
+    relays("one to 255, 64 B, batches of 16", 255, 64, 16, 8_000);
+    publishes("a room of 1,000, 64 B, batches of 16", 1_000, 64, 16, 2_000);
     comings_and_goings();
+    println!("\nrooms");
+    rooms_come_and_go();
+    one_of_10_000_leaves();
 }
 
 fn size() {
@@ -61,27 +63,63 @@ fn idle_connections() {
     println!("after each spoke once: {grown} kB, {} bytes each", grown * 1024 / COUNT);
 }
 
+/// What the daemon's one thread has used of the processor.
 fn processor_secs(daemon: &Daemon) -> f64 {
-    let stat = daemon.proc_file("stat");
-    let after_name = stat.rsplit(')').next().expect("the fields after the name");
-    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).map(|n| n.parse::<f64>().expect("ticks")).sum();
-    ticks / TICKS_A_SECOND
+    let schedstat = daemon.proc_file("schedstat");
+    let nanos = schedstat.split_whitespace().next().expect("the time on the processor");
+    nanos.parse::<f64>().expect("nanoseconds") / 1e9
 }
 
-fn fan_out(what: &str, receivers: usize, size: usize, batch: usize, rounds: usize) {
+fn relays(what: &str, receivers: usize, size: usize, batch: usize, rounds: usize) {
     let daemon = Daemon::start();
     let mut readers: Vec<Raw> = (0..receivers).map(|_| daemon.connect()).collect();
     let ids: Vec<u64> = readers.iter_mut().map(Raw::id).collect();
+    let request = frame(RELAY, 0, 0, relay(&ids, &vec![7; size]));
+    fan_out(what, &daemon, &mut readers, &request, 16 + size, [size, batch, rounds]);
+}
+
+fn publishes(what: &str, members: usize, size: usize, batch: usize, rounds: usize) {
+    let daemon = Daemon::start();
+    let mut readers = room(&daemon, members);
+    let request = frame(PUBLISH, 0, 0, publish("lobby", &vec![7; size]));
+    fan_out(what, &daemon, &mut readers, &request, 8 + 27 + 5 + size, [size, batch, rounds]);
+}
+
+/// So many in a room, each of whom has heard of all who came.
+fn room(daemon: &Daemon, members: usize) -> Vec<Raw> {
+    let mut readers: Vec<Raw> = (0..members).map(|_| daemon.connect()).collect();
+    for wave in 0..members.div_ceil(100) {
+        let newcomers = wave * 100..(wave * 100 + 100).min(members);
+        readers[newcomers.clone()].iter_mut().for_each(|raw| raw.send(&frame(JOIN, 0, 0, str8("lobby"))));
+        readers[..newcomers.end].iter_mut().for_each(|raw| {
+            raw.send(&frame(PING, 0, 0, []));
+            while raw.receive().kind != 0x8C {}
+        });
+    }
+    readers.iter_mut().for_each(Raw::id_after_events);
+    readers
+}
+
+/// Sends a request again and again, each time until all have read the `frame_len` bytes that it leads to.
+fn fan_out(
+    what: &str,
+    daemon: &Daemon,
+    readers: &mut [Raw],
+    request: &[u8],
+    frame_len: usize,
+    [size, batch, rounds]: [usize; 3],
+) {
+    let receivers = readers.len();
     let mut sender = daemon.connect();
-    let bytes = frame(RELAY, 0, 0, relay(&ids, &vec![7; size])).repeat(batch);
-    let mut buffer = vec![0; (16 + size) * batch];
-    let (began, busy) = (Instant::now(), processor_secs(&daemon));
+    let bytes = request.repeat(batch);
+    let mut buffer = vec![0; frame_len * batch];
+    let (began, busy) = (Instant::now(), processor_secs(daemon));
     for _ in 0..rounds {
         sender.0.write_all(&bytes).expect("the hub reads");
         readers.iter_mut().for_each(|reader| reader.0.read_exact(&mut buffer).expect("the hub sends"));
     }
     let deliveries = (rounds * batch * receivers) as f64;
-    let (secs, busy) = (began.elapsed().as_secs_f64(), processor_secs(&daemon) - busy);
+    let (secs, busy) = (began.elapsed().as_secs_f64(), processor_secs(daemon) - busy);
     println!(
         "{what}: {:.3} us a delivery, {:.2} M deliveries/s, {:.2} GB/s, peak {} kB",
         busy / deliveries * 1e6,
@@ -100,4 +138,36 @@ fn comings_and_goings() {
     }
     let each = (processor_secs(&daemon) - busy) / COUNT as f64;
     println!("connect, ask who one is, leave: {:.1} us; peak {} kB", each * 1e6, daemon.status("VmHWM"));
+}
+
+/// 2,000 rooms that one session comes into, speaks in and leaves, three times over.
+fn rooms_come_and_go() {
+    let daemon = Daemon::start();
+    let mut ann = daemon.connect();
+    ann.hello("ann");
+    let before = daemon.status("VmRSS");
+    let mut grown = Vec::new();
+    for _ in 0..3 {
+        for number in 0..2000 {
+            let room = format!("room {number}");
+            ann.join(&room);
+            ann.publish(&room, b"hello everybody");
+            ann.event();
+            assert_eq!(ann.ask(LEAVE, 0, 0, str8(&room)).kind, 0x88);
+        }
+        grown.push(daemon.status("VmRSS") - before);
+    }
+    println!("2,000 rooms joined, spoken in and left, three times: {grown:?} kB above idle");
+}
+
+/// What it costs to tell 9,999 that somebody left.
+fn one_of_10_000_leaves() {
+    need_descriptors(10_100);
+    let daemon = Daemon::start();
+    let mut readers = room(&daemon, 10_000);
+    let busy = processor_secs(&daemon);
+    readers[0].send(&frame(LEAVE, 0, 0, str8("lobby")));
+    readers[1..].iter_mut().for_each(|raw| assert_eq!(raw.event().what, LEFT));
+    let busy = processor_secs(&daemon) - busy;
+    println!("10,000 members, one leaves: {:.1} ms of processor time to tell the others", busy * 1e3);
 }
