@@ -110,6 +110,8 @@ pub enum HostError {
     BadName(String),
     /// The hub has as many rooms as it may.
     TooManyRooms(String),
+    /// So much was posted that the hub has not come to it yet.
+    Busy,
     /// It was asked within a turn of the hub, on the hub's own thread, which can not wait for itself.
     WouldDeadlock,
     /// The hub has ended.
@@ -124,6 +126,7 @@ impl fmt::Display for HostError {
             HostError::WouldDeadlock => {
                 f.write_str("the hub's own thread can not wait for the hub; ask from another thread, or use `post`")
             }
+            HostError::Busy => f.write_str("the hub has not come yet to what was posted before; post less, or later"),
             HostError::Gone => Gone.fmt(f),
         }
     }

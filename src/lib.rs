@@ -92,14 +92,14 @@ mod stats;
 pub use address::{Address, AddressError};
 pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Push, Welcome};
 pub use error::{Gone, HostError, LimitError, SetupError};
-pub use hub::{EventSender, Events, EventsWaker, HOST, Listener, SharedEvent, WhenFull, event_channel};
+pub use hub::{HOST, Listener, SharedEvent};
 #[doc(hidden)]
 pub use hub::{escape_unfit, is_unshowable, why_not};
 #[doc(hidden)]
 #[cfg(feature = "json")]
 pub use json::{EventJson, json_line};
 pub use limits::Limits;
-pub use server::{Builder, Handle, Server};
+pub use server::{Builder, EventSender, Events, EventsWaker, Handle, Server, WhenFull, event_channel};
 pub use stats::Stats;
 pub use wire::{ErrorCode, Event, EventRef, EventType, Status, UserId};
 

@@ -200,7 +200,7 @@ impl Run {
         let (mut hub, model, story) = (Hub::new(limits), Model::new(exact), Arc::new(Mutex::new(Vec::new())));
         let heard = story.clone();
         hub.listeners.add(Box::new(move |event: &SharedEvent| {
-            heard.lock().expect("nobody panics with it").push(event.as_ref().to_frame()[HEADER_LEN..].to_vec());
+            heard.lock().expect("nobody panics with it").push(event.view().to_frame()[HEADER_LEN..].to_vec());
         }));
         hub.set_time(Duration::ZERO, model.unix_ms());
         Run { hub, model, slots: Vec::new(), queued: Vec::new(), exact, story }
@@ -282,8 +282,7 @@ impl Run {
             let members: Vec<u64> = self.hub.members_of(room).iter().map(|(id, _)| id.0).collect();
             assert_eq!(members, ids, "members of {room}");
             let kept = self.hub.history_of(room, 0, usize::MAX);
-            let kept: Vec<Vec<u8>> =
-                kept.iter().map(|event| event.as_ref().to_frame()[HEADER_LEN..].to_vec()).collect();
+            let kept: Vec<Vec<u8>> = kept.iter().map(|event| event.view().to_frame()[HEADER_LEN..].to_vec()).collect();
             assert_eq!(kept, events, "history of {room}");
             rooms += 1;
         }

@@ -17,13 +17,20 @@ impl SharedEvent {
     }
 
     /// The event, to be looked at.
-    pub fn as_ref(&self) -> EventRef<'_> {
+    pub fn view(&self) -> EventRef<'_> {
         EventRef::from_frame(self.0.as_bytes()).expect("it is made of an event's frame")
     }
 
     /// A copy that holds nothing but itself.
     pub fn to_event(&self) -> Event {
         self.as_ref().to_event()
+    }
+}
+
+impl From<&EventRef<'_>> for SharedEvent {
+    /// An event of one's own making, as a listener's tests need.
+    fn from(event: &EventRef<'_>) -> SharedEvent {
+        SharedEvent(Shared::whole(event.to_frame()))
     }
 }
 
@@ -80,7 +87,7 @@ impl Listeners {
     /// Calls those whom an event concerns.
     pub fn hear(&mut self, event: &SharedEvent) {
         self.everywhere.hear(event);
-        let room = event.as_ref().room;
+        let room = event.view().room;
         if let Some(queue) = self.in_room.get_mut(room) {
             queue.hear(event);
             if queue.0.is_empty() {
@@ -106,7 +113,7 @@ mod tests {
     fn event(id: u64, room: &str, body: &[u8]) -> SharedEvent {
         let (what, session) = (EventType::Message, UserId(9));
         let event = EventRef { what, id, unix_ms: 0, session, room, name: "ann", body };
-        SharedEvent::new(Shared::whole(event.to_frame()))
+        SharedEvent::from(&event)
     }
 
     #[test]
@@ -114,7 +121,7 @@ mod tests {
         let (mut listeners, heard) = (Listeners::default(), Arc::new(AtomicU64::new(0)));
         let sum = heard.clone();
         let add = move |event: &SharedEvent| {
-            sum.fetch_add(event.as_ref().id, Ordering::Relaxed);
+            sum.fetch_add(event.view().id, Ordering::Relaxed);
         };
         listeners.add_in("lobby", Box::new(add));
         listeners.hear(&event(1, "lobby", b""));

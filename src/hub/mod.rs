@@ -6,7 +6,6 @@
 //! the loop in `net`, or a test.
 
 mod directory;
-mod event_channel;
 mod events;
 mod history;
 mod host;
@@ -22,7 +21,6 @@ mod rooms;
 mod tests;
 mod user;
 
-pub use event_channel::{EventSender, Events, EventsWaker, WhenFull, event_channel};
 pub use listener::{Listener, Listeners, SharedEvent};
 pub use name::{escape_unfit, is_unshowable, why_not};
 pub use outbox::{Outbox, Parcel, Runs, Shared};

@@ -33,6 +33,9 @@ use link::Link;
 use std::io;
 use std::time::Duration;
 
+/// The hub of a loop over one operating system: each user with its connection.
+pub type HubOf<O> = Hub<Link<<O as Os>::Socket>>;
+
 /// The loop over one operating system, real or simulated.
 #[derive(Debug)]
 pub struct Loop<O: Os> {
@@ -92,12 +95,12 @@ impl<O: Os> Loop<O> {
     }
 
     /// The hub, for what a host asks of it outside [`work`](Loop::work).
-    pub fn hub_mut(&mut self) -> &mut Hub<Link<O::Socket>> {
+    pub fn hub_mut(&mut self) -> &mut HubOf<O> {
         &mut self.hub
     }
 
     /// The hub.
-    pub fn hub(&self) -> &Hub<Link<O::Socket>> {
+    pub fn hub(&self) -> &HubOf<O> {
         &self.hub
     }
 

@@ -7,8 +7,12 @@ use crate::net::Waker;
 use crate::stats::Stats;
 use crate::wire::{Status, UserId};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
+
+/// What may be [posted](Handle::post) before the hub has come to any of it.
+const POSTS: usize = 4096;
 
 thread_local! {
     /// The number of the server that this thread is turning right now; 0 where it is turning none.
@@ -31,6 +35,8 @@ pub struct Handle {
     max_body: u32,
     /// Which server this is, among all of this process.
     number: u64,
+    /// How much was posted that is not said yet.
+    posted: Arc<AtomicUsize>,
 }
 
 /// While it lives, this thread is turning a server.
@@ -47,7 +53,8 @@ impl Drop for Turning {
 impl Handle {
     pub(super) fn new(ask: Sender<Ask>, waker: Waker, max_body: u32) -> Handle {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
-        Handle { ask, waker, max_body, number: NUMBERS.fetch_add(1, Ordering::Relaxed) }
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        Handle { ask, waker, max_body, number, posted: Arc::default() }
     }
 
     /// Notes that this thread turns the server from now on.
@@ -115,11 +122,18 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// Where the body is over the hub's limit, or the hub has ended.
+    /// Where the body is over the hub's limit, the hub has ended, or 4,096 were posted that it has not
+    /// come to yet: [`HostError::Busy`].
     pub fn post(&self, room: &str, body: &[u8]) -> Result<(), HostError> {
         self.check_body(body)?;
         let (room, body) = (room.to_owned(), body.to_vec());
+        if self.posted.fetch_add(1, Ordering::Relaxed) >= POSTS {
+            self.posted.fetch_sub(1, Ordering::Relaxed);
+            return Err(HostError::Busy);
+        }
+        let posted = self.posted.clone();
         let publish = move |server: &mut Server| {
+            posted.fetch_sub(1, Ordering::Relaxed);
             if let Err(error) = server.publish(&room, &body) {
                 log::warn!("the host could not post to {}: {error}", crate::hub::escape_unfit(&room));
             }
@@ -191,6 +205,12 @@ impl Handle {
         // Who asked may have gone by then; then nobody wants to know.
         self.ask(Box::new(move |server| drop(answer.send(work(server)))))?;
         answered.recv().map_err(|_| HostError::Gone)
+    }
+
+    /// Gives the hub another turn.
+    pub(super) fn wake(&self) {
+        // It fails only where the poll is gone, and with it the hub.
+        let _ = self.waker.wake();
     }
 
     fn ask(&self, ask: Ask) -> Result<(), Gone> {

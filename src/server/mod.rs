@@ -1,18 +1,21 @@
 //! The embedding API: a hub that listens, inside whatever program wants one.
 //!
-//! Owns the [`Loop`] over the real operating system and the queue of what other threads ask. All else happens in `net`
+//! Owns the [`Loop`] over the real operating system, the queue of what other threads ask, and the channel that takes
+//! events to them. All else happens in `net`
 //! and `hub`.
 
 mod builder;
+mod event_channel;
 mod handle;
 
 pub use builder::Builder;
+pub use event_channel::{EventSender, Events, EventsWaker, WhenFull, event_channel};
 pub use handle::Handle;
 
 use crate::address::Address;
 use crate::error::{HostError, SetupError};
 use crate::hub::{Listener, SharedEvent};
-use crate::net::{Loop, MioOs};
+use crate::net::{HubOf, Loop, MioOs};
 use crate::stats::Stats;
 use crate::wire::{Status, UserId};
 use handle::Ask;
@@ -20,6 +23,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
+
+/// What other threads ask that is done in one turn.
+const ASKS: usize = 256;
 
 /// A hub that listens. It does nothing by itself: call [`run`](Server::run), or [`turn`](Server::turn) again and again.
 #[derive(Debug)]
@@ -76,18 +82,27 @@ impl Server {
     /// Where the poll itself is broken.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         self.net.wait(timeout)?;
-        let turning = self.handle.begin_turn();
         if self.was_woken() {
-            while let Some(Ok(ask)) = self.asked.as_ref().map(Receiver::try_recv) {
-                ask(self);
-            }
+            self.do_what_is_asked();
         }
+        let turning = self.handle.begin_turn();
         self.net.work();
         drop(turning);
         if self.net.is_drained() {
             self.asked = None;
         }
         Ok(self.asked.is_some())
+    }
+
+    /// Some of what other threads ask; what is left gets another turn, so that nobody who asks much stops the hub.
+    fn do_what_is_asked(&mut self) {
+        for _ in 0..ASKS {
+            match self.asked.as_ref().map(Receiver::try_recv) {
+                Some(Ok(ask)) => ask(self),
+                _ => return,
+            }
+        }
+        self.handle.wake();
     }
 
     /// How long a host that polls the [descriptor](Server::as_fd) itself may wait before it owes a
@@ -115,6 +130,7 @@ impl Server {
     /// Begins to stop: nobody is let in any more, all are told (CLOSING, error 11), and what is queued for them is
     /// sent, for at most [`Limits::drain`]. Turns must go on until one returns `false`.
     pub fn stop(&mut self) {
+        let _turning = self.handle.begin_turn();
         self.net.drain();
     }
 
@@ -131,7 +147,7 @@ impl Server {
     /// Where the body is over the hub's limit.
     pub fn relay(&mut self, receivers: &[UserId], body: &[u8]) -> Result<Vec<Status>, HostError> {
         self.handle.check_body(body)?;
-        Ok(self.net.hub_mut().relay_for_host(receivers, body))
+        Ok(self.at_once(|hub| hub.relay_for_host(receivers, body)))
     }
 
     /// Sends a body to names, as [`Handle::send`] does.
@@ -141,8 +157,7 @@ impl Server {
     /// Where the body is over the hub's limit.
     pub fn send(&mut self, names: &[&str], body: &[u8]) -> Result<Vec<Status>, HostError> {
         self.handle.check_body(body)?;
-        self.net.tick();
-        Ok(self.net.hub_mut().send_for_host(names, body))
+        Ok(self.at_once(|hub| hub.send_for_host(names, body)))
     }
 
     /// Says something in a room, as [`Handle::publish`] does.
@@ -152,14 +167,19 @@ impl Server {
     /// Where the body is over the hub's limit, the name will not do, or the hub may have no further room.
     pub fn publish(&mut self, room: &str, body: &[u8]) -> Result<u64, HostError> {
         self.handle.check_body(body)?;
-        self.net.tick();
-        Ok(self.net.hub_mut().publish_for_host(room, body)?)
+        Ok(self.at_once(|hub| hub.publish_for_host(room, body))?)
     }
 
     /// Closes a room, as [`Handle::close_room`] does.
     pub fn close_room(&mut self, room: &str) -> bool {
+        self.at_once(|hub| hub.close_room(room))
+    }
+
+    /// Has the hub do something at this moment, perhaps between two turns. Listeners may be called by it.
+    fn at_once<T>(&mut self, work: impl FnOnce(&mut HubOf<MioOs>) -> T) -> T {
+        let _turning = self.handle.begin_turn();
         self.net.tick();
-        self.net.hub_mut().close_room(room)
+        work(self.net.hub_mut())
     }
 
     /// What a room remembers, as [`Handle::history`] gives it.

@@ -140,7 +140,7 @@ pub struct Event {
 
 impl Event {
     /// The same, borrowed.
-    pub fn as_ref(&self) -> EventRef<'_> {
+    pub fn view(&self) -> EventRef<'_> {
         EventRef {
             what: self.what,
             id: self.id,
@@ -179,7 +179,7 @@ mod tests {
         let frame = event.to_frame();
         assert_eq!(frame.len(), frame.capacity());
         assert_eq!(EventRef::from_frame(&frame), Some(event));
-        assert_eq!(event.to_event().as_ref(), event);
+        assert_eq!(event.to_event().view(), event);
         assert_eq!(EventRef::from_frame(&frame[..20]), None);
     }
 }

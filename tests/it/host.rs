@@ -31,7 +31,7 @@ fn event(client: &mut Client) -> Event {
 /// A listener that tells what it hears.
 fn reporting(to: Sender<(String, u64)>) -> impl FnMut(&SharedEvent) + Send {
     move |event| {
-        let event = event.as_ref();
+        let event = event.view();
         to.send((event.room.to_owned(), event.id)).expect("the test listens");
     }
 }
@@ -94,7 +94,7 @@ fn a_bot_may_answer_from_within_a_listener_but_not_wait_there() {
     let (tell, told) = channel();
     let bot = handle.clone();
     server.listen_to("lobby", move |event: &SharedEvent| {
-        if event.as_ref().body == b"ping" {
+        if event.view().body == b"ping" {
             tell.send(bot.publish("lobby", b"pong")).expect("the test listens");
             bot.post("lobby", b"pong").expect("the hub is up");
         }
@@ -124,7 +124,7 @@ fn a_handle_speaks_sends_looks_around_and_closes() {
     assert_eq!(handle.members("lobby"), Ok(members.to_vec()));
     assert_eq!(handle.members("attic"), Ok(vec![]));
     let past = handle.history("lobby", 1, 5).expect("the hub is up");
-    let told: Vec<(u64, EventType)> = past.iter().map(|event| (event.as_ref().id, event.as_ref().what)).collect();
+    let told: Vec<(u64, EventType)> = past.iter().map(|event| (event.view().id, event.view().what)).collect();
     assert_eq!(told, [(2, EventType::Join), (3, EventType::Message)]);
     assert_eq!(handle.send(&["bob", "eve"], b"just for you"), Ok(vec![Status::Queued, Status::Unknown]));
     assert_eq!(handle.close_room("lobby"), Ok(true));
@@ -186,6 +186,38 @@ fn a_client_does_all_that_can_be_done_in_rooms() {
     assert!(matches!(ann.join(&too_long), Err(cubby::ClientError::NameTooLong { len: 300 })));
     assert_eq!(bob.send(&["ann", "eve"], b"hi").expect("an answer"), [Status::Queued, Status::Unknown]);
     assert!(matches!(ann.next(None), Ok(Some(Push::Mail(mail))) if mail.name == "bob" && mail.body == b"hi"));
+    handle.stop().expect("the hub is up");
+    hub.join().expect("no panic").expect("an orderly end");
+}
+
+#[test]
+fn a_listener_outside_a_turn_may_not_wait_either() {
+    let mut server = Server::builder().bind().expect("nothing to fail");
+    let (handle, (tell, told)) = (server.handle(), channel());
+    server.listen_to("a", move |_: &SharedEvent| tell.send(handle.stats().map(drop)).expect("the test listens"));
+    assert_eq!(server.publish("a", b""), Ok(1));
+    assert!(server.close_room("a"));
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), vec![Err(HostError::WouldDeadlock); 2]);
+}
+
+#[test]
+fn listeners_that_post_to_each_other_for_ever_stop_nobody() {
+    let mut server = Server::bind("127.0.0.1:0").expect("a free port");
+    let (address, handle) = (server.addresses()[0].to_string(), server.handle());
+    for (heard, said) in [("a", "b"), ("b", "a")] {
+        let handle = handle.clone();
+        server.listen_to(heard, move |_: &SharedEvent| {
+            // Two for each one: more than the hub can ever come to.
+            let _ = (handle.post(said, b""), handle.post(said, b""));
+        });
+    }
+    let hub = spawn(move || server.run());
+    handle.post("a", b"").expect("the hub is up");
+    let mut ann = client(&address, "ann");
+    for _ in 0..20 {
+        ann.identity().expect("an answer");
+    }
+    assert_eq!(std::iter::repeat_with(|| handle.post("c", b"")).find_map(Result::err), Some(HostError::Busy));
     handle.stop().expect("the hub is up");
     hub.join().expect("no panic").expect("an orderly end");
 }

@@ -64,7 +64,7 @@ impl Printer<'_> {
             return Ok(());
         }
         if self.session.json {
-            show::json(&EventJson::with_unix_ms(&event.as_ref()))?;
+            show::json(&EventJson::with_unix_ms(&event.view()))?;
         } else {
             show::line(&show::event(&event))?;
         }

@@ -15,11 +15,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Events that wait for the writer at the most: about a second of the busiest hub.
-const CHANNEL_EVENTS: usize = 512 * 1024;
+/// Events that wait for the writer at the most: some tenths of a second of the busiest hub, in about 25 MB.
+const CHANNEL_EVENTS: usize = 128 * 1024;
 
 /// Bytes of bodies that wait for the writer at the most.
-const CHANNEL_BYTES: usize = 64 * 1024 * 1024;
+const CHANNEL_BYTES: usize = 32 * 1024 * 1024;
 
 /// Bytes of lines after which the file is written, whatever the time.
 const BUFFER: usize = 256 * 1024;
@@ -39,6 +39,7 @@ struct Shared {
     ending: AtomicBool,
     lines: AtomicU64,
     failures: AtomicU64,
+    dropped: AtomicU64,
 }
 
 /// The log, as the daemon sees it.
@@ -96,9 +97,10 @@ impl EventLog {
         }
     }
 
-    /// What was counted: lines written, and attempts to write that failed.
-    pub fn counts(&self) -> (u64, u64) {
-        (self.shared.lines.load(Ordering::Relaxed), self.shared.failures.load(Ordering::Relaxed))
+    /// What was counted: lines written, attempts to write that failed, events lost for want of room.
+    pub fn counts(&self) -> [u64; 3] {
+        let Shared { lines, failures, dropped, .. } = &*self.shared;
+        [lines, failures, dropped].map(|count| count.load(Ordering::Relaxed))
     }
 }
 
@@ -136,19 +138,28 @@ impl Writer {
             if asked || self.buffer.len() >= BUFFER || self.flush_at.is_some_and(|at| at <= Instant::now()) {
                 self.flush();
             }
-            while self.buffer.len() >= BUFFER && !self.shared.ending.load(Ordering::Acquire) {
+            while self.buffer.len() >= BUFFER {
+                if self.shared.ending.load(Ordering::Acquire) {
+                    return self.give_up();
+                }
                 std::thread::park_timeout(RETRY);
                 self.flush();
             }
         }
         self.flush();
         if !self.buffer.is_empty() {
-            log::error!("the event log {} lacks its last {} bytes", self.file.path.display(), self.buffer.len());
+            self.give_up();
         }
     }
 
+    /// Says what could not be written, though the hub has ended.
+    fn give_up(&self) {
+        let waiting = std::iter::from_fn(|| self.events.try_recv().ok()).count() as u64;
+        log::error!("the event log {} lacks its last {} lines", self.file.path.display(), self.lines + waiting);
+    }
+
     fn add(&mut self, event: &SharedEvent) {
-        self.buffer.extend_from_slice(json_line(&EventJson::new(&event.as_ref())).as_bytes());
+        self.buffer.extend_from_slice(json_line(&EventJson::new(&event.view())).as_bytes());
         self.buffer.push(b'\n');
         self.lines += 1;
         self.flush_at.get_or_insert_with(|| Instant::now() + self.flush_every);
@@ -180,6 +191,7 @@ impl Writer {
                 dropped - self.dropped
             );
             self.dropped = dropped;
+            self.shared.dropped.store(dropped, Ordering::Relaxed);
         }
     }
 }
@@ -195,6 +207,8 @@ fn line_start(buffer: &[u8], done: &mut usize) -> usize {
 struct LogFile {
     path: PathBuf,
     file: File,
+    /// It was moved away and no other can be made there; that was said.
+    is_adrift: bool,
 }
 
 impl LogFile {
@@ -202,10 +216,11 @@ impl LogFile {
     /// nobody reads is an error, now or later, and not waited for.
     fn open(path: &Path) -> io::Result<LogFile> {
         let mut file = OpenOptions::new().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-        if is_torn(path)? {
+        // One that may be written but not read might be torn: an empty line does less harm than half of one.
+        if is_torn(path).unwrap_or(true) {
             file.write_all(b"\n")?;
         }
-        Ok(LogFile { path: path.to_owned(), file })
+        Ok(LogFile { path: path.to_owned(), file, is_adrift: false })
     }
 
     /// Whether the path still means the file that is open.
@@ -222,12 +237,20 @@ impl LogFile {
         if !self.is_there()? {
             match LogFile::open(&self.path) {
                 Ok(new) => {
-                    self.file = new.file;
+                    (self.file, self.is_adrift) = (new.file, false);
                     let mut torn = *done;
                     *done = line_start(buffer, &mut torn);
                 }
+                // Nobody would find what is written there.
                 Err(error) if self.file.metadata()?.nlink() == 0 => return Err(error),
-                Err(error) => log::warn!("can not open {} anew: {error}", self.path.display()),
+                Err(error) if !self.is_adrift => {
+                    self.is_adrift = true;
+                    log::warn!(
+                        "can not open {} anew, the file that was there is written: {error}",
+                        self.path.display()
+                    );
+                }
+                Err(_) => {}
             }
         }
         while *done < buffer.len() {

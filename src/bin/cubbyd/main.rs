@@ -161,8 +161,8 @@ fn run(server: &mut Server, signals: &mut Signals, event_log: Option<&EventLog>)
 
 fn log_statistics(server: &Server, event_log: Option<&EventLog>) {
     log::info!("statistics: {}", server.stats());
-    if let Some((lines, failures)) = event_log.map(EventLog::counts) {
-        log::info!("event log: lines {lines} failures {failures}");
+    if let Some([lines, failures, dropped]) = event_log.map(EventLog::counts) {
+        log::info!("event log: lines {lines} failures {failures} dropped {dropped}");
     }
 }
 

@@ -90,8 +90,8 @@ pub fn config(matches: &Matches) -> Result<Config, String> {
     set(&mut limits.max_rooms, number(matches, "max-rooms")?);
     set(&mut limits.rooms_per_session, number(matches, "rooms-per-session")?);
     set(&mut limits.history, number(matches, "history")?);
-    set(&mut limits.history_bytes, size(matches, "history-bytes")?.map(|bytes| bytes as usize));
-    set(&mut limits.history_total, size(matches, "history-total")?.map(|bytes| bytes as usize));
+    set(&mut limits.history_bytes, size(matches, "history-bytes")?);
+    set(&mut limits.history_total, size(matches, "history-total")?);
     set(&mut limits.history_time, number(matches, "history-secs")?.map(Duration::from_secs));
     limits.check().map_err(|error| format!("--{error}"))?;
     let mut addresses = matches.opt_strs("listen");
@@ -129,7 +129,7 @@ fn number<T: FromStr>(matches: &Matches, option: &str) -> Result<Option<T>, Stri
 }
 
 /// A number of bytes, with K, M or G for powers of 1024.
-fn size(matches: &Matches, option: &str) -> Result<Option<u32>, String> {
+fn size<T: TryFrom<u64>>(matches: &Matches, option: &str) -> Result<Option<T>, String> {
     let parse = |text: String| {
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let shift = match &text[digits.len()..] {
@@ -139,7 +139,8 @@ fn size(matches: &Matches, option: &str) -> Result<Option<u32>, String> {
             "G" | "g" => Some(30),
             _ => None,
         };
-        let bytes = digits.parse::<u32>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
+        let bytes = digits.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
+        let bytes = bytes.and_then(|bytes| T::try_from(bytes).ok());
         bytes.ok_or_else(|| format!("--{option}: {text:?} is not a size that will do, as in 65536, 512K or 1M"))
     };
     matches.opt_str(option).map(parse).transpose()

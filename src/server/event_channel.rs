@@ -1,6 +1,6 @@
 //! Events on their way to another thread of the host program, through a channel that is bounded and never waited for.
 
-use super::listener::{Listener, SharedEvent};
+use crate::hub::{Listener, SharedEvent};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
@@ -27,8 +27,8 @@ struct Counts {
 }
 
 /// A channel that takes events to another thread, with room for `events` of them and for `bytes` of their bodies. The
-/// hub never waits for it: what it has no room for is lost, as `when_full` says. A body larger than `bytes` still fits
-/// into an empty channel. Its memory follows what is in it.
+/// hub never waits for it: what it has no room for is lost, as `when_full` says. An empty
+/// channel has room for any event. Its memory follows what is in it.
 ///
 /// ```
 /// use cubby::{Server, WhenFull};
@@ -77,7 +77,7 @@ impl EventSender {
 
 impl Listener for EventSender {
     fn hear(&mut self, event: &SharedEvent) -> ControlFlow<()> {
-        let len = event.as_ref().body.len();
+        let len = event.view().body.len();
         if !self.has_room(len) {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             let goes_on = self.when_full == WhenFull::Drop;
@@ -106,7 +106,7 @@ pub struct Events {
 pub struct EventsWaker(Weak<Sender<Option<SharedEvent>>>);
 
 impl EventsWaker {
-    /// Has the current wait, or the next one that has nothing to give, end as if its time were over.
+    /// Has the current wait, or one to come, end as if its time were over: once what was there before is received.
     pub fn wake(&self) {
         if let Some(sender) = self.0.upgrade() {
             // It fails where nobody receives any more; then nobody waits.
@@ -139,8 +139,12 @@ impl Events {
     ///
     /// [`Empty`](TryRecvError::Empty) where none is, [`Disconnected`](TryRecvError::Disconnected) where none will be.
     pub fn try_recv(&self) -> Result<SharedEvent, TryRecvError> {
-        let received = self.receiver.try_recv()?;
-        received.inspect(|event| self.taken(event)).ok_or(TryRecvError::Empty)
+        loop {
+            if let Some(event) = self.receiver.try_recv()? {
+                self.taken(&event);
+                return Ok(event);
+            }
+        }
     }
 
     /// What ends a wait of [`recv_timeout`](Events::recv_timeout) early.
@@ -155,20 +159,19 @@ impl Events {
 
     fn taken(&self, event: &SharedEvent) {
         self.counts.events.fetch_sub(1, Ordering::Relaxed);
-        self.counts.bytes.fetch_sub(event.as_ref().body.len(), Ordering::Relaxed);
+        self.counts.bytes.fetch_sub(event.view().body.len(), Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::Shared;
     use crate::wire::{EventRef, EventType, UserId};
 
     fn event(id: u64, room: &str, body: &[u8]) -> SharedEvent {
         let (what, session) = (EventType::Message, UserId(9));
         let event = EventRef { what, id, unix_ms: 0, session, room, name: "ann", body };
-        SharedEvent::new(Shared::whole(event.to_frame()))
+        SharedEvent::from(&event)
     }
 
     #[test]
@@ -177,9 +180,9 @@ mod tests {
         for id in 1..=4 {
             assert!(sender.hear(&event(id, "lobby", b"x")).is_continue());
         }
-        assert_eq!((events.dropped(), events.recv().map(|event| event.as_ref().id)), (2, Some(1)));
+        assert_eq!((events.dropped(), events.recv().map(|event| event.view().id)), (2, Some(1)));
         assert!(sender.hear(&event(5, "lobby", b"x")).is_continue());
-        let rest: Vec<u64> = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.as_ref().id).collect();
+        let rest: Vec<u64> = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.view().id).collect();
         assert_eq!((rest, events.dropped()), (vec![2, 5], 2));
     }
 
@@ -188,10 +191,10 @@ mod tests {
         let (mut sender, events) = event_channel(10, 100, WhenFull::Drop);
         let _ = sender.hear(&event(1, "lobby", &[0; 1000]));
         let _ = sender.hear(&event(2, "lobby", &[0; 1]));
-        assert_eq!((events.recv().map(|event| event.as_ref().id), events.dropped()), (Some(1), 1));
+        assert_eq!((events.recv().map(|event| event.view().id), events.dropped()), (Some(1), 1));
         let _ = sender.hear(&event(3, "lobby", &[0; 60]));
         let _ = sender.hear(&event(4, "lobby", &[0; 60]));
-        assert_eq!((events.recv().map(|event| event.as_ref().id), events.dropped()), (Some(3), 2));
+        assert_eq!((events.recv().map(|event| event.view().id), events.dropped()), (Some(3), 2));
     }
 
     #[test]
@@ -200,7 +203,7 @@ mod tests {
         let mut listeners = crate::hub::Listeners::default();
         listeners.add(Box::new(sender));
         (1..=3).for_each(|id| listeners.hear(&event(id, "lobby", b"")));
-        assert_eq!(events.recv().map(|event| event.as_ref().id), Some(1));
+        assert_eq!(events.recv().map(|event| event.view().id), Some(1));
         assert!(events.recv().is_none());
         assert!(listeners.is_empty() && events.dropped() == 1);
     }
