@@ -79,7 +79,7 @@ impl fmt::Display for ClientError {
             ClientError::Receivers { count, max } => {
                 write!(f, "{count} receivers are named; this hub takes 1 to {max} at once")
             }
-            ClientError::NameTooLong { len } => write!(f, "the name is {len} bytes; a name has at most 64"),
+            ClientError::NameTooLong { len } => write!(f, "the name is {len} bytes; no name has more than 255"),
             ClientError::NoHub(what) => {
                 write!(f, "what answers there is no hub, or none that this client can read: {what}")
             }

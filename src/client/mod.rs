@@ -129,6 +129,11 @@ impl Client {
         &self.welcome
     }
 
+    /// Waits so long for each answer from now on.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
     /// Asks the hub for this client's own id.
     ///
     /// # Errors

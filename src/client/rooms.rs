@@ -126,22 +126,23 @@ impl Client {
         }
     }
 
-    /// All events that a room remembers with an id above `after`, oldest first, by as many requests as that takes.
+    /// All events that a room remembers with an id above `after`, oldest first, by as many requests as that takes; but
+    /// none that happens while they are asked for.
     ///
     /// # Errors
     ///
     /// Those of [`history`](Client::history).
-    pub fn events_after(&mut self, room: &str, mut after: u64) -> Result<Vec<Event>, ClientError> {
-        let mut all: Vec<Event> = Vec::new();
-        loop {
-            let page = self.history(room, after, u32::MAX)?;
-            let Some(last) = page.events.last().map(|event| event.id) else { return Ok(all) };
-            all.extend(page.events);
-            if last >= page.newest {
-                return Ok(all);
+    pub fn events_after(&mut self, room: &str, after: u64) -> Result<Vec<Event>, ClientError> {
+        let History { mut events, newest, .. } = self.history(room, after, u32::MAX)?;
+        while let Some(last) = events.last().map(|event| event.id).filter(|last| *last < newest) {
+            let page = self.history(room, last, u32::MAX)?.events;
+            // A hub that does not go on would be asked for ever.
+            if page.first().is_none_or(|first| first.id <= last) {
+                break;
             }
-            after = last;
+            events.extend(page.into_iter().filter(|event| event.id <= newest));
         }
+        Ok(events)
     }
 
     /// Asks who is in a room that this session is in: ids ascending, this session among them, each with what it calls

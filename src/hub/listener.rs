@@ -23,7 +23,7 @@ impl SharedEvent {
 
     /// A copy that holds nothing but itself.
     pub fn to_event(&self) -> Event {
-        self.as_ref().to_event()
+        self.view().to_event()
     }
 }
 

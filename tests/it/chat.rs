@@ -316,21 +316,28 @@ impl Terminal {
     }
 }
 
+impl Terminal {
+    /// A `cubby chat` on a terminal of its own, and its keys.
+    fn start(hub: &str, name: &str) -> (Child, ChildStdin, Terminal) {
+        let chat = format!("{} chat --name {name}", env!("CARGO_BIN_EXE_cubby"));
+        let mut command = Command::new("script");
+        command.args(["-q", "-e", "-c", &chat, "/dev/null"]);
+        command.env("CUBBY_HUB", hub).env("TERM", "xterm").env("NO_COLOR", "1");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`script` is part of every Debian");
+        let keys = child.stdin.take().expect("piped");
+        let pieces = pieces(child.stdout.take().expect("piped"), false);
+        (child, keys, Terminal { pieces, shown: String::new(), seen: 0 })
+    }
+}
+
 #[test]
 fn on_a_terminal_what_comes_in_does_not_tear_the_line_being_typed() {
     let daemon = Daemon::start();
     let mut bob = daemon.connect();
     bob.hello("bob");
     bob.join("lobby");
-    let mut command = Command::new("script");
-    let chat = format!("{} chat --name ann", env!("CARGO_BIN_EXE_cubby"));
-    command.args(["-q", "-e", "-c", &chat, "/dev/null"]).env("CUBBY_HUB", &daemon.addresses[0]);
-    command.env("TERM", "xterm").env("NO_COLOR", "1");
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`script` is part of every Debian");
-    let mut keys = child.stdin.take().expect("piped");
-    let pieces = pieces(child.stdout.take().expect("piped"), false);
-    let mut terminal = Terminal { pieces, shown: String::new(), seen: 0 };
+    let (mut child, mut keys, mut terminal) = Terminal::start(&daemon.addresses[0], "ann");
     let mut press = |text: &str| keys.write_all(text.as_bytes()).expect("it reads");
     terminal.shows("> ");
     press("attach lobby\r");
@@ -352,4 +359,81 @@ fn on_a_terminal_what_comes_in_does_not_tear_the_line_being_typed() {
     assert_eq!(child.wait().expect("it was started").code(), Some(0));
     let own = terminal.shown.matches("(@ann)").count();
     assert_eq!(own, 0, "one's own words are on the terminal already");
+}
+
+#[test]
+fn after_a_restart_those_on_terminals_still_see_each_other() {
+    let path = TempPath::new("terminals.sock");
+    let address = format!("unix:{}", path.as_str());
+    let daemon = Daemon::with(&["--listen", &address]);
+    let (mut first, mut ann_keys, mut ann) = Terminal::start(&address, "ann");
+    ann.shows("> ");
+    ann_keys.write_all(b"attach lobby\r").expect("it reads");
+    ann.shows("ann joined");
+    let (mut second, mut bob_keys, mut bob) = Terminal::start(&address, "bob");
+    bob.shows("> ");
+    bob_keys.write_all(b"attach lobby\r").expect("it reads");
+    ann.shows("bob joined");
+    daemon.signal("TERM");
+    assert_eq!(daemon.end().0, Some(0));
+    ann.shows("trying to find it again");
+    bob.shows("trying to find it again");
+    // Somebody else may get the id that either of them had.
+    let daemon = Daemon::with(&["--listen", &address]);
+    for terminal in [&mut ann, &mut bob] {
+        terminal.shows("begins anew");
+        terminal.shows("bob joined");
+    }
+    ann_keys.write_all(b"hello bob\r").expect("it reads");
+    bob.shows("(@ann): hello bob");
+    bob_keys.write_all(b"hello ann\r").expect("it reads");
+    ann.shows("(@bob): hello ann");
+    for (child, keys) in [(&mut first, &mut ann_keys), (&mut second, &mut bob_keys)] {
+        keys.write_all(b"\x04").expect("it reads");
+        assert_eq!(child.wait().expect("it was started").code(), Some(0));
+    }
+    drop(daemon);
+}
+
+#[test]
+fn nothing_is_said_in_a_room_that_was_left_or_never_come_into() {
+    let limits = ["--listen", "127.0.0.1:0", "--rooms-per-session", "1"];
+    let daemon = Daemon::with(&limits);
+    let mut ann = Chat::start(&daemon.addresses[0], "ann");
+    ann.type_line("attach a");
+    assert_eq!(ann.shown(), "[r/a]> ann joined");
+    ann.type_line("//attach b");
+    assert!(ann.said().contains("this session is in 1 rooms"));
+    // Whether this is typed before or after it is known that b is refused.
+    ann.type_line("secret");
+    let said = ann.said();
+    assert!(said.contains("not in r/b, so this was not said") || said.contains("\"secret\" is no command"), "{said}");
+    ann.type_line("attach a");
+    ann.type_line("//unsub a");
+    ann.type_line("to myself");
+    assert_eq!(ann.said(), "cubby: left r/a");
+    let said = ann.said();
+    assert!(said.contains("not in r/a, so this was not said") || said.contains("to needs a name"), "{said}");
+    assert_eq!(ann.end(), (vec![], vec![], Some(0)));
+}
+
+#[test]
+fn a_line_typed_twice_is_said_twice_though_the_connection_breaks_between() {
+    let daemon = Daemon::start();
+    let proxy = Proxy::start(&daemon.addresses[0]);
+    let mut bob = daemon.connect();
+    bob.join("lobby");
+    let mut ann = Chat::start(&proxy.address, "ann");
+    let cut = proxy.let_through();
+    ann.type_line("attach lobby");
+    ann.type_line("ok");
+    assert_eq!((ann.shown(), ann.shown()), ("[r/lobby]> ann joined".to_owned(), "[r/lobby]> (@ann): ok".to_owned()));
+    cut();
+    ann.said();
+    ann.type_line("ok");
+    let _cut = proxy.let_through();
+    assert_eq!(ann.said(), "cubby: the hub is back");
+    let kinds: Vec<u8> = (0..5).map(|_| bob.event().what).collect();
+    assert_eq!(kinds, [JOINED, MESSAGE, LEFT, JOINED, MESSAGE]);
+    assert_eq!(ann.end().2, Some(0));
 }

@@ -54,26 +54,26 @@ pub fn body(bytes: &[u8]) -> String {
 
 /// An event on a line.
 pub fn event(event: &Event) -> String {
-    let (room, who) = (safe(&event.room), name(&event.name, event.session));
+    let who = name(&event.name, event.session);
     let what = match event.what {
-        EventType::Message => format!("(@{who}): {}", body(&event.body)),
+        EventType::Message => return format!("{}: {}", speaker(event), body(&event.body)),
         EventType::Join => format!("{who} joined"),
         EventType::Add => format!("{who} joined once more"),
         EventType::Remove => format!("{who} left once, and is still here"),
         EventType::Leave => format!("{who} left"),
         EventType::Close => "the room was closed".to_owned(),
     };
-    format!("[r/{room}]> {what}")
+    format!("[r/{}]> {what}", safe(&event.room))
+}
+
+/// Where something was said, and by whom.
+pub fn speaker(event: &Event) -> String {
+    format!("[r/{}]> (@{})", safe(&event.room), name(&event.name, event.session))
 }
 
 /// What a session calls itself; its id where it has no name.
 pub fn name(name: &str, session: UserId) -> String {
     if name.is_empty() { session.to_string() } else { safe(name) }
-}
-
-/// Lines, each safe.
-pub fn safe_lines(text: &str) -> String {
-    text.lines().map(safe).collect::<Vec<_>>().join("\n")
 }
 
 /// Text with each unsafe character escaped, and the backslash, so that nothing can look like an escape.

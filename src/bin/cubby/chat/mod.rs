@@ -2,6 +2,7 @@
 //! (`talk`); what is typed is understood in `command`, and shown by `screen`.
 
 mod command;
+mod place;
 mod screen;
 mod talk;
 
@@ -15,6 +16,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use talk::Talk;
 
@@ -28,8 +30,30 @@ const GOODBYE: Duration = Duration::from_secs(2);
 struct Typed {
     lines: SyncSender<Command>,
     wake: UnixStream,
-    /// The room that lines go to.
-    attached: Option<String>,
+    attached: Attached,
+}
+
+/// The room that lines go to. Who types attaches it, who talks with the hub detaches it when it is left.
+#[derive(Clone, Default)]
+pub struct Attached(Arc<Mutex<Option<String>>>);
+
+impl Attached {
+    fn room(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn set(&self, room: Option<String>) {
+        *self.lock() = room;
+    }
+
+    /// Lines go to this room no more.
+    pub fn detach(&self, room: &str) {
+        self.lock().take_if(|attached| attached == room);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Chats until the person leaves.
@@ -41,20 +65,22 @@ pub fn chat(session: Session, transcribe: bool) -> Result<(), Failure> {
     let transcript = if transcribe { Some(open_transcript(&session.name)?) } else { None };
     let (lines, typed) = sync_channel(LINES);
     let (wake, woken) = wake_pair().map_err(|error| Failure::Other(format!("can not make a socket pair: {error}")))?;
-    let typing = Typed { lines, wake, attached: None };
+    let attached = Attached::default();
+    let typing = Typed { lines, wake, attached: attached.clone() };
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         let mut editor = DefaultEditor::new().map_err(|error| Failure::Other(format!("no line editor: {error}")))?;
         let print = editor.create_external_printer().map_or_else(|_| plain_printer(), printer_of);
         let in_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let screen = Screen { print, is_terminal: true, in_colour, transcript };
-        let done = start(Talk::new(session, client, screen, typed, woken));
+        let done = start(Talk::new(session, client, screen, attached, typed, woken));
         type_lines(&mut editor, typing);
-        report(done.recv_timeout(GOODBYE).unwrap_or_default())
+        let unconfirmed = || Failure::Other("the hub did not confirm all that was typed".to_owned());
+        report(done.recv_timeout(GOODBYE).map_err(|_| unconfirmed())?)
     } else {
         let screen = Screen { print: plain_printer(), is_terminal: false, in_colour: false, transcript };
-        let done = start(Talk::new(session, client, screen, typed, woken));
+        let done = start(Talk::new(session, client, screen, attached, typed, woken));
         read_lines(typing)?;
-        report(done.recv().unwrap_or_default())
+        report(done.recv().map_err(|_| Failure::Other("the chat has failed".to_owned()))?)
     }
 }
 
@@ -107,7 +133,7 @@ fn report(unsent: usize) -> Result<(), Failure> {
 /// Has a person type lines, until the end.
 fn type_lines(editor: &mut DefaultEditor, mut typing: Typed) {
     loop {
-        let prompt = typing.attached.as_ref().map_or("> ".to_owned(), |room| format!("[r/{}]> ", show::safe(room)));
+        let prompt = typing.attached.room().map_or("> ".to_owned(), |room| format!("[r/{}]> ", show::safe(&room)));
         match editor.readline(&prompt) {
             Ok(line) => {
                 // History is a comfort: a line that it does not take is typed all the same.
@@ -140,15 +166,15 @@ fn read_lines(mut typing: Typed) -> Result<(), Failure> {
 impl Typed {
     /// Passes a line on. Whether there will be more.
     fn line(&mut self, line: &str) -> bool {
-        let Some(command) = command::parse(line, self.attached.as_deref()) else { return true };
+        let Some(command) = command::parse(line, self.attached.room().as_deref()) else { return true };
         match &command {
             Command::Attach(room) => {
                 if let Some(why) = cubby::why_not(room) {
                     return self.pass(Command::Wrong(format!("{room:?} is no room: {why}")));
                 }
-                self.attached = Some(room.clone());
+                self.attached.set(Some(room.clone()));
             }
-            Command::Detach => self.attached = None,
+            Command::Detach => self.attached.set(None),
             _ => {}
         }
         let more = command != Command::Quit;

@@ -2,7 +2,7 @@
 //! transcript that is kept of them.
 
 use crate::show;
-use cubby::{Event, EventType, Mail, Push};
+use cubby::{Event, EventType, Push};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fs::File;
@@ -25,36 +25,28 @@ pub struct Screen {
 impl Screen {
     /// Shows what came from others, and keeps it.
     pub fn incoming(&mut self, push: &Push) {
-        let (unix_ms, line) = match push {
-            Push::Event(event) => (event.unix_ms, show::event(event)),
-            Push::Mail(mail) => (mail.unix_ms, mail_line(mail)),
-            Push::Delivery(delivery) => {
-                let now = Timestamp::now().as_millisecond();
-                (now as u64, format!("[relay]> ({}): {}", delivery.sender, show::body(&delivery.body)))
-            }
-            _ => return,
-        };
-        self.keep(unix_ms, &line);
-        self.show(unix_ms, &line, matches!(push, Push::Event(event) if event.what != EventType::Message));
+        let Some(line) = Line::of(push) else { return };
+        self.keep(&line);
+        self.show(&line);
     }
 
     /// Keeps one's own words, which are on the terminal already.
     pub fn own(&mut self, event: &Event) {
-        if self.is_terminal {
-            self.keep(event.unix_ms, &show::event(event));
-        } else {
-            self.incoming(&Push::Event(event.clone()));
+        let line = Line::of_event(event);
+        self.keep(&line);
+        if !self.is_terminal {
+            self.show(&line);
         }
     }
 
     /// Shows an event that was asked for again.
     pub fn again(&mut self, event: &Event) {
-        self.show(event.unix_ms, &show::event(event), event.what != EventType::Message);
+        self.show(&Line::of_event(event));
     }
 
-    /// Shows an answer to a command.
-    pub fn answer(&mut self, text: &str) {
-        self.put(show::safe_lines(text));
+    /// Shows an answer to a command, line by line.
+    pub fn answer(&mut self, lines: impl IntoIterator<Item = String>) {
+        lines.into_iter().for_each(|line| self.put(show::safe(&line)));
     }
 
     /// Says something about the chat itself.
@@ -67,13 +59,16 @@ impl Screen {
         }
     }
 
-    fn show(&mut self, unix_ms: u64, line: &str, is_dim: bool) {
-        let line = match (self.is_terminal, is_dim) {
-            (false, _) => line.to_owned(),
-            (true, true) => self.dim(&format!("{} {line}", local(unix_ms, "%H:%M:%S"))),
-            (true, false) => format!("{} {}", self.dim(&local(unix_ms, "%H:%M:%S")), self.accented(line)),
-        };
-        self.put(line);
+    fn show(&mut self, line: &Line) {
+        let (head, rest) = line.text.split_at(line.head);
+        self.put(match (self.is_terminal, self.in_colour, line.head) {
+            (false, ..) => line.text.clone(),
+            (true, false, _) => format!("{} {}", local(line.unix_ms, "%H:%M:%S"), line.text),
+            (true, true, 0) => self.dim(&format!("{} {rest}", local(line.unix_ms, "%H:%M:%S"))),
+            (true, true, _) => {
+                format!("{} \x1b[36m{head}\x1b[0m{rest}", self.dim(&local(line.unix_ms, "%H:%M:%S")))
+            }
+        });
     }
 
     fn put(&mut self, mut line: String) {
@@ -81,9 +76,9 @@ impl Screen {
         (self.print)(line);
     }
 
-    fn keep(&mut self, unix_ms: u64, line: &str) {
+    fn keep(&mut self, line: &Line) {
         let Some(file) = &mut self.transcript else { return };
-        if let Err(error) = writeln!(file, "{} {line}", local(unix_ms, "%Y/%m/%d %H:%M:%S")) {
+        if let Err(error) = writeln!(file, "{} {}", local(line.unix_ms, "%Y/%m/%d %H:%M:%S"), line.text) {
             self.transcript = None;
             self.note(&format!("the transcript is given up: {error}"));
         }
@@ -92,18 +87,40 @@ impl Screen {
     fn dim(&self, text: &str) -> String {
         if self.in_colour { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
     }
-
-    /// A message with the place where it was said, and by whom, in colour.
-    fn accented(&self, line: &str) -> String {
-        match line.split_once("): ") {
-            Some((head, text)) if self.in_colour => format!("\x1b[36m{head})\x1b[0m: {text}"),
-            _ => line.to_owned(),
-        }
-    }
 }
 
-fn mail_line(mail: &Mail) -> String {
-    format!("[to you]> (@{}): {}", show::name(&mail.name, mail.sender), show::body(&mail.body))
+/// One incoming line.
+struct Line {
+    unix_ms: u64,
+    text: String,
+    /// Bytes of it that say where and by whom something was said; 0 where nothing was.
+    head: usize,
+}
+
+impl Line {
+    fn of(push: &Push) -> Option<Line> {
+        match push {
+            Push::Event(event) => Some(Line::of_event(event)),
+            Push::Mail(mail) => {
+                let head = format!("[to you]> (@{})", show::name(&mail.name, mail.sender));
+                Some(Line::said(mail.unix_ms, head, &mail.body))
+            }
+            Push::Delivery(delivery) => {
+                let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+                Some(Line::said(now, format!("[relay]> ({})", delivery.sender), &delivery.body))
+            }
+            _ => None,
+        }
+    }
+
+    fn of_event(event: &Event) -> Line {
+        let head = if event.what == EventType::Message { show::speaker(event).len() } else { 0 };
+        Line { unix_ms: event.unix_ms, text: show::event(event), head }
+    }
+
+    fn said(unix_ms: u64, head: String, body: &[u8]) -> Line {
+        Line { unix_ms, text: format!("{head}: {}", show::body(body)), head: head.len() }
+    }
 }
 
 /// A moment in local time. One that no calendar has is shown as the number it is.

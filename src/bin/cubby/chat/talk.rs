@@ -1,7 +1,9 @@
 //! The chat's side of the network: asks the hub what a person typed, shows what comes, and finds its way back when the
-//! hub goes away, so that nothing is missed or shown twice.
+//! hub goes away, so that nothing is missed or shown twice. How far each room was shown is `place`'s to know.
 
+use super::Attached;
 use super::command::{Command, HELP};
+use super::place::{Next, Place, Return};
 use super::screen::Screen;
 use crate::commands::Session;
 use cubby::{Client, ClientError, Event, EventType, Push, Status, UserId};
@@ -23,19 +25,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// How long an attempt may take, so that what is typed meanwhile is not left lying for long.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
-/// The last event of a room that was shown: by more than its number, for a hub that was started anew counts anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen {
-    id: u64,
-    unix_ms: u64,
-    session: UserId,
-}
-
-impl Seen {
-    fn of(event: &Event) -> Seen {
-        Seen { id: event.id, unix_ms: event.unix_ms, session: event.session }
-    }
-}
+/// Lines kept while the hub is away. Whoever types more, waits.
+const KEPT: usize = 256;
 
 pub struct Talk {
     session: Session,
@@ -43,23 +34,52 @@ pub struct Talk {
     client: Option<Client>,
     screen: Screen,
     /// The rooms that this session is in, or will be when the hub is back.
-    rooms: BTreeMap<String, Option<Seen>>,
+    rooms: BTreeMap<String, Place>,
+    attached: Attached,
     lines: Receiver<Command>,
     /// Readable when something is in `lines`.
     wake: UnixStream,
     /// Typed while the hub was away, or what it did not confirm before it went.
     waiting: VecDeque<Command>,
-    /// The ids that this chat had so far.
-    own: Vec<UserId>,
+    /// Where the first of `waiting` is the latter: the newest of one's own words in its room that was confirmed.
+    in_flight: Option<u64>,
+    /// Whom one was before the connection broke, until all rooms are caught up with.
+    before: Option<UserId>,
+    /// The newest of one's own words that was confirmed, by room; of this connection.
+    confirmed: BTreeMap<String, u64>,
+    /// How long the next attempt to find the hub waits.
+    pause: Duration,
+    /// When the hub was found last.
+    found: Instant,
     /// When to give up what waits, once no more will be typed.
     until: Option<Instant>,
 }
 
 impl Talk {
-    pub fn new(session: Session, client: Client, screen: Screen, lines: Receiver<Command>, wake: UnixStream) -> Talk {
-        let own = vec![client.welcome().user];
-        let (rooms, waiting) = (BTreeMap::new(), VecDeque::new());
-        Talk { session, client: Some(client), screen, rooms, lines, wake, waiting, own, until: None }
+    pub fn new(
+        session: Session,
+        client: Client,
+        screen: Screen,
+        attached: Attached,
+        lines: Receiver<Command>,
+        wake: UnixStream,
+    ) -> Talk {
+        Talk {
+            session,
+            client: Some(client),
+            screen,
+            rooms: BTreeMap::new(),
+            attached,
+            lines,
+            wake,
+            waiting: VecDeque::new(),
+            in_flight: None,
+            before: None,
+            confirmed: BTreeMap::new(),
+            pause: FIRST_WAIT,
+            found: Instant::now(),
+            until: None,
+        }
     }
 
     /// Talks until the person leaves. Returns how much of what was typed never reached a hub.
@@ -118,37 +138,48 @@ impl Talk {
     fn show_pushes(&mut self) -> Result<(), ClientError> {
         while let Some(push) = self.client()?.next(Some(Duration::ZERO))? {
             match push {
-                Push::Event(event) => self.event(event)?,
+                Push::Event(event) => self.event(&event)?,
                 other => self.screen.incoming(&other),
             }
         }
         Ok(())
     }
 
-    /// Shows an event, after those that are missing before it; but none twice.
-    fn event(&mut self, event: Event) -> Result<(), ClientError> {
-        // One of a room that was left by now concerns nobody.
-        let Some(seen) = self.rooms.get(&event.room).copied() else { return Ok(()) };
-        if let Some(seen) = seen.filter(|seen| seen.id + 1 < event.id) {
-            for missed in
-                self.client()?.events_after(&event.room, seen.id)?.iter().filter(|missed| missed.id < event.id)
-            {
-                self.show(missed);
-            }
+    /// Shows an event, after those that are missing before it; but none twice. One of a room that was left by now
+    /// concerns nobody.
+    fn event(&mut self, event: &Event) -> Result<(), ClientError> {
+        if self.next(event) == Next::Gap {
+            self.unless_refused(|talk| talk.fill_gap(event))?;
         }
-        if seen.is_none_or(|seen| seen.id < event.id) {
-            self.show(&event);
+        if self.next(event) != Next::Old {
+            self.show(event);
         }
         Ok(())
     }
 
+    fn next(&self, event: &Event) -> Next {
+        self.rooms.get(&event.room).map_or(Next::Old, |place| place.next(event))
+    }
+
+    /// Asks for what is missing before an event, and shows it; what the room has forgotten is said.
+    fn fill_gap(&mut self, event: &Event) -> Result<(), ClientError> {
+        let shown = self.rooms.get(&event.room).map_or(0, Place::shown);
+        let missed = self.client()?.events_after(&event.room, shown)?;
+        if missed.first().is_none_or(|first| self.next(first) != Next::Due) {
+            self.screen.note(&format!("r/{} no longer remembers all that was missed", event.room));
+        }
+        missed.iter().filter(|missed| missed.id < event.id).for_each(|missed| self.show(missed));
+        Ok(())
+    }
+
+    /// Shows an event that comes next in its room.
     fn show(&mut self, event: &Event) {
         if event.what == EventType::Close {
-            self.rooms.remove(&event.room);
+            self.forget(&event.room);
         } else {
-            self.rooms.insert(event.room.clone(), Some(Seen::of(event)));
+            self.rooms.insert(event.room.clone(), Place::after(event));
         }
-        if event.what == EventType::Message && self.own.contains(&event.session) {
+        if event.what == EventType::Message && self.is_own(event.session) {
             self.confirm(event);
             self.screen.own(event);
         } else {
@@ -156,18 +187,36 @@ impl Talk {
         }
     }
 
-    /// What waits because the hub went away before it confirmed it was said after all.
+    fn is_own(&self, session: UserId) -> bool {
+        let now = self.client.as_ref().map(|client| client.welcome().user);
+        [now, self.before].contains(&Some(session))
+    }
+
+    /// The line that was not confirmed when the connection broke waits no more, if this is it.
     fn confirm(&mut self, event: &Event) {
-        let said = |command: &Command| matches!(command, Command::Say { room, text } if *room == event.room && text.as_bytes() == event.body);
-        if self.waiting.front().is_some_and(said) {
+        let Some(Command::Say { room, text }) = self.waiting.front() else { return };
+        let is_it = *room == event.room && text.as_bytes() == event.body && self.before == Some(event.session);
+        if is_it && self.in_flight.is_some_and(|confirmed| confirmed < event.id) {
             self.waiting.pop_front();
+            self.in_flight = None;
         }
     }
 
-    /// Does what was typed. What the hub refuses is said; what was lost with the hub waits for it.
+    /// A room is left, for whatever reason: nothing that is typed goes there any more.
+    fn forget(&mut self, room: &str) {
+        self.rooms.remove(room);
+        self.confirmed.remove(room);
+        self.attached.detach(room);
+    }
+
+    /// Does what was typed. What was lost with the hub waits for it.
     fn carry_out(&mut self, command: Command) -> Result<(), ClientError> {
         let outcome = self.unless_refused(|talk| talk.ask(&command));
         if outcome.is_err() {
+            self.in_flight = match &command {
+                Command::Say { room, .. } => Some(self.confirmed.get(room).copied().unwrap_or_default()),
+                _ => None,
+            };
             self.waiting.push_front(command);
         }
         outcome
@@ -186,11 +235,11 @@ impl Talk {
 
     fn ask(&mut self, command: &Command) -> Result<(), ClientError> {
         match command {
-            Command::Say { room, text } => self.client()?.publish(room, text.as_bytes()).map(drop),
+            Command::Say { room, text } => self.say(room, text),
             Command::Sub(rooms) => rooms.iter().try_for_each(|room| self.unless_refused(|talk| talk.sub(room))),
             Command::Unsub(rooms) => rooms.iter().try_for_each(|room| self.unless_refused(|talk| talk.unsub(room))),
             Command::Attach(room) if self.rooms.contains_key(room) => Ok(()),
-            Command::Attach(room) => self.sub(room),
+            Command::Attach(room) => self.sub(room).inspect_err(|_| self.attached.detach(room)),
             Command::Who(room) => self.who(room.as_deref()),
             Command::List => self.list(),
             Command::History(room, count) => self.history(room.as_deref(), *count),
@@ -206,14 +255,22 @@ impl Talk {
     fn answer_alone(&mut self, command: &Command) {
         match command {
             Command::Rooms if self.rooms.is_empty() => self.screen.note("in no room; sub ROOM comes into one"),
-            Command::Rooms => {
-                let rooms: Vec<String> = self.rooms.keys().map(|room| format!("r/{room}")).collect();
-                self.screen.answer(&rooms.join("\n"));
-            }
-            Command::Help => self.screen.answer(HELP),
+            Command::Rooms => self.screen.answer(self.rooms.keys().map(|room| format!("r/{room}"))),
+            Command::Help => self.screen.answer(HELP.lines().map(str::to_owned)),
             Command::Wrong(what) => self.screen.note(what),
             _ => {}
         }
+    }
+
+    /// Says something in a room; never in one that was left, or not come into.
+    fn say(&mut self, room: &str, text: &str) -> Result<(), ClientError> {
+        if !self.rooms.contains_key(room) {
+            self.screen.note(&format!("not in r/{room}, so this was not said: {text}"));
+            return Ok(());
+        }
+        let id = self.client()?.publish(room, text.as_bytes())?;
+        self.confirmed.insert(room.to_owned(), id);
+        Ok(())
     }
 
     fn sub(&mut self, room: &str) -> Result<(), ClientError> {
@@ -221,14 +278,14 @@ impl Talk {
             self.screen.note(&format!("already in r/{room}"));
             return Ok(());
         }
-        self.client()?.join(room)?;
-        self.rooms.insert(room.to_owned(), None);
+        let newest = self.client()?.join(room)?.newest;
+        self.rooms.insert(room.to_owned(), Place::at_the_door(newest));
         Ok(())
     }
 
     fn unsub(&mut self, room: &str) -> Result<(), ClientError> {
         self.client()?.leave(room)?;
-        self.rooms.remove(room);
+        self.forget(room);
         self.screen.note(&format!("left r/{room}"));
         Ok(())
     }
@@ -246,17 +303,16 @@ impl Talk {
     fn who(&mut self, room: Option<&str>) -> Result<(), ClientError> {
         let Some(room) = self.which(room) else { return Ok(()) };
         let members = self.client()?.who(&room)?;
-        let lines: Vec<String> = members.iter().map(|(id, name)| format!("{id} {name}")).collect();
-        self.screen.answer(lines.join("\n").as_str());
+        self.screen.answer(members.iter().map(|(id, name)| format!("{id} {name}")));
         Ok(())
     }
 
     fn list(&mut self) -> Result<(), ClientError> {
-        let ids: Vec<String> = self.client()?.list()?.iter().map(UserId::to_string).collect();
-        match &ids[..] {
-            [] => self.screen.note("nobody else is here"),
-            _ => self.screen.answer(&ids.join("\n")),
+        let ids = self.client()?.list()?;
+        if ids.is_empty() {
+            self.screen.note("nobody else is here");
         }
+        self.screen.answer(ids.iter().map(UserId::to_string));
         Ok(())
     }
 
@@ -264,7 +320,7 @@ impl Talk {
         let Some(room) = self.which(room) else { return Ok(()) };
         let newest = self.client()?.history(&room, u64::MAX, 0)?.newest;
         let events = self.client()?.events_after(&room, newest.saturating_sub(count.into()))?;
-        events.iter().take(count as usize).for_each(|event| self.screen.again(event));
+        events.iter().for_each(|event| self.screen.again(event));
         Ok(())
     }
 
@@ -277,40 +333,42 @@ impl Talk {
         Ok(())
     }
 
-    /// The hub is gone: what it still said is shown.
+    /// The hub is gone: what it still said is shown, as far as nothing is missing before it.
     fn lost(&mut self, error: &ClientError) {
         while let Some(client) = &mut self.client {
+            self.before.get_or_insert(client.welcome().user);
             match client.next(Some(Duration::ZERO)) {
-                Ok(Some(Push::Event(event))) => {
-                    if self.rooms.get(&event.room).is_some_and(|seen| seen.is_none_or(|seen| seen.id < event.id)) {
-                        self.show(&event);
-                    }
-                }
+                Ok(Some(Push::Event(event))) if self.next(&event) == Next::Due => self.show(&event),
+                // A later one is asked for when the hub is back.
+                Ok(Some(Push::Event(_))) => {}
                 Ok(Some(push)) => self.screen.incoming(&push),
                 Ok(None) | Err(_) => self.client = None,
             }
         }
+        self.confirmed.clear();
         self.screen.note(&format!("{error}; trying to find it again, and keeping what is typed until then"));
     }
 
     /// Waits for the hub, ever longer. Whether it was found again before the person left for good.
     fn find_again(&mut self) -> bool {
-        let mut wait = FIRST_WAIT;
+        if self.found.elapsed() > LONGEST_WAIT {
+            self.pause = FIRST_WAIT;
+        }
         loop {
-            if !self.keep_lines_for(jittered(wait)) {
+            if !self.keep_lines_for(jittered(self.pause)) {
                 return false;
             }
+            self.pause = (2 * self.pause).min(LONGEST_WAIT);
             let timeout = self.session.timeout.min(ATTEMPT);
-            if let Ok(client) = Client::connect_as(&self.session.hub, &self.session.name, timeout) {
-                self.own.push(client.welcome().user);
-                self.client = Some(client);
-                self.screen.note("the hub is back");
-                match self.rejoin() {
-                    Ok(()) => return true,
-                    Err(error) => self.lost(&error),
-                }
+            let Ok(mut client) = Client::connect_as(&self.session.hub, &self.session.name, timeout) else { continue };
+            client.set_timeout(self.session.timeout);
+            self.client = Some(client);
+            self.found = Instant::now();
+            self.screen.note("the hub is back");
+            match self.rejoin() {
+                Ok(()) => return true,
+                Err(error) => self.lost(&error),
             }
-            wait = (2 * wait).min(LONGEST_WAIT);
         }
     }
 
@@ -322,8 +380,8 @@ impl Talk {
                 return false;
             }
             let left = end.saturating_duration_since(Instant::now());
-            let typed = if self.until.is_none() { self.lines.recv_timeout(left) } else { self.rest(left) };
-            match typed {
+            let may_type = self.until.is_none() && self.waiting.len() < KEPT;
+            match if may_type { self.lines.recv_timeout(left) } else { rest(left) } {
                 Ok(Command::Quit) | Err(RecvTimeoutError::Disconnected) => self.until = Some(self.patience()),
                 Ok(command @ (Command::Rooms | Command::Help | Command::Wrong(_) | Command::Detach)) => {
                     self.answer_alone(&command);
@@ -334,11 +392,6 @@ impl Talk {
         }
     }
 
-    fn rest(&self, time: Duration) -> Result<Command, RecvTimeoutError> {
-        std::thread::sleep(time);
-        Err(RecvTimeoutError::Timeout)
-    }
-
     /// How long what waits is kept once no more is typed: a person who leaves does not wait, a script does.
     fn patience(&self) -> Instant {
         Instant::now() + if self.screen.is_terminal { Duration::ZERO } else { self.session.timeout }
@@ -346,36 +399,52 @@ impl Talk {
 
     /// Comes into all rooms again, and shows what happened there meanwhile.
     fn rejoin(&mut self) -> Result<(), ClientError> {
-        for (room, seen) in self.rooms.clone() {
-            match self.catch_up(&room, seen) {
+        for (room, place) in self.rooms.clone() {
+            match self.catch_up(&room, place) {
                 Err(error) if is_of_the_request(&error) => {
-                    self.rooms.remove(&room);
+                    self.forget(&room);
                     self.screen.note(&format!("r/{room} is left: {error}"));
                 }
                 other => other?,
             }
         }
+        (self.in_flight, self.before) = (None, None);
         Ok(())
     }
 
-    fn catch_up(&mut self, room: &str, seen: Option<Seen>) -> Result<(), ClientError> {
+    fn catch_up(&mut self, room: &str, place: Place) -> Result<(), ClientError> {
         let newest = self.client()?.join(room)?.newest;
-        let Some(seen) = seen else { return Ok(()) };
-        let mut events = self.client()?.events_after(room, seen.id - 1)?;
-        let there = events.first().filter(|first| first.id == seen.id).map(Seen::of);
-        if there == Some(seen) {
-            events.remove(0);
-        } else if there.is_some() || newest <= seen.id {
-            self.screen
-                .note(&format!("r/{room} begins anew: the hub was started again, and what it remembered is lost"));
-            self.rooms.insert(room.to_owned(), None);
-            events = self.client()?.events_after(room, 0)?;
-        } else {
-            self.screen.note(&format!("r/{room} no longer remembers all that was said meanwhile"));
+        let mut events = self.client()?.events_after(room, place.ask_after())?;
+        match place.returned(&events, newest) {
+            Return::GoesOn => {}
+            Return::Forgotten => self.screen.note(&format!("r/{room} no longer remembers all that was said meanwhile")),
+            Return::Anew => {
+                self.screen
+                    .note(&format!("r/{room} begins anew: what it remembered is lost, as when a hub is restarted"));
+                // Whoever has that id now, it is somebody else.
+                (self.in_flight, self.before) = (None, None);
+                self.rooms.insert(room.to_owned(), Place::at_the_door(1));
+                events = self.client()?.events_after(room, 0)?;
+            }
         }
-        events.iter().for_each(|event| self.show(event));
+        for event in events.iter().filter(|event| event.id <= newest) {
+            if self.next(event) != Next::Old {
+                self.show(event);
+            }
+        }
+        // Where the room remembers nothing, its story goes on with one's own coming, which is told live.
+        let at_the_door = Place::at_the_door(newest);
+        let place = self.rooms.entry(room.to_owned()).or_insert(at_the_door);
+        if place.shown() < at_the_door.shown() {
+            *place = at_the_door;
+        }
         Ok(())
     }
+}
+
+fn rest(time: Duration) -> Result<Command, RecvTimeoutError> {
+    std::thread::sleep(time);
+    Err(RecvTimeoutError::Timeout)
 }
 
 /// Whether only the request failed, and the connection is as good as before.
