@@ -1,11 +1,16 @@
 //! Events as JSON, one object each: what an event log holds, and what people's scripts read.
 
-use crate::hub::is_unshowable;
+use crate::escape::is_unshowable;
 use crate::wire::{EventRef, EventType, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 use std::fmt::Write;
+
+/// Bytes in base64, as JSON carries what is not text.
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
 
 /// An object on a line. JSON itself escapes no control characters above 0x1F, nor those that reorder a line; but it
 /// may, within strings, and nowhere else does such a character stand.
@@ -69,7 +74,7 @@ impl<'a> EventJson<'a> {
             user_id: event.name,
             session_id: event.session,
             message: text.ok().filter(|_| is_message),
-            message_base64: text.is_err().then(|| STANDARD.encode(event.body)),
+            message_base64: text.is_err().then(|| base64(event.body)),
             unix_time: event.unix_ms / 1000,
             unix_ms: None,
         }

@@ -1,5 +1,6 @@
 //! Cubby is a message hub small enough to run anywhere and to live inside another program. Clients connect; the hub
-//! tells them who they are and who else is here, and relays a body to the users they name.
+//! tells them who they are and who else is here, relays a body to the users or names they give, and carries rooms with
+//! numbered events, history and presence.
 //!
 //! One thread, one poll loop, one slab. No async runtime, no task scheduler.
 //!
@@ -58,15 +59,18 @@
 //! | `server` | the embedding API: [`Server`], [`Builder`], [`Handle`] |
 //! | `client` | a blocking [`Client`], over `wire` alone |
 //! | `limits`, `error` | every bound in one place with its reason; errors, by whose fault they are |
-//! | `stats`, `address`, `deadlines` | what is counted; where a hub listens; what is due when |
+//! | `stats`, `address` | what is counted; where a hub listens |
+//! | `deadlines`, `escape` | what is due when; what a line may hold |
+//! | `json` | events as JSON, for logs and scripts (a feature, `json`) |
 //!
-//! Dependencies point one way: `server → net → hub → wire`, and `client → wire`. What all rooms may use (the last two
+//! Dependencies point one way: `server → net → hub → wire`, and `client → wire`. What all rooms may use (the last four
 //! rows) knows of `wire` at the most.
 //!
 //! # What it will never do
 //!
 //! Look into a body. Give an id twice. Drop what it has queued for a user without telling that user. Let a client that
-//! does not read hold up those who do not write to it. Trust a length. Wake up when there is nothing to do.
+//! does not read hold up those who do not write to it, or one that asks for much hold up anybody. Trust a length. Wake up
+//! when there is nothing to do.
 
 #![forbid(unsafe_code)]
 
@@ -83,6 +87,7 @@ mod address;
 mod client;
 mod deadlines;
 mod error;
+mod escape;
 #[cfg(feature = "json")]
 mod json;
 mod limits;
@@ -92,12 +97,14 @@ mod stats;
 pub use address::{Address, AddressError};
 pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Push, Welcome};
 pub use error::{Gone, HostError, LimitError, SetupError};
+#[doc(hidden)]
+pub use escape::{escape_unfit, is_unshowable};
+#[doc(hidden)]
+pub use hub::name_fault;
 pub use hub::{HOST, Listener, SharedEvent};
 #[doc(hidden)]
-pub use hub::{escape_unfit, is_unshowable, why_not};
-#[doc(hidden)]
 #[cfg(feature = "json")]
-pub use json::{EventJson, json_line};
+pub use json::{EventJson, base64, json_line};
 pub use limits::Limits;
 pub use server::{Builder, EventSender, Events, EventsWaker, Handle, Server, WhenFull, event_channel};
 pub use stats::Stats;

@@ -83,8 +83,8 @@ pub struct Limits {
     /// Bodies of so many bytes or more are held once and pointed to by every outbox; smaller ones are copied into
     /// each. The default is where `cargo bench --bench relay` finds both to cost the same.
     pub share_from: usize,
-    /// What may be put into outboxes in a turn, as bytes copied, before further requests wait for the next turn. What one
-    /// asks in ten bytes, a room tells to thousands: this is a few milliseconds of it.
+    /// What may be put into outboxes in a turn, as bytes copied, before further requests wait for the next turn. What
+    /// one asks in ten bytes, a room tells to thousands: this is a few milliseconds of it.
     pub fan_out: usize,
     /// Rooms in the hub, those counted that only have a history; one more is error 8.
     pub max_rooms: usize,
@@ -115,7 +115,7 @@ impl Default for Limits {
             max_receivers: 255,
             queue: 4 * 1024 * 1024,
             share_from: 4 * 1024,
-            fan_out: 4 * 1024 * 1024,
+            fan_out: 8 * 1024 * 1024,
             max_rooms: 65_536,
             rooms_per_session: 256,
             history: 1024,

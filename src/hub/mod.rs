@@ -22,7 +22,7 @@ mod tests;
 mod user;
 
 pub use listener::{Listener, Listeners, SharedEvent};
-pub use name::{escape_unfit, is_unshowable, why_not};
+pub use name::name_fault;
 pub use outbox::{Outbox, Parcel, Runs, Shared};
 pub use user::{HOST, User};
 

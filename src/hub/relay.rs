@@ -81,7 +81,7 @@ impl<L> Hub<L> {
             return Addressed::Wrong;
         }
         if let Some((number, why)) =
-            names.iter().zip(1..).find_map(|(name, number)| Some((number, name::why_not(name)?)))
+            names.iter().zip(1..).find_map(|(name, number)| Some((number, name::name_fault(name)?)))
         {
             let text = format!("SEND: name {number}: {why}");
             self.fail(slot, &Fault::new(ErrorCode::BadName, Kind::Send as u8, tag, text));

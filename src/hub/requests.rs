@@ -112,7 +112,7 @@ impl<L> Hub<L> {
 
     /// Names a user. One that takes another name leaves its rooms under the old one, and sees the events that say so.
     fn hello(&mut self, slot: usize, tag: u16, name: &str) {
-        if let Some(why) = name::why_not(name).filter(|_| !name.is_empty()) {
+        if let Some(why) = name::name_fault(name).filter(|_| !name.is_empty()) {
             return self.fail(slot, &Fault::new(ErrorCode::BadName, Kind::Hello as u8, tag, format!("HELLO: {why}")));
         }
         let answer = Answer::Welcome {

@@ -86,8 +86,8 @@ impl Rooms {
         }
     }
 
-    /// A room that remembers as many bytes as this, which is no more than they do on average. The one of last time comes
-    /// first, so that many calls look at each room once.
+    /// A room that remembers as many bytes as this, which is no more than they do on average. The one of last time
+    /// comes first, so that many calls look at each room once.
     pub fn one_that_holds(&mut self, share: usize) -> &mut Room {
         let holds = |room: &Room| room.history.held() >= share;
         while !self.rooms.get(self.hand).is_some_and(|room| holds(room)) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 impl<L> Hub<L> {
     pub(super) fn join(&mut self, slot: usize, tag: u16, room: &str) {
         let fault = |code, text| Fault::new(code, Kind::Join as u8, tag, text);
-        if let Some(why) = name::why_not(room) {
+        if let Some(why) = name::name_fault(room) {
             return self.fail(slot, &fault(ErrorCode::BadName, format!("JOIN: {why}")));
         }
         let found = self.rooms.find(room);
@@ -62,7 +62,7 @@ impl<L> Hub<L> {
     fn own_room(&mut self, slot: usize, tag: u16, kind: Kind, room: &str) -> Option<u32> {
         let found = self.rooms.find(room).filter(|&key| self.rooms.at(key).members.contains(slot as u32));
         if found.is_none() {
-            let (code, text) = match name::why_not(room) {
+            let (code, text) = match name::name_fault(room) {
                 Some(why) => (ErrorCode::BadName, format!("{}: {why}", kind.name())),
                 None => {
                     (ErrorCode::NotInRoom, format!("{}: this session is not in {room}; JOIN it first", kind.name()))
@@ -153,7 +153,7 @@ impl<L> Hub<L> {
         if let Some(key) = self.rooms.find(room) {
             return Ok(key);
         }
-        match name::why_not(room) {
+        match name::name_fault(room) {
             Some(why) => Err((ErrorCode::BadName, why.to_owned())),
             None => self.make_room(room).map_err(|text| (ErrorCode::LimitReached, text)),
         }

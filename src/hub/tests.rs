@@ -193,7 +193,7 @@ fn all_rooms_together_remember_no_more_than_they_may_and_each_has_its_share() {
 
 #[test]
 fn a_burst_that_many_hear_is_told_in_several_turns_and_in_order() {
-    let mut hub = hub();
+    let mut hub = Hub::new(Limits { fan_out: 1 << 20, ..Limits::default() });
     let members: Vec<usize> = (0..100).map(|_| enter(&mut hub).0).collect();
     for &slot in &members {
         ask(&mut hub, slot, Request::Join { room: "lobby" });

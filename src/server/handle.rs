@@ -135,7 +135,7 @@ impl Handle {
         let publish = move |server: &mut Server| {
             posted.fetch_sub(1, Ordering::Relaxed);
             if let Err(error) = server.publish(&room, &body) {
-                log::warn!("the host could not post to {}: {error}", crate::hub::escape_unfit(&room));
+                log::warn!("the host could not post to {}: {error}", crate::escape::escape_unfit(&room));
             }
         };
         Ok(self.ask(Box::new(publish))?)

@@ -206,7 +206,7 @@ impl<'a> Letter<'a> {
                 object["file"] = path.display().to_string().into();
             }
             (None, Ok(text)) => object["body"] = text.into(),
-            (None, Err(_)) => object["bodyBase64"] = show::base64(self.body).into(),
+            (None, Err(_)) => object["bodyBase64"] = cubby::base64(self.body).into(),
         }
         object
     }

@@ -99,8 +99,7 @@ fn run(matches: &Matches) -> Result<(), Failure> {
 /// That the command is one, and has the arguments and options that it can have.
 fn check_arguments(matches: &Matches, command: &str, arguments: &[String]) -> Result<(), Failure> {
     if !COMMANDS.contains(&command) {
-        let nearest = COMMANDS.into_iter().min_by_key(|known| strsim::damerau_levenshtein(command, known));
-        let hint = nearest.map_or_else(String::new, |known| format!("; did you mean {known}?"));
+        let hint = nearest(command, &COMMANDS).map_or_else(String::new, |known| format!("; did you mean {known}?"));
         return Err(Failure::Usage(format!("{command:?} is no command{hint}")));
     }
     for (option, owners) in OWN_OPTIONS {
@@ -122,6 +121,12 @@ fn check_arguments(matches: &Matches, command: &str, arguments: &[String]) -> Re
         }
         _ => Ok(()),
     }
+}
+
+/// The word that somebody may have meant, if one is near enough.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |known: &&&str| strsim::damerau_levenshtein(word, known);
+    known.iter().min_by_key(distance).filter(|known| distance(known) <= known.len().div_ceil(4)).copied()
 }
 
 fn history(matches: &Matches) -> Result<u64, Failure> {

@@ -1,7 +1,6 @@
 //! What reaches the terminal: nothing from the network does unescaped.
 
 use crate::commands::Failure;
-use base64::Engine;
 use cubby::{Event, EventType, UserId, is_unshowable};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -27,11 +26,6 @@ pub fn json(object: &impl Serialize) -> Result<(), Failure> {
 /// Says something on standard error. Where nobody reads that, there is nobody to tell.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "cubby: {}", cubby::escape_unfit(text));
-}
-
-/// Bytes in base64, as JSON carries what is not text.
-pub fn base64(bytes: &[u8]) -> String {
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// A body on one line: text, without the line end that most senders put behind it, or size and first bytes of what is

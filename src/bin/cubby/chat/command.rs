@@ -35,7 +35,8 @@ pub const HELP: &str = "\
 sub ROOM...           come into rooms, and see what happens there
 unsub ROOM...         leave rooms
 attach ROOM           come into a room; what is typed goes there until // is
-//                    detach; //COMMAND does something else meanwhile
+//                    detach. //COMMAND does something else meanwhile, and
+//                    /// begins a line that is to begin with //
 who [ROOM]            who is in a room
 history [ROOM] [N]    the last N (20) events of a room
 rooms                 the rooms that this session is in
@@ -59,6 +60,7 @@ pub fn parse(line: &str, attached: Option<&str>) -> Option<Command> {
     let escaped = line.trim_start().strip_prefix("//");
     match escaped {
         Some("") => Some(Command::Detach),
+        Some(rest) if rest.starts_with('/') => Some(Command::Say { room: room.to_owned(), text: format!("/{rest}") }),
         Some(rest) if is_command(rest) => Some(command(rest)),
         _ if line.is_empty() => None,
         _ => Some(Command::Say { room: room.to_owned(), text: line.to_owned() }),
@@ -148,8 +150,7 @@ fn next_word(text: &str) -> Result<(String, &str), String> {
 }
 
 fn unknown(name: &str) -> String {
-    let nearest = NAMES.iter().min_by_key(|known| strsim::damerau_levenshtein(name, known));
-    match nearest.filter(|known| strsim::damerau_levenshtein(name, known) <= known.len().div_ceil(4)) {
+    match crate::nearest(name, &NAMES) {
         Some(known) => format!("{name:?} is no command; did you mean {known}?"),
         None => format!("{name:?} is no command; help shows them. To talk in a room, attach it first"),
     }
@@ -210,6 +211,7 @@ mod tests {
         assert_eq!(parse("quit", Some("lobby")), say("quit"));
         assert_eq!(parse("  // is a comment", Some("lobby")), say("  // is a comment"));
         assert_eq!(parse("//", Some("lobby")), Some(Command::Detach));
+        assert_eq!(parse("///who", Some("lobby")), say("//who"));
         assert_eq!(parse("//who", Some("lobby")), Some(Command::Who(None)));
         assert_eq!(parse("", Some("lobby")), None);
     }

@@ -58,7 +58,7 @@ impl Attached {
 
 /// Chats until the person leaves.
 pub fn chat(session: Session, transcribe: bool) -> Result<(), Failure> {
-    if let Some(why) = cubby::why_not(&session.name) {
+    if let Some(why) = cubby::name_fault(&session.name) {
         return Err(Failure::Usage(format!("chat needs a name, given by --name: {why}")));
     }
     let client = session.connect()?;
@@ -169,7 +169,7 @@ impl Typed {
         let Some(command) = command::parse(line, self.attached.room().as_deref()) else { return true };
         match &command {
             Command::Attach(room) => {
-                if let Some(why) = cubby::why_not(room) {
+                if let Some(why) = cubby::name_fault(room) {
                     return self.pass(Command::Wrong(format!("{room:?} is no room: {why}")));
                 }
                 self.attached.set(Some(room.clone()));

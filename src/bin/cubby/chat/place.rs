@@ -77,7 +77,8 @@ impl Place {
         if self.last.is_some() { self.shown.saturating_sub(1) } else { self.shown }
     }
 
-    /// What became of the story, by the events that came when asked so, and by the newest id, that of one's coming back.
+    /// What became of the story, by the events that came when asked so, and by the newest id: that of one's own coming
+    /// back.
     pub fn returned(&self, events: &[Event], newest: u64) -> Return {
         let first = events.first();
         let there = first.filter(|first| first.id == self.shown).map(Mark::of);
