@@ -69,8 +69,8 @@
 //! # What it will never do
 //!
 //! Look into a body. Give an id twice. Drop what it has queued for a user without telling that user. Let a client that
-//! does not read hold up those who do not write to it, or one that asks for much hold up anybody. Trust a length. Wake up
-//! when there is nothing to do.
+//! does not read hold up those who do not write to it, or one that asks for much hold up anybody. Trust a length. Wake
+//! up when there is nothing to do.
 
 #![forbid(unsafe_code)]
 
