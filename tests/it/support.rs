@@ -396,7 +396,7 @@ impl Raw {
     /// Waits until the hub has carried out all that was asked, past the events that come meanwhile.
     pub fn id_after_events(&mut self) {
         self.send(&frame(IDENTITY, 0, 79, []));
-        while self.receive().kind == EVENT {}
+        while self.receive().kind != 0x82 {}
     }
 
     /// Who else is here, as LIST says, with MORE or without.
