@@ -141,7 +141,12 @@ impl<L> Hub<L> {
     pub fn begin_turn(&mut self) {
         self.spent = 0;
         let postponed = std::mem::take(&mut self.agenda.postponed);
-        postponed.into_iter().for_each(|user| self.go_on(user));
+        for user in postponed {
+            if let Some(user) = self.users.get_mut(slot_of(user)).filter(|found| found.id == user) {
+                user.is_postponed = false;
+            }
+            self.go_on(user);
+        }
     }
 
     /// Accounts for a frame that so many outboxes got.
@@ -159,6 +164,7 @@ impl<L> Hub<L> {
             && let Some(user) = self.users.get_mut(slot).filter(|user| user.present)
         {
             user.waits_for += 1;
+            user.is_postponed = true;
             self.agenda.postponed.push(user.id);
         }
     }

@@ -52,6 +52,8 @@ pub struct User<L> {
     pub(super) waits_for: u32,
     /// Those whose requests wait until this one is no longer full. May name some who have left.
     pub(super) waiters: Vec<UserId>,
+    /// Whether one of the things that its requests wait for is the next turn.
+    pub(super) is_postponed: bool,
     /// The tail of an unfinished frame, or what came in before its requests had to wait.
     pub(super) decoder: Decoder,
     /// Whether it is the latter: whole requests that are still to be carried out.
@@ -78,6 +80,7 @@ impl<L> User<L> {
             rooms: Vec::new(),
             place: 0,
             waits_for: 0,
+            is_postponed: false,
             waiters: Vec::new(),
             decoder: Decoder::default(),
             holds_requests: false,
@@ -138,6 +141,11 @@ impl<L> User<L> {
     /// Whether its own requests wait, so that it must not be read.
     pub fn is_waiting(&self) -> bool {
         self.waits_for > 0 && self.present
+    }
+
+    /// Whether its own requests wait for somebody else to read, and not only for the next turn.
+    pub fn is_held_up(&self) -> bool {
+        self.waits_for > u32::from(self.is_postponed) && self.present
     }
 
     /// Bytes that came in and are not carried out: of an unfinished frame, or while its requests wait.

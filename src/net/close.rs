@@ -149,8 +149,8 @@ impl<O: Os> Loop<O> {
     }
 
     /// A link whose user waits is not read, so that a break would not be found there.
-    pub(super) fn doom_if_waiting(&mut self, slot: usize) {
-        if self.hub.user(slot).is_some_and(User::is_waiting) {
+    pub(super) fn doom_if_held_up(&mut self, slot: usize) {
+        if self.hub.user(slot).is_some_and(User::is_held_up) {
             self.doom(slot);
         }
     }

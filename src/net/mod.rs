@@ -179,7 +179,7 @@ impl<O: Os> Loop<O> {
                 Edge::Socket { slot, readable, writable, unusual, broken } => {
                     self.note(slot, readable, writable, unusual);
                     if broken {
-                        self.doom_if_waiting(slot);
+                        self.doom_if_held_up(slot);
                     }
                 }
             }

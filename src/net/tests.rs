@@ -15,8 +15,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
+        Bench::with(Limits::default())
+    }
+
+    fn with(limits: Limits) -> Bench {
         let world = Rc::new(RefCell::new(World { descriptors: 1000, ..World::default() }));
-        let net = Loop::new(VirtualOs(Rc::clone(&world)), Limits::default());
+        let net = Loop::new(VirtualOs(Rc::clone(&world)), limits);
         Bench { world, net }
     }
 
@@ -455,4 +459,27 @@ fn shutting_down_waits_no_longer_than_it_may() {
     bench.net.turn(None).expect("it can not fail");
     assert!(bench.net.is_drained());
     assert_eq!(bench.world().now, Limits::default().drain);
+}
+
+#[test]
+fn a_burst_that_many_hear_holds_up_nobody_and_is_told_to_its_end() {
+    let mut bench = Bench::with(Limits { fan_out: 20_000, ..Limits::default() });
+    let members: Vec<usize> = (0..20).map(|_| bench.enter().0).collect();
+    members.iter().for_each(|&member| bench.ask(member, Request::Join { room: "lobby" }));
+    bench.settle();
+    members.iter().for_each(|&member| drop(bench.answers(member)));
+    let ((eve, _), (bystander, _)) = (bench.enter(), bench.enter());
+    for _ in 0..500 {
+        bench.ask(eve, Request::Publish { room: "lobby", body: b"", receipt: false, no_echo: false });
+    }
+    bench.world().end(eve);
+    bench.ask(bystander, Request::Ping(b"still there?"));
+    (0..2).for_each(|_| bench.net.turn(Some(Duration::ZERO)).expect("it can not fail"));
+    assert_eq!(bench.answers(bystander), [(0x8C, b"still there?".to_vec())]);
+    let early = bench.answers(members[0]).len();
+    assert!((1..100).contains(&early), "{early} are told so far");
+    bench.settle();
+    assert!(members[1..].iter().all(|&member| bench.answers(member).len() == 500));
+    assert_eq!(early + bench.answers(members[0]).len(), 500);
+    assert!(bench.is_closed(eve));
 }
