@@ -45,7 +45,7 @@ impl<L> Hub<L> {
         let before = room.history.held();
         room.history.keep(frame.clone(), body.len(), &self.limits);
         self.remembered = self.remembered - before + room.history.held();
-        self.forget_beyond_limit();
+        self.forget_beyond_limit(key);
         self.tell(key, &frame, body.len(), except);
         if !self.listeners.is_empty() {
             self.listeners.hear(&SharedEvent::new(frame));
@@ -54,14 +54,19 @@ impl<L> Hub<L> {
     }
 
     /// Forgets what all rooms together may not remember: the oldest events of rooms that hold more than their share, so
-    /// that nobody's talk makes the others forget theirs.
-    fn forget_beyond_limit(&mut self) {
+    /// that nobody's talk makes the others forget theirs. One that nobody is in and that has forgotten all is gone, but
+    /// not the one that has just got something.
+    fn forget_beyond_limit(&mut self, newest: u32) {
         while self.remembered > self.limits.history_total {
-            let share = self.remembered / self.rooms.len();
-            let history = &mut self.rooms.one_that_holds(share).history;
-            let before = history.held();
-            history.forget_oldest();
-            self.remembered = self.remembered - before + history.held();
+            let share = (self.remembered / self.rooms.len()).max(1);
+            let key = self.rooms.one_that_holds(share);
+            let room = self.rooms.at_mut(key);
+            let before = room.history.held();
+            room.history.forget_oldest();
+            self.remembered = self.remembered - before + room.history.held();
+            if key != newest && room.history.is_empty() && room.members.slots().is_empty() {
+                self.remove_room(key);
+            }
         }
     }
 

@@ -73,6 +73,8 @@ pub struct Hub<L> {
     remembered: usize,
     /// What was put into outboxes in this turn, as bytes copied.
     spent: usize,
+    /// The same, but each frame counted once: what one outbox may have got.
+    said: usize,
     /// The id of the last mail.
     last_mail: u64,
     /// Everybody is being dismissed: nobody is told any more who leaves.
@@ -118,6 +120,7 @@ impl<L> Hub<L> {
             unix_ms: 0,
             remembered: 0,
             spent: 0,
+            said: 0,
             last_mail: 0,
             is_closing: false,
             generation: 0,
@@ -139,7 +142,7 @@ impl<L> Hub<L> {
 
     /// Begins a turn: those whose requests waited for it go on.
     pub fn begin_turn(&mut self) {
-        self.spent = 0;
+        (self.spent, self.said) = (0, 0);
         let postponed = std::mem::take(&mut self.agenda.postponed);
         for user in postponed {
             if let Some(user) = self.users.get_mut(slot_of(user)).filter(|found| found.id == user) {
@@ -151,16 +154,28 @@ impl<L> Hub<L> {
 
     /// Accounts for a frame that so many outboxes got.
     fn spend(&mut self, outboxes: usize, parcel: Parcel<'_>) {
-        let cost = match parcel {
-            Parcel::Small(bytes) => bytes.len(),
-            Parcel::Large(_) => POINTER_COST,
+        let (len, cost) = match parcel {
+            Parcel::Small(bytes) => (bytes.len(), bytes.len()),
+            Parcel::Large(frame) => (frame.as_bytes().len(), POINTER_COST),
         };
+        self.said += len;
         self.spent += outboxes * cost;
+    }
+
+    /// Whether this turn has put enough into outboxes: what else is asked waits for the next. So that whoever reads is
+    /// never full by one turn, no outbox gets more than half a queue.
+    pub fn is_spent(&self) -> bool {
+        self.spent >= self.limits.fan_out || self.said >= self.limits.queue / 2
+    }
+
+    /// Whether it is time for others, for a host that has asked much.
+    pub fn is_half_spent(&self) -> bool {
+        self.spent >= self.limits.fan_out / 2 || self.said >= self.limits.queue / 4
     }
 
     /// Has a user's requests wait for the next turn where this one has done enough.
     fn postpone_if_spent(&mut self, slot: usize) {
-        if self.spent >= self.limits.fan_out
+        if self.is_spent()
             && let Some(user) = self.users.get_mut(slot).filter(|user| user.present)
         {
             user.waits_for += 1;

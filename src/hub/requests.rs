@@ -14,9 +14,9 @@ impl<L> Hub<L> {
         if let Some(frame) = self.carry_out_all(slot, &mut input, false) {
             let mut held = frame.into_bytes().into_owned();
             held.extend_from_slice(input);
-            self.hold(slot, held);
+            self.hold(slot, held, true);
         } else if self.users.get(slot).is_some_and(User::is_waiting) {
-            self.hold(slot, input.to_vec());
+            self.hold(slot, input.to_vec(), false);
         }
     }
 
@@ -30,11 +30,12 @@ impl<L> Hub<L> {
         user.holds_requests = false;
         let mut held = user.decoder.release();
         let mut input = &held[..];
-        let waits = self.carry_out_all(slot, &mut input, true).map_or(0, |frame| frame.header.frame_len());
+        let waited = user.front_waited;
+        let waits = self.carry_out_all(slot, &mut input, waited).map_or(0, |frame| frame.header.frame_len());
         let done = held.len() - input.len() - waits;
         if self.users.get(slot).is_some_and(User::is_waiting) {
             held.drain(..done);
-            self.hold(slot, held);
+            self.hold(slot, held, waits > 0);
         }
     }
 
@@ -62,9 +63,9 @@ impl<L> Hub<L> {
     }
 
     /// Keeps what a waiting user has asked.
-    fn hold(&mut self, slot: usize, held: Vec<u8>) {
+    fn hold(&mut self, slot: usize, held: Vec<u8>, front_waited: bool) {
         let user = &mut self.users[slot];
-        user.holds_requests = true;
+        (user.holds_requests, user.front_waited) = (true, front_waited);
         user.decoder = Decoder::holding(held);
     }
 

@@ -18,6 +18,8 @@ pub struct Room {
     pub newest: u64,
     /// While nobody is in it: when its history expires, and the room with it.
     expires: Option<Duration>,
+    /// Where its key stands among all.
+    place: u32,
 }
 
 /// All rooms, by key and by name. A room's key is its own until it is gone.
@@ -28,7 +30,9 @@ pub struct Rooms {
     by_name: HashMap<Arc<str>, u32>,
     /// When the rooms expire that nobody is in.
     deadlines: Deadlines,
-    /// The room that was last found to hold its share of what all remember.
+    /// Every key, close together.
+    keys: Vec<u32>,
+    /// Where in `keys` the room stands that was last found to hold its share of what all remember.
     hand: usize,
 }
 
@@ -47,8 +51,10 @@ impl Rooms {
     pub fn make(&mut self, name: &str) -> u32 {
         let name: Arc<str> = name.into();
         let (members, history) = (Members::default(), History::default());
-        let room = Room { name: name.clone(), members, history, newest: 0, expires: None };
+        let place = self.keys.len() as u32;
+        let room = Room { name: name.clone(), members, history, newest: 0, expires: None, place };
         let key = self.rooms.insert(Box::new(room)) as u32;
+        self.keys.push(key);
         self.by_name.insert(name, key);
         key
     }
@@ -86,14 +92,22 @@ impl Rooms {
         }
     }
 
-    /// A room that remembers as many bytes as this, which is no more than they do on average. The one of last time
-    /// comes first, so that many calls look at each room once.
-    pub fn one_that_holds(&mut self, share: usize) -> &mut Room {
-        let holds = |room: &Room| room.history.held() >= share;
-        while !self.rooms.get(self.hand).is_some_and(|room| holds(room)) {
-            self.hand = (self.hand + 1) % self.rooms.capacity();
+    /// The key of a room that remembers as many bytes as this, which is no more than they do on average. The one of
+    /// last time comes first, so that most calls look at one room.
+    ///
+    /// # Panics
+    ///
+    /// Where there is none, which is an average that was wrong.
+    pub fn one_that_holds(&mut self, share: usize) -> u32 {
+        for _ in 0..=self.keys.len() {
+            self.hand %= self.keys.len();
+            let key = self.keys[self.hand];
+            if self.at(key).history.held() >= share {
+                return key;
+            }
+            self.hand += 1;
         }
-        &mut self.rooms[self.hand]
+        panic!("one of them holds as much as they do on average");
     }
 
     /// When the next one expires.
@@ -113,6 +127,10 @@ impl Rooms {
         self.call_off(key);
         let room = self.rooms.remove(key as usize);
         self.by_name.remove(&room.name);
+        self.keys.swap_remove(room.place as usize);
+        if let Some(&moved) = self.keys.get(room.place as usize) {
+            self.at_mut(moved).place = room.place;
+        }
         room
     }
 }

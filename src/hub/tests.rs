@@ -18,7 +18,17 @@ fn enter(hub: &mut Hub<()>) -> (usize, UserId) {
 fn ask(hub: &mut Hub<()>, slot: usize, request: Request<'_>) {
     let mut bytes = Vec::new();
     request.encode(3, &mut bytes);
+    hub.begin_turn();
     hub.feed(slot, &bytes);
+}
+
+/// Turns until nobody's requests wait for the next turn alone.
+fn turn(hub: &mut Hub<()>) {
+    while !hub.agenda.postponed.is_empty() || !hub.agenda.resumed.is_empty() {
+        hub.begin_turn();
+        let resumed = std::mem::take(&mut hub.agenda.resumed);
+        resumed.into_iter().for_each(|slot| hub.resume(slot));
+    }
 }
 
 /// Takes the whole frames out of an outbox.
@@ -118,7 +128,8 @@ fn a_receiver_that_leaves_lets_those_go_on_who_wait_for_it() {
     (0..5).for_each(|_| relay.encode(1, &mut bytes));
     Request::Ping(b"after").encode(2, &mut bytes);
     hub.feed(sender, &bytes);
-    assert!(hub.user(sender).expect("here").is_waiting());
+    turn(&mut hub);
+    assert!(hub.user(sender).expect("here").is_held_up());
     assert!(heard(&mut hub, sender).is_empty());
     hub.remove(receiver);
     assert_eq!(hub.agenda.resumed, [sender]);
@@ -286,4 +297,57 @@ fn a_full_member_misses_events_that_others_get() {
     }
     assert!(hub.user(slow).is_some_and(|user| user.is_full() && !user.is_waiting()));
     assert_eq!((hub.agenda.filled.clone(), hub.stats.events_missed), (vec![slow], 6));
+}
+
+#[test]
+fn rooms_are_left_in_any_order() {
+    let mut hub = hub();
+    let ((ann, id), (bob, _)) = (enter(&mut hub), enter(&mut hub));
+    let rooms = ["a", "b", "c", "d"];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [0, 3, 1, 2], [2, 0, 1, 3], [1, 3, 0, 2]] {
+        for slot in [ann, bob] {
+            rooms.iter().for_each(|room| ask(&mut hub, slot, Request::Join { room }));
+        }
+        for room in order.map(|number| rooms[number]) {
+            ask(&mut hub, ann, Request::Leave { room });
+            assert!(hub.members_of(room).iter().all(|(member, _)| *member != id), "{room} in {order:?}");
+        }
+        assert!(hub.user(ann).is_some_and(|user| user.rooms.is_empty()));
+        assert!(rooms.iter().all(|room| hub.members_of(room).len() == 1));
+    }
+    // Whoever departs leaves what is left, whatever was left before.
+    rooms.iter().for_each(|room| ask(&mut hub, ann, Request::Join { room }));
+    ask(&mut hub, ann, Request::Leave { room: "a" });
+    hub.remove(ann);
+    assert!(rooms.iter().all(|room| hub.members_of(room).len() == 1));
+}
+
+#[test]
+fn the_sessions_of_a_name_are_found_whichever_leaves_first() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [2, 0, 1]] {
+        let mut hub = hub();
+        let sessions: Vec<usize> = (0..3).map(|_| enter(&mut hub).0).collect();
+        sessions.iter().for_each(|&slot| ask(&mut hub, slot, Request::Hello { name: "ann", token: "" }));
+        for (gone, &number) in order.iter().enumerate() {
+            assert_eq!(hub.send_for_host(&["ann"], b"hi"), [Status::Queued]);
+            assert_eq!(hub.stats.deliveries, (0..=gone as u64).map(|gone| 3 - gone).sum::<u64>(), "{order:?}");
+            hub.remove(sessions[number]);
+        }
+        assert_eq!(hub.send_for_host(&["ann"], b"hi"), [Status::Unknown]);
+    }
+}
+
+#[test]
+fn a_hub_that_may_remember_nothing_goes_on() {
+    let mut hub = Hub::new(Limits { history_total: 0, ..Limits::default() });
+    let (ann, _) = enter(&mut hub);
+    for number in 0..200 {
+        ask(&mut hub, ann, Request::Join { room: &format!("room {number}") });
+    }
+    assert_eq!((hub.stats.rooms, hub.remembered), (200, 0));
+    hub.publish_for_host("elsewhere", b"hi").expect("it may");
+    assert_eq!(hub.stats.rooms, 200, "one that nobody is in and that remembers nothing is gone");
+    let mut hub = Hub::<()>::new(Limits { history_total: 2000, ..Limits::default() });
+    (0..50).for_each(|number| drop(hub.publish_for_host(&format!("room {number}"), &[0; 100])));
+    assert!(hub.stats.rooms < 10 && hub.remembered <= 2000);
 }

@@ -58,6 +58,8 @@ pub struct User<L> {
     pub(super) decoder: Decoder,
     /// Whether it is the latter: whole requests that are still to be carried out.
     pub(super) holds_requests: bool,
+    /// Whether the first of them waited for a receiver itself, and did not only stand behind one that waited.
+    pub(super) front_waited: bool,
     /// What the carrier keeps.
     pub link: L,
 }
@@ -84,6 +86,7 @@ impl<L> User<L> {
             waiters: Vec::new(),
             decoder: Decoder::default(),
             holds_requests: false,
+            front_waited: false,
             link,
         }
     }

@@ -128,6 +128,7 @@ impl<O: Os> Loop<O> {
         self.edges.clear();
         self.more_edges = self.os.wait(timeout, &mut self.edges)?;
         self.tick();
+        self.hub.begin_turn();
         self.woken = self.edges.contains(&Edge::Woken);
         self.hub.stats.turns += 1;
         Ok(())
@@ -146,7 +147,6 @@ impl<O: Os> Loop<O> {
 
     /// The second half of a turn: carries out what came, sends what that led to, lets go of what is over.
     pub fn work(&mut self) {
-        self.hub.begin_turn();
         self.expire();
         self.note_edges();
         self.accept_waiting();

@@ -20,16 +20,17 @@ enum Received {
 }
 
 impl<O: Os> Loop<O> {
-    /// Reads those whose wait is over, then each link on the ready list; what still has data goes on the next turn's
-    /// list.
+    /// Reads each link on the ready list, then those whose wait is over. What still has data, and all that comes after
+    /// this turn has told enough, goes on the next turn's list, and there before what is new.
     pub(super) fn read_ready(&mut self) {
-        for slot in std::mem::take(&mut self.hub.agenda.resumed) {
-            self.serve(slot);
-        }
         let mut ready = std::mem::take(&mut self.ready);
-        for slot in ready.drain(..) {
-            self.serve(slot);
+        ready.append(&mut self.hub.agenda.resumed);
+        let mut served = 0;
+        while served < ready.len() && !self.hub.is_spent() {
+            self.serve(ready[served]);
+            served += 1;
         }
+        ready.drain(..served);
         ready.append(&mut self.ready);
         self.ready = ready;
     }

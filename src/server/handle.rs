@@ -11,8 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
-/// What may be [posted](Handle::post) before the hub has come to any of it.
-const POSTS: usize = 4096;
+/// Bytes that may be [posted](Handle::post) before the hub has come to any of them.
+const POSTED_BYTES: usize = 16 * 1024 * 1024;
+
+/// What a post costs beside its body, in bytes.
+const POST_OVERHEAD: usize = 256;
 
 thread_local! {
     /// The number of the server that this thread is turning right now; 0 where it is turning none.
@@ -35,7 +38,7 @@ pub struct Handle {
     max_body: u32,
     /// Which server this is, among all of this process.
     number: u64,
-    /// How much was posted that is not said yet.
+    /// Bytes that were posted and are not said yet.
     posted: Arc<AtomicUsize>,
 }
 
@@ -122,18 +125,19 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// Where the body is over the hub's limit, the hub has ended, or 4,096 were posted that it has not
+    /// Where the body is over the hub's limit, the hub has ended, or 16 MiB were posted that it has not
     /// come to yet: [`HostError::Busy`].
     pub fn post(&self, room: &str, body: &[u8]) -> Result<(), HostError> {
         self.check_body(body)?;
         let (room, body) = (room.to_owned(), body.to_vec());
-        if self.posted.fetch_add(1, Ordering::Relaxed) >= POSTS {
-            self.posted.fetch_sub(1, Ordering::Relaxed);
+        let cost = body.len() + POST_OVERHEAD;
+        if self.posted.fetch_add(cost, Ordering::Relaxed) >= POSTED_BYTES {
+            self.posted.fetch_sub(cost, Ordering::Relaxed);
             return Err(HostError::Busy);
         }
         let posted = self.posted.clone();
         let publish = move |server: &mut Server| {
-            posted.fetch_sub(1, Ordering::Relaxed);
+            posted.fetch_sub(cost, Ordering::Relaxed);
             if let Err(error) = server.publish(&room, &body) {
                 log::warn!("the host could not post to {}: {error}", crate::escape::escape_unfit(&room));
             }

@@ -97,6 +97,9 @@ impl Server {
     /// Some of what other threads ask; what is left gets another turn, so that nobody who asks much stops the hub.
     fn do_what_is_asked(&mut self) {
         for _ in 0..ASKS {
+            if self.net.hub().is_half_spent() {
+                break;
+            }
             match self.asked.as_ref().map(Receiver::try_recv) {
                 Some(Ok(ask)) => ask(self),
                 _ => return,

@@ -283,6 +283,47 @@ fn a_script_that_ends_while_the_hub_is_away_says_what_was_not_sent() {
 }
 
 #[test]
+fn a_script_that_types_more_than_is_kept_while_the_hub_is_away_ends_too() {
+    let path = TempPath::new("away.sock");
+    let address = format!("unix:{}", path.as_str());
+    let daemon = Daemon::with(&["--listen", &address]);
+    let mut ann = Chat::run(cubby(&address, &["chat", "--name", "ann", "--timeout", "1"]));
+    ann.type_line("attach lobby");
+    ann.shown();
+    daemon.signal("TERM");
+    ann.said();
+    (0..400).for_each(|number| ann.type_line(&format!("line {number}")));
+    let (_, said, code) = ann.end();
+    assert_eq!(code, Some(1));
+    assert!(said.iter().any(|line| line.contains("400 of the lines typed never reached it")), "{said:?}");
+}
+
+#[test]
+fn who_types_has_a_turn_in_the_busiest_room() {
+    let daemon = Daemon::start();
+    let mut ann = Chat::start(&daemon.addresses[0], "ann");
+    ann.type_line("attach lobby");
+    ann.shown();
+    let mut eve = daemon.connect();
+    let flood = frame(PUBLISH, 0, 0, publish("lobby", b"noise")).repeat(1000);
+    let said = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let heard = said.clone();
+    let flooding = std::thread::spawn(move || {
+        while !heard.load(std::sync::atomic::Ordering::Relaxed) {
+            eve.send(&flood);
+        }
+    });
+    ann.type_line("may I say something?");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while ann.shown() != "[r/lobby]> (@ann): may I say something?" {
+        assert!(std::time::Instant::now() < deadline, "it is never said");
+    }
+    said.store(true, std::sync::atomic::Ordering::Relaxed);
+    flooding.join().expect("the hub reads");
+    assert_eq!(ann.end().2, Some(0));
+}
+
+#[test]
 fn a_chat_needs_a_name_that_will_do_and_a_hub() {
     let daemon = Daemon::start();
     for (arguments, what) in [(&["chat"][..], "--name"), (&["chat", "--name", " ann"], "white space")] {
@@ -410,10 +451,14 @@ fn nothing_is_said_in_a_room_that_was_left_or_never_come_into() {
     assert!(said.contains("not in r/b, so this was not said") || said.contains("\"secret\" is no command"), "{said}");
     ann.type_line("attach a");
     ann.type_line("//unsub a");
-    ann.type_line("to myself");
-    assert_eq!(ann.said(), "cubby: left r/a");
-    let said = ann.said();
-    assert!(said.contains("not in r/a, so this was not said") || said.contains("to needs a name"), "{said}");
+    ann.type_line("sub c");
+    assert_eq!((ann.said(), ann.shown()), ("cubby: left r/a".to_owned(), "[r/c]> ann joined".to_owned()));
+    ann.type_line("attach c");
+    ann.type_line("//unsub c");
+    ann.type_line("attach c");
+    ann.type_line("back again");
+    assert_eq!((ann.said(), ann.shown()), ("cubby: left r/c".to_owned(), "[r/c]> ann joined".to_owned()));
+    assert_eq!(ann.shown(), "[r/c]> (@ann): back again");
     assert_eq!(ann.end(), (vec![], vec![], Some(0)));
 }
 

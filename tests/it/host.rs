@@ -221,3 +221,18 @@ fn listeners_that_post_to_each_other_for_ever_stop_nobody() {
     handle.stop().expect("the hub is up");
     hub.join().expect("no panic").expect("an orderly end");
 }
+
+#[test]
+fn what_a_host_says_at_once_is_told_in_several_turns() {
+    let mut server = Server::builder().bind().expect("nothing to fail");
+    let handle = server.handle();
+    (0..200).for_each(|_| handle.post("lobby", &[7; 60_000]).expect("the hub is up"));
+    let (mut turns, mut told) = (0, 0);
+    while told < 200 {
+        server.turn(None).expect("it works");
+        let now = server.stats().events;
+        assert!(now - told <= 20, "a quarter of a queue, and the one that filled it: {}", now - told);
+        (turns, told) = (turns + 1, now);
+        assert!(turns < 1000, "it stops half-way");
+    }
+}

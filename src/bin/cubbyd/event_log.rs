@@ -174,7 +174,10 @@ impl Writer {
             if !self.is_failing {
                 log::error!("can not write the event log {path}: {error}; it is kept in memory and tried again");
             }
-            self.buffer.drain(..line_start(&self.buffer, &mut self.done));
+            let written = line_start(&self.buffer, &mut self.done);
+            let lines = self.buffer.drain(..written).filter(|&byte| byte == b'\n').count() as u64;
+            self.lines -= lines;
+            self.shared.lines.fetch_add(lines, Ordering::Relaxed);
             (self.flush_at, self.is_failing) = (Some(Instant::now() + self.flush_every.max(RETRY)), true);
         } else {
             if self.is_failing {

@@ -33,25 +33,43 @@ struct Typed {
     attached: Attached,
 }
 
-/// The room that lines go to. Who types attaches it, who talks with the hub detaches it when it is left.
+/// The room that lines go to, and the number of the attachment. Who types attaches it; who talks with the hub, later,
+/// detaches it where it can not be or is left, unless another attachment was typed since.
 #[derive(Clone, Default)]
-pub struct Attached(Arc<Mutex<Option<String>>>);
+pub struct Attached(Arc<Mutex<Attachment>>);
+
+#[derive(Default)]
+struct Attachment {
+    room: Option<String>,
+    /// How many there were so far.
+    number: u64,
+}
 
 impl Attached {
     fn room(&self) -> Option<String> {
-        self.lock().clone()
+        self.lock().room.clone()
     }
 
-    fn set(&self, room: Option<String>) {
-        *self.lock() = room;
+    fn attach(&self, room: &str) {
+        let mut attachment = self.lock();
+        attachment.room = Some(room.to_owned());
+        attachment.number += 1;
     }
 
-    /// Lines go to this room no more.
-    pub fn detach(&self, room: &str) {
-        self.lock().take_if(|attached| attached == room);
+    /// Lines go to none of these rooms any more.
+    fn leave(&self, rooms: &[String]) {
+        self.lock().room.take_if(|attached| rooms.contains(attached));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+    /// Lines go to this room no more, if it was attached by the attachment with this number or one before.
+    pub fn detach(&self, room: &str, number: u64) {
+        let mut attachment = self.lock();
+        if attachment.number <= number {
+            attachment.room.take_if(|attached| attached == room);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Attachment> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -172,9 +190,10 @@ impl Typed {
                 if let Some(why) = cubby::name_fault(room) {
                     return self.pass(Command::Wrong(format!("{room:?} is no room: {why}")));
                 }
-                self.attached.set(Some(room.clone()));
+                self.attached.attach(room);
             }
-            Command::Detach => self.attached.set(None),
+            Command::Unsub(rooms) => self.attached.leave(rooms),
+            Command::Detach => self.attached.leave(self.attached.room().as_slice()),
             _ => {}
         }
         let more = command != Command::Quit;

@@ -25,6 +25,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// How long an attempt may take, so that what is typed meanwhile is not left lying for long.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
+/// What comes that is shown before it is the turn of what is typed.
+const PUSHES: usize = 64;
+
 /// Lines kept while the hub is away. Whoever types more, waits.
 const KEPT: usize = 256;
 
@@ -36,6 +39,8 @@ pub struct Talk {
     /// The rooms that this session is in, or will be when the hub is back.
     rooms: BTreeMap<String, Place>,
     attached: Attached,
+    /// How many of the attachments that were typed have come here.
+    attachments: u64,
     lines: Receiver<Command>,
     /// Readable when something is in `lines`.
     wake: UnixStream,
@@ -49,8 +54,9 @@ pub struct Talk {
     confirmed: BTreeMap<String, u64>,
     /// How long the next attempt to find the hub waits.
     pause: Duration,
-    /// When the hub was found last.
+    /// When the hub was found last, and lost.
     found: Instant,
+    lost_at: Instant,
     /// When to give up what waits, once no more will be typed.
     until: Option<Instant>,
 }
@@ -70,6 +76,7 @@ impl Talk {
             screen,
             rooms: BTreeMap::new(),
             attached,
+            attachments: 0,
             lines,
             wake,
             waiting: VecDeque::new(),
@@ -78,6 +85,7 @@ impl Talk {
             confirmed: BTreeMap::new(),
             pause: FIRST_WAIT,
             found: Instant::now(),
+            lost_at: Instant::now(),
             until: None,
         }
     }
@@ -90,7 +98,7 @@ impl Talk {
                 Err(error) => self.lost(&error),
             }
             if !self.find_again() {
-                return self.waiting.len();
+                return self.waiting.len() + self.lines.try_iter().filter(|line| *line != Command::Quit).count();
             }
         }
     }
@@ -101,11 +109,12 @@ impl Talk {
             self.carry_out(command)?;
         }
         loop {
-            self.show_pushes()?;
-            match self.lines.try_recv() {
+            let more_comes = self.show_pushes(PUSHES)?;
+            match self.typed() {
                 _ if self.until.is_some() => return self.say_goodbye(),
                 Ok(Command::Quit) | Err(TryRecvError::Disconnected) => return self.say_goodbye(),
                 Ok(command) => self.carry_out(command)?,
+                Err(TryRecvError::Empty) if more_comes => {}
                 Err(TryRecvError::Empty) => self.wait()?,
             }
         }
@@ -128,21 +137,28 @@ impl Talk {
     /// What was said before one's leaving has come when the hub answers once more.
     fn say_goodbye(&mut self) -> Result<(), ClientError> {
         self.client()?.identity()?;
-        self.show_pushes()
+        self.show_pushes(usize::MAX).map(drop)
+    }
+
+    /// What was typed next.
+    fn typed(&mut self) -> Result<Command, TryRecvError> {
+        self.lines.try_recv().inspect(|command| self.attachments += u64::from(matches!(command, Command::Attach(_))))
     }
 
     fn client(&mut self) -> Result<&mut Client, ClientError> {
         self.client.as_mut().ok_or(ClientError::Closed)
     }
 
-    fn show_pushes(&mut self) -> Result<(), ClientError> {
-        while let Some(push) = self.client()?.next(Some(Duration::ZERO))? {
+    /// Shows what has come, so much of it at most; whether there may be more.
+    fn show_pushes(&mut self, most: usize) -> Result<bool, ClientError> {
+        for _ in 0..most {
+            let Some(push) = self.client()?.next(Some(Duration::ZERO))? else { return Ok(false) };
             match push {
                 Push::Event(event) => self.event(&event)?,
                 other => self.screen.incoming(&other),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Shows an event, after those that are missing before it; but none twice. One of a room that was left by now
@@ -206,7 +222,7 @@ impl Talk {
     fn forget(&mut self, room: &str) {
         self.rooms.remove(room);
         self.confirmed.remove(room);
-        self.attached.detach(room);
+        self.attached.detach(room, self.attachments);
     }
 
     /// Does what was typed. What was lost with the hub waits for it.
@@ -239,7 +255,11 @@ impl Talk {
             Command::Sub(rooms) => rooms.iter().try_for_each(|room| self.unless_refused(|talk| talk.sub(room))),
             Command::Unsub(rooms) => rooms.iter().try_for_each(|room| self.unless_refused(|talk| talk.unsub(room))),
             Command::Attach(room) if self.rooms.contains_key(room) => Ok(()),
-            Command::Attach(room) => self.sub(room).inspect_err(|_| self.attached.detach(room)),
+            Command::Attach(room) => self.sub(room).inspect_err(|error| {
+                if is_of_the_request(error) {
+                    self.attached.detach(room, self.attachments);
+                }
+            }),
             Command::Who(room) => self.who(room.as_deref()),
             Command::List => self.list(),
             Command::History(room, count) => self.history(room.as_deref(), *count),
@@ -346,6 +366,7 @@ impl Talk {
             }
         }
         self.confirmed.clear();
+        self.lost_at = Instant::now();
         self.screen.note(&format!("{error}; trying to find it again, and keeping what is typed until then"));
     }
 
@@ -380,8 +401,15 @@ impl Talk {
                 return false;
             }
             let left = end.saturating_duration_since(Instant::now());
+            if self.waiting.len() >= KEPT && !self.screen.is_terminal && self.lost_at.elapsed() > self.session.timeout {
+                // Its end may be typed already, behind more than is kept.
+                self.until = Some(Instant::now());
+                continue;
+            }
             let may_type = self.until.is_none() && self.waiting.len() < KEPT;
-            match if may_type { self.lines.recv_timeout(left) } else { rest(left) } {
+            let typed = if may_type { self.lines.recv_timeout(left) } else { rest(left) };
+            self.attachments += u64::from(matches!(typed, Ok(Command::Attach(_))));
+            match typed {
                 Ok(Command::Quit) | Err(RecvTimeoutError::Disconnected) => self.until = Some(self.patience()),
                 Ok(command @ (Command::Rooms | Command::Help | Command::Wrong(_) | Command::Detach)) => {
                     self.answer_alone(&command);
@@ -415,16 +443,17 @@ impl Talk {
     fn catch_up(&mut self, room: &str, place: Place) -> Result<(), ClientError> {
         let newest = self.client()?.join(room)?.newest;
         let mut events = self.client()?.events_after(room, place.ask_after())?;
+        let before = self.before;
         match place.returned(&events, newest) {
             Return::GoesOn => {}
             Return::Forgotten => self.screen.note(&format!("r/{room} no longer remembers all that was said meanwhile")),
             Return::Anew => {
                 self.screen
                     .note(&format!("r/{room} begins anew: what it remembered is lost, as when a hub is restarted"));
-                // Whoever has that id now, it is somebody else.
-                (self.in_flight, self.before) = (None, None);
                 self.rooms.insert(room.to_owned(), Place::at_the_door(1));
                 events = self.client()?.events_after(room, 0)?;
+                // Whoever has that id in this story, it may be somebody else.
+                self.before = None;
             }
         }
         for event in events.iter().filter(|event| event.id <= newest) {
@@ -432,6 +461,7 @@ impl Talk {
                 self.show(event);
             }
         }
+        self.before = before;
         // Where the room remembers nothing, its story goes on with one's own coming, which is told live.
         let at_the_door = Place::at_the_door(newest);
         let place = self.rooms.entry(room.to_owned()).or_insert(at_the_door);
