@@ -347,13 +347,26 @@ impl Terminal {
     /// Waits until it shows this, after what it was seen to show before.
     fn shows(&mut self, what: &str) {
         while !self.shown[self.seen..].contains(what) {
-            let Ok(piece) = self.pieces.recv_timeout(PATIENCE) else {
-                panic!("{what:?} is never shown: {:?}", &self.shown[self.seen..]);
-            };
-            self.shown.push_str(&String::from_utf8_lossy(&piece));
+            self.read(what);
         }
         let at = self.shown[self.seen..].find(what).expect("it is shown");
         self.seen += at + what.len();
+    }
+
+    /// Waits until it is ready to edit a line for the `count`th time: keys that come before belong to no line.
+    fn edits(&mut self, count: usize) {
+        // What an editor says as it begins: that pasted text be marked as such.
+        const BEGINS: &str = "\x1b[?2004h";
+        while self.shown.matches(BEGINS).count() < count {
+            self.read(BEGINS);
+        }
+    }
+
+    fn read(&mut self, awaited: &str) {
+        let Ok(piece) = self.pieces.recv_timeout(PATIENCE) else {
+            panic!("{awaited:?} is never shown: {:?}", &self.shown[self.seen..]);
+        };
+        self.shown.push_str(&String::from_utf8_lossy(&piece));
     }
 }
 
@@ -380,10 +393,11 @@ fn on_a_terminal_what_comes_in_does_not_tear_the_line_being_typed() {
     bob.join("lobby");
     let (mut child, mut keys, mut terminal) = Terminal::start(&daemon.addresses[0], "ann");
     let mut press = |text: &str| keys.write_all(text.as_bytes()).expect("it reads");
-    terminal.shows("> ");
+    terminal.edits(1);
     press("attach lobby\r");
     terminal.shows("ann joined");
     assert_eq!(bob.event().what, JOINED);
+    terminal.edits(2);
     press("hal");
     terminal.shows("hal");
     bob.publish("lobby", b"good morning");
@@ -393,8 +407,10 @@ fn on_a_terminal_what_comes_in_does_not_tear_the_line_being_typed() {
     press("lo\r");
     assert_eq!(bob.event().what, MESSAGE, "its own");
     assert_eq!(bob.event().body, b"hallo");
+    terminal.edits(3);
     press("\x1b[A\r");
     assert_eq!(bob.event().body, b"hallo", "arrow up is the line before");
+    terminal.edits(4);
     press("\x04");
     assert_eq!(bob.event().what, LEFT);
     assert_eq!(child.wait().expect("it was started").code(), Some(0));
@@ -408,11 +424,11 @@ fn after_a_restart_those_on_terminals_still_see_each_other() {
     let address = format!("unix:{}", path.as_str());
     let daemon = Daemon::with(&["--listen", &address]);
     let (mut first, mut ann_keys, mut ann) = Terminal::start(&address, "ann");
-    ann.shows("> ");
+    ann.edits(1);
     ann_keys.write_all(b"attach lobby\r").expect("it reads");
     ann.shows("ann joined");
     let (mut second, mut bob_keys, mut bob) = Terminal::start(&address, "bob");
-    bob.shows("> ");
+    bob.edits(1);
     bob_keys.write_all(b"attach lobby\r").expect("it reads");
     ann.shows("bob joined");
     daemon.signal("TERM");
@@ -425,10 +441,14 @@ fn after_a_restart_those_on_terminals_still_see_each_other() {
         terminal.shows("begins anew");
         terminal.shows("bob joined");
     }
+    ann.edits(2);
     ann_keys.write_all(b"hello bob\r").expect("it reads");
     bob.shows("(@ann): hello bob");
+    bob.edits(2);
     bob_keys.write_all(b"hello ann\r").expect("it reads");
     ann.shows("(@bob): hello ann");
+    ann.edits(3);
+    bob.edits(3);
     for (child, keys) in [(&mut first, &mut ann_keys), (&mut second, &mut bob_keys)] {
         keys.write_all(b"\x04").expect("it reads");
         assert_eq!(child.wait().expect("it was started").code(), Some(0));
