@@ -5,7 +5,7 @@ use crate::limits::MAX_NAME;
 
 /// Why `name` will not do, or `None` where it will.
 ///
-/// A name is 1 to [`MAX_NAME`] bytes of text without control characters, line or paragraph separators and bidirectional
+/// A name is 1 to 64 bytes of text without control characters, line or paragraph separators and bidirectional
 /// controls (each can forge a line of a log or of a terminal), and without white space at either end.
 pub fn name_fault(name: &str) -> Option<&'static str> {
     if name.is_empty() {

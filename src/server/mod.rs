@@ -131,7 +131,7 @@ impl Server {
     }
 
     /// Begins to stop: nobody is let in any more, all are told (CLOSING, error 11), and what is queued for them is
-    /// sent, for at most [`Limits::drain`]. Turns must go on until one returns `false`.
+    /// sent, for at most [`Limits::drain`](crate::Limits::drain). Turns must go on until one returns `false`.
     pub fn stop(&mut self) {
         let _turning = self.handle.begin_turn();
         self.net.drain();
