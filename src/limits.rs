@@ -52,6 +52,10 @@ pub const MAX_ROOMS: usize = 1 << 24;
 /// What it costs to point an outbox to a frame that is held once, as bytes copied.
 pub const POINTER_COST: usize = 256;
 
+/// A table that has room for so many times what is in it gives some back: halving at a quarter keeps that cheap for
+/// each one taken out.
+pub const SPARSE: usize = 4;
+
 /// What an event costs that is remembered, beside its frame: where it is held, and how often.
 pub const KEPT_OVERHEAD: usize = 128;
 

@@ -61,9 +61,7 @@ impl<L> Hub<L> {
             let share = (self.remembered / self.rooms.len()).max(1);
             let key = self.rooms.one_that_holds(share);
             let room = self.rooms.at_mut(key);
-            let before = room.history.held();
-            room.history.forget_oldest();
-            self.remembered = self.remembered - before + room.history.held();
+            self.remembered -= room.history.forget_oldest();
             if key != newest && room.history.is_empty() && room.members.slots().is_empty() {
                 self.remove_room(key);
             }

@@ -1,11 +1,8 @@
 //! What one room remembers: its newest events, as the very frames that its members got.
 
 use super::Shared;
-use crate::limits::{KEPT_OVERHEAD, Limits};
+use crate::limits::{KEPT_OVERHEAD, Limits, SPARSE};
 use std::collections::VecDeque;
-
-/// When the ring has room for so many times what is in it, it gives some back.
-const SPARSE: usize = 4;
 
 /// One event, and how many bytes of its frame are body.
 #[derive(Debug)]
@@ -36,15 +33,16 @@ impl History {
         }
     }
 
-    /// Forgets the oldest event, if there is one.
-    pub fn forget_oldest(&mut self) {
-        if let Some(oldest) = self.events.pop_front() {
-            self.bytes -= oldest.body_len as usize;
-            self.held -= oldest.frame.as_bytes().len() + KEPT_OVERHEAD;
-            if self.events.capacity() > SPARSE * self.events.len().max(SPARSE) {
-                self.events.shrink_to(2 * self.events.len());
-            }
+    /// Forgets the oldest event, if there is one. Returns the bytes of memory that it held, about.
+    pub fn forget_oldest(&mut self) -> usize {
+        let Some(oldest) = self.events.pop_front() else { return 0 };
+        let freed = oldest.frame.as_bytes().len() + KEPT_OVERHEAD;
+        self.bytes -= oldest.body_len as usize;
+        self.held -= freed;
+        if self.events.capacity() > SPARSE * self.events.len().max(SPARSE) {
+            self.events.shrink_to(2 * self.events.len());
         }
+        freed
     }
 
     /// Bytes of memory that it costs, about. A large body counts in each place that points to it.

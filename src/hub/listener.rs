@@ -104,16 +104,16 @@ impl fmt::Debug for Listeners {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::wire::{EventType, UserId};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    fn event(id: u64, room: &str, body: &[u8]) -> SharedEvent {
+    /// What somebody said in a room.
+    pub fn message(id: u64, room: &str, body: &[u8]) -> SharedEvent {
         let (what, session) = (EventType::Message, UserId(9));
-        let event = EventRef { what, id, unix_ms: 0, session, room, name: "ann", body };
-        SharedEvent::from(&event)
+        SharedEvent::from(&EventRef { what, id, unix_ms: 0, session, room, name: "ann", body })
     }
 
     #[test]
@@ -124,8 +124,8 @@ mod tests {
             sum.fetch_add(event.view().id, Ordering::Relaxed);
         };
         listeners.add_in("lobby", Box::new(add));
-        listeners.hear(&event(1, "lobby", b""));
-        listeners.hear(&event(10, "elsewhere", b""));
+        listeners.hear(&message(1, "lobby", b""));
+        listeners.hear(&message(10, "elsewhere", b""));
         assert_eq!(heard.load(Ordering::Relaxed), 1);
     }
 }

@@ -1,11 +1,9 @@
 //! Who is in one room. Knows slots and names alone.
 
+use crate::limits::SPARSE;
 use crate::wire::EventType;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Below this share of what it once needed, a table gives memory back.
-const SPARSE: usize = 4;
 
 /// Where a member stands, so that it is found without a search.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +79,7 @@ impl Members {
         self.places.contains_key(&slot)
     }
 
-    /// Shrinks what has become far too large. Halving at a quarter keeps that O(1) for each one who leaves.
+    /// Shrinks what has become far too large.
     fn give_back(&mut self) {
         let count = self.slots.len();
         if self.slots.capacity() > SPARSE * count.max(SPARSE) {

@@ -21,6 +21,8 @@ mod rooms;
 mod tests;
 mod user;
 
+#[cfg(test)]
+pub use listener::tests::message;
 pub use listener::{Listener, Listeners, SharedEvent};
 pub use name::name_fault;
 pub use outbox::{Outbox, Parcel, Runs, Shared};

@@ -166,22 +166,16 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{EventRef, EventType, UserId};
-
-    fn event(id: u64, room: &str, body: &[u8]) -> SharedEvent {
-        let (what, session) = (EventType::Message, UserId(9));
-        let event = EventRef { what, id, unix_ms: 0, session, room, name: "ann", body };
-        SharedEvent::from(&event)
-    }
+    use crate::hub::message;
 
     #[test]
     fn a_full_channel_drops_and_counts() {
         let (mut sender, events) = event_channel(2, 100, WhenFull::Drop);
         for id in 1..=4 {
-            assert!(sender.hear(&event(id, "lobby", b"x")).is_continue());
+            assert!(sender.hear(&message(id, "lobby", b"x")).is_continue());
         }
         assert_eq!((events.dropped(), events.recv().map(|event| event.view().id)), (2, Some(1)));
-        assert!(sender.hear(&event(5, "lobby", b"x")).is_continue());
+        assert!(sender.hear(&message(5, "lobby", b"x")).is_continue());
         let rest: Vec<u64> = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.view().id).collect();
         assert_eq!((rest, events.dropped()), (vec![2, 5], 2));
     }
@@ -189,11 +183,11 @@ mod tests {
     #[test]
     fn a_channel_is_full_by_bytes_too_but_never_for_one_alone() {
         let (mut sender, events) = event_channel(10, 100, WhenFull::Drop);
-        let _ = sender.hear(&event(1, "lobby", &[0; 1000]));
-        let _ = sender.hear(&event(2, "lobby", &[0; 1]));
+        let _ = sender.hear(&message(1, "lobby", &[0; 1000]));
+        let _ = sender.hear(&message(2, "lobby", &[0; 1]));
         assert_eq!((events.recv().map(|event| event.view().id), events.dropped()), (Some(1), 1));
-        let _ = sender.hear(&event(3, "lobby", &[0; 60]));
-        let _ = sender.hear(&event(4, "lobby", &[0; 60]));
+        let _ = sender.hear(&message(3, "lobby", &[0; 60]));
+        let _ = sender.hear(&message(4, "lobby", &[0; 60]));
         assert_eq!((events.recv().map(|event| event.view().id), events.dropped()), (Some(3), 2));
     }
 
@@ -202,7 +196,7 @@ mod tests {
         let (sender, events) = event_channel(1, 100, WhenFull::Disconnect);
         let mut listeners = crate::hub::Listeners::default();
         listeners.add(Box::new(sender));
-        (1..=3).for_each(|id| listeners.hear(&event(id, "lobby", b"")));
+        (1..=3).for_each(|id| listeners.hear(&message(id, "lobby", b"")));
         assert_eq!(events.recv().map(|event| event.view().id), Some(1));
         assert!(events.recv().is_none());
         assert!(listeners.is_empty() && events.dropped() == 1);
@@ -222,6 +216,6 @@ mod tests {
     fn a_channel_that_nobody_receives_from_is_let_go() {
         let (mut sender, events) = event_channel(1, 100, WhenFull::Drop);
         drop(events);
-        assert!(sender.hear(&event(1, "lobby", b"")).is_break());
+        assert!(sender.hear(&message(1, "lobby", b"")).is_break());
     }
 }

@@ -266,8 +266,8 @@ fn what_is_said_while_the_connection_is_broken_is_neither_missed_nor_shown_twice
     assert_eq!(ann.end(), (vec![], vec![], Some(0)));
 }
 
-#[test]
-fn a_script_that_ends_while_the_hub_is_away_says_what_was_not_sent() {
+/// A chat that has said that its hub is gone, and gives up after a second.
+fn whose_hub_has_gone() -> Chat {
     let path = TempPath::new("gone.sock");
     let address = format!("unix:{}", path.as_str());
     let daemon = Daemon::with(&["--listen", &address]);
@@ -276,6 +276,12 @@ fn a_script_that_ends_while_the_hub_is_away_says_what_was_not_sent() {
     ann.shown();
     daemon.signal("TERM");
     ann.said();
+    ann
+}
+
+#[test]
+fn a_script_that_ends_while_the_hub_is_away_says_what_was_not_sent() {
+    let mut ann = whose_hub_has_gone();
     ann.type_line("too late");
     let (shown, said, code) = ann.end();
     assert_eq!((shown, code), (vec![], Some(1)));
@@ -284,14 +290,7 @@ fn a_script_that_ends_while_the_hub_is_away_says_what_was_not_sent() {
 
 #[test]
 fn a_script_that_types_more_than_is_kept_while_the_hub_is_away_ends_too() {
-    let path = TempPath::new("away.sock");
-    let address = format!("unix:{}", path.as_str());
-    let daemon = Daemon::with(&["--listen", &address]);
-    let mut ann = Chat::run(cubby(&address, &["chat", "--name", "ann", "--timeout", "1"]));
-    ann.type_line("attach lobby");
-    ann.shown();
-    daemon.signal("TERM");
-    ann.said();
+    let mut ann = whose_hub_has_gone();
     (0..400).for_each(|number| ann.type_line(&format!("line {number}")));
     let (_, said, code) = ann.end();
     assert_eq!(code, Some(1));

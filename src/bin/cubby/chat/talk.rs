@@ -142,7 +142,13 @@ impl Talk {
 
     /// What was typed next.
     fn typed(&mut self) -> Result<Command, TryRecvError> {
-        self.lines.try_recv().inspect(|command| self.attachments += u64::from(matches!(command, Command::Attach(_))))
+        let typed = self.lines.try_recv();
+        self.count_attachment(typed.as_ref().ok());
+        typed
+    }
+
+    fn count_attachment(&mut self, typed: Option<&Command>) {
+        self.attachments += u64::from(matches!(typed, Some(Command::Attach(_))));
     }
 
     fn client(&mut self) -> Result<&mut Client, ClientError> {
@@ -408,7 +414,7 @@ impl Talk {
             }
             let may_type = self.until.is_none() && self.waiting.len() < KEPT;
             let typed = if may_type { self.lines.recv_timeout(left) } else { rest(left) };
-            self.attachments += u64::from(matches!(typed, Ok(Command::Attach(_))));
+            self.count_attachment(typed.as_ref().ok());
             match typed {
                 Ok(Command::Quit) | Err(RecvTimeoutError::Disconnected) => self.until = Some(self.patience()),
                 Ok(command @ (Command::Rooms | Command::Help | Command::Wrong(_) | Command::Detach)) => {
