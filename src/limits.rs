@@ -36,6 +36,25 @@ pub const CLOSING_PACE: usize = 16 * 1024;
 /// wait for this as well, so it is shorter than [`Limits::linger`].
 pub const LAST_LINGER: Duration = Duration::from_millis(300);
 
+/// How long the first frame of a connection may take from its first byte on, where others may take longer: who does not
+/// speak the protocol does not keep its place for long.
+pub const FIRST_FRAME: Duration = Duration::from_secs(10);
+
+/// Bytes a second that an unfinished frame must grow by, or else its time is over: a slow line is waited for, a
+/// dripping one is not.
+pub const FRAME_PACE: usize = 16 * 1024;
+
+/// How long somebody who is waited for may wait itself, before what it sends to the full is refused: the two may be
+/// waiting for each other.
+pub const CIRCLE: Duration = Duration::from_secs(1);
+
+/// How long reading rests where a connection asks more often than it may: short, so that what it asks flows evenly.
+pub const PACE_REST: Duration = Duration::from_millis(20);
+
+/// A time-out may come late by so much of itself: those that are due together are looked at together, and a link that
+/// is busy is noted only so often.
+pub const SLACK: u32 = 64;
+
 /// Links that may stand beyond the limit of connections and linger, so that they surely hear why. Further ones are told
 /// in one breath and closed.
 pub const TURNED_AWAY: usize = 64;
@@ -71,12 +90,30 @@ pub const RUN_ROOM: usize = 1024;
 /// Bytes of runs that the hub keeps for the next outbox that needs one; beyond that they go back to the allocator.
 pub const SPARE_RUNS: usize = 512 * 1024;
 
+/// What becomes of a RELAY or a SEND to a user whose queue is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfFull {
+    /// It waits, and its sender is not read meanwhile.
+    #[default]
+    Wait,
+    /// It is refused: status 2 in the receipt, error 8 where none was asked for.
+    Refuse,
+    /// It is refused, and the user that does not read is closed at once, with error 12.
+    Close,
+}
+
 /// What an operator may choose. [`Limits::default`] is what the protocol promises clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Connections at once. One more is told error 14 and closed.
     pub max_connections: usize,
+    /// Connections at once from one address (of IPv6: one /64 network); 0: no limit. One more is told error 14 and
+    /// closed.
+    pub max_per_address: usize,
+    /// Requests a second that one connection may ask for long, after as many at once; 0: no limit. Beyond it, it is
+    /// read later.
+    pub rate: u32,
     /// Bytes of body in one frame; one more is error 3. See also [`set_max_body`](Limits::set_max_body).
     pub max_body: u32,
     /// Receivers of one RELAY, names of one SEND; one more is error 4.
@@ -84,6 +121,11 @@ pub struct Limits {
     /// Bytes queued for one user beyond which those who write to it have to wait, until it is down to half. Those who
     /// have waited are then let in up to half as much again. At least one body.
     pub queue: usize,
+    /// What becomes of a RELAY or a SEND to a user whose queue is full.
+    pub if_full: IfFull,
+    /// Bytes that the hub may hold, queued, half received or waiting to be carried out, before no further request is
+    /// read. What many hear is counted once. At least one queue.
+    pub memory: usize,
     /// Bodies of so many bytes or more are held once and pointed to by every outbox; smaller ones are copied into
     /// each. The default is where `cargo bench --bench relay` finds both to cost the same.
     pub share_from: usize,
@@ -105,6 +147,13 @@ pub struct Limits {
     pub history_time: Duration,
     /// How long a user may stay over its queue limit, or take nothing much of what is left when it is being closed.
     pub stall: Duration,
+    /// How long nothing may be said to a user before it is sent a BEAT; zero: for ever.
+    pub heartbeat: Duration,
+    /// How long nothing may be heard from a user before it is closed; zero: for ever.
+    pub idle: Duration,
+    /// How long a frame may take from its first byte on, unless it comes at 16 KiB a second; zero: for ever. The first
+    /// frame of a connection has 10 s at the most.
+    pub frame_time: Duration,
     /// How long a closed link's input is still discarded, so that a client that is still sending can read why.
     pub linger: Duration,
     /// How long all outboxes together may take to empty when the hub shuts down.
@@ -115,9 +164,13 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             max_connections: 65_536,
+            max_per_address: 0,
+            rate: 0,
             max_body: 1024 * 1024,
             max_receivers: 255,
             queue: 4 * 1024 * 1024,
+            if_full: IfFull::Wait,
+            memory: 256 * 1024 * 1024,
             share_from: 4 * 1024,
             fan_out: 8 * 1024 * 1024,
             max_rooms: 65_536,
@@ -127,6 +180,9 @@ impl Default for Limits {
             history_total: 256 * 1024 * 1024,
             history_time: Duration::from_secs(3600),
             stall: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(30),
+            idle: Duration::from_secs(90),
+            frame_time: Duration::from_secs(30),
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(5),
         }
@@ -139,10 +195,16 @@ impl Limits {
         Bounds { max_body: self.max_body, max_receivers: self.max_receivers }
     }
 
-    /// Sets the limit of a body, and lets the queue grow with it: four such bodies fit.
+    /// Sets the limit of a body, and lets the queue and the memory grow with it: four such bodies fit.
     pub fn set_max_body(&mut self, bytes: u32) {
         self.max_body = bytes;
         self.queue = self.queue.max((bytes as usize).saturating_mul(4));
+        self.memory = self.memory.max(self.queue);
+    }
+
+    /// How long the first frame of a connection may take.
+    pub(crate) fn first_frame_time(&self) -> Duration {
+        self.frame_time.min(FIRST_FRAME)
     }
 
     /// Whether the hub can keep them.
@@ -160,12 +222,16 @@ impl Limits {
         within("max-rooms", self.max_rooms, 1, MAX_ROOMS)?;
         within("rooms-per-session", self.rooms_per_session, 1, MAX_ROOMS)?;
         within("queue", self.queue, self.max_body as usize, usize::MAX)?;
+        within("memory", self.memory, self.queue, usize::MAX)?;
         let secs = |time: Duration| usize::try_from(time.as_secs()).unwrap_or(usize::MAX);
         let times = [
             ("history-secs", self.history_time),
-            ("stall", self.stall),
+            ("stall-secs", self.stall),
+            ("heartbeat-secs", self.heartbeat),
+            ("idle-secs", self.idle),
+            ("frame-secs", self.frame_time),
             ("linger", self.linger),
-            ("drain", self.drain),
+            ("drain-secs", self.drain),
         ];
         times.into_iter().try_for_each(|(name, time)| within(name, secs(time), 0, MAX_TIME.as_secs() as usize))
     }
@@ -194,7 +260,8 @@ mod tests {
         assert_eq!(named(Limits { max_body: 0, ..Limits::default() }), "max-body");
         assert_eq!(named(Limits { max_receivers: 0, ..Limits::default() }), "max-receivers");
         assert_eq!(named(Limits { queue: 1, ..Limits::default() }), "queue");
-        assert_eq!(named(Limits { stall: Duration::MAX, ..Limits::default() }), "stall");
+        assert_eq!(named(Limits { stall: Duration::MAX, ..Limits::default() }), "stall-secs");
+        assert_eq!(named(Limits { memory: 1, ..Limits::default() }), "memory");
     }
 
     #[test]

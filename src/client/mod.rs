@@ -10,7 +10,9 @@ pub use push::{Delivery, Mail, Push};
 pub use rooms::{History, Joined};
 
 use crate::address::Address;
-use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Header, Ids, KindRow, MAX_BODY, Request, Status, UserId};
+use crate::wire::{
+    Answer, Decoder, ErrorCode, Fault, Frame, Header, Ids, Kind, KindRow, MAX_BODY, Request, Status, UserId,
+};
 use rooms::one_each;
 use std::collections::VecDeque;
 use std::io;
@@ -81,6 +83,8 @@ pub struct Client {
     pushes: VecDeque<Push>,
     last_tag: u16,
     timeout: Duration,
+    /// A frame is being written: nothing else must be.
+    is_writing: bool,
     welcome: Welcome,
 }
 
@@ -113,6 +117,7 @@ impl Client {
             pushes: VecDeque::new(),
             last_tag: 0,
             timeout,
+            is_writing: false,
             welcome,
         };
         client.welcome = client.ask(Request::Hello { name, token: "" }, |answer| match answer {
@@ -142,6 +147,19 @@ impl Client {
     pub fn identity(&mut self) -> Result<UserId, ClientError> {
         self.ask(Request::Identity, |answer| match answer {
             Answer::Identity(user) => Some(user),
+            _ => None,
+        })
+    }
+
+    /// Asks for what the hub has counted, as [`Stats::to_json`](crate::Stats::to_json) puts it.
+    ///
+    /// # Errors
+    ///
+    /// Where the hub is on another machine and its address no unix socket, the connection broke, or no answer came in
+    /// time.
+    pub fn stats(&mut self) -> Result<String, ClientError> {
+        self.ask(Request::Stats, |answer| match answer {
+            Answer::Stats(json) => Some(json.to_owned()),
             _ => None,
         })
     }
@@ -235,7 +253,14 @@ impl Client {
 
     /// Writes all of it. While the hub does not take it, reads what the hub has to say: it may be waiting for just
     /// that.
-    fn write(&mut self, mut bytes: &[u8]) -> Result<(), ClientError> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
+        self.is_writing = true;
+        let written = self.write_all(bytes);
+        self.is_writing = false;
+        written
+    }
+
+    fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), ClientError> {
         let mut deadline = self.deadline();
         while !bytes.is_empty() {
             match self.stream.write(bytes) {
@@ -308,8 +333,18 @@ impl Client {
         }
     }
 
-    /// Receives one frame. Pushes are kept, what ends the connection is an error, all else goes to `read` with its
-    /// tag, and what that returns is returned.
+    /// Answers a beat. In the middle of a frame there is no need, for the hub hears the rest of it.
+    fn say_alive(&mut self) -> Result<(), ClientError> {
+        if self.is_writing {
+            return Ok(());
+        }
+        let mut frame = Vec::new();
+        Request::Alive.encode(0, &mut frame);
+        self.write(&frame)
+    }
+
+    /// Receives one frame. Pushes are kept, beats are answered, what ends the connection is an error, all else goes to
+    /// `read` with its tag, and what that returns is returned.
     fn receive<T>(
         &mut self,
         deadline: Option<Instant>,
@@ -320,6 +355,7 @@ impl Client {
             let frame = self.decoder.next(&mut input, admit).map_err(|fault| ClientError::NoHub(fault.text.into()))?;
             self.unread.start = self.unread.end - input.len();
             match frame {
+                Some(frame) if frame.header.kind == Kind::Beat as u8 => self.say_alive()?,
                 Some(frame) => return keep_or_read(&mut self.pushes, &frame, read),
                 None => self.fill(deadline)?,
             }
@@ -409,6 +445,5 @@ fn keep_or_read<T>(
 }
 
 fn is_unknown_push(kind: u8) -> bool {
-    let known = KindRow::of(kind).is_some_and(|row| row.spoken);
-    (0xC0..0xFF).contains(&kind) && !known
+    (0xC0..0xFF).contains(&kind) && KindRow::of(kind).is_none()
 }

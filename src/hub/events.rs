@@ -3,7 +3,7 @@
 use super::outbox::{Parcel, Shared};
 use super::user::HOST;
 use super::{Hub, SharedEvent, User};
-use crate::wire::{EventRef, EventType, UserId};
+use crate::wire::{EventRef, EventType, Kind, UserId};
 use std::sync::Arc;
 
 /// Who brings an event about.
@@ -86,12 +86,12 @@ impl<L> Hub<L> {
                 missed += 1;
             } else {
                 told += 1;
-                user.outbox.post(parcel, &mut self.runs);
+                user.outbox.post(parcel, &mut self.pool);
                 user.told(slot, &mut self.agenda, self.limits.queue);
             }
         }
         self.spend(told as usize, parcel);
-        self.stats.event_deliveries += told;
+        self.stats.frames.count(Kind::Event, told, frame.as_bytes().len());
         self.stats.events_missed += missed;
     }
 }

@@ -1,20 +1,29 @@
 //! What one user has yet to hear, as bytes. Knows no socket: the loop asks for slices and says how many were taken.
 //!
 //! Small frames coalesce in a run; a large frame is held once for all its receivers and only pointed to. An outbox with
-//! nothing in it owns no memory: its run goes back to the [`Runs`] it came from.
+//! nothing in it owns no memory: its run goes back to the [`Pool`] it came from.
 
 use crate::limits::{RUN_FULL, RUN_ROOM, SPARE_RUNS};
-use crate::wire::HEADER_LEN;
+use crate::wire::{HEADER_LEN, Header};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A whole frame that many outboxes point to.
 #[derive(Clone, Debug)]
 pub struct Shared {
-    bytes: Arc<Vec<u8>>,
+    held: Arc<Held>,
     start: usize,
+}
+
+/// The bytes of it, and how many outboxes point to them. A history or another thread may hold them as well, so the
+/// count of the `Arc` would not do. Only the hub's thread counts.
+#[derive(Debug)]
+struct Held {
+    bytes: Vec<u8>,
+    outboxes: AtomicU32,
 }
 
 impl Shared {
@@ -29,25 +38,39 @@ impl Shared {
             Cow::Owned(mut bytes) if (head.len()..=body_len / 4).contains(&body_at) => {
                 let start = body_at - head.len();
                 bytes[start..body_at].copy_from_slice(head);
-                Shared { bytes: Arc::new(bytes), start }
+                Shared { start, ..Shared::whole(bytes) }
             }
-            bytes => Shared { bytes: Arc::new([head, &bytes[body_at..]].concat()), start: 0 },
+            bytes => Shared::whole([head, &bytes[body_at..]].concat()),
         }
     }
 
     /// A frame that is whole already.
     pub fn whole(bytes: Vec<u8>) -> Shared {
-        Shared { bytes: Arc::new(bytes), start: 0 }
+        Shared { held: Arc::new(Held { bytes, outboxes: AtomicU32::new(0) }), start: 0 }
     }
 
     /// The frame.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        &self.held.bytes[self.start..]
     }
 
     /// The same memory without the first `count` bytes.
     fn skip(&self, count: usize) -> Shared {
-        Shared { bytes: self.bytes.clone(), start: self.start + count }
+        Shared { held: self.held.clone(), start: self.start + count }
+    }
+
+    /// One more outbox points to it. Returns how many bytes are held for that.
+    fn attached(&self) -> usize {
+        let outboxes = self.held.outboxes.load(Ordering::Relaxed);
+        self.held.outboxes.store(outboxes + 1, Ordering::Relaxed);
+        if outboxes == 0 { self.held.bytes.len() } else { 0 }
+    }
+
+    /// One outbox less points to it. Returns how many bytes need not be held any more for that.
+    fn detached(&self) -> usize {
+        let outboxes = self.held.outboxes.load(Ordering::Relaxed) - 1;
+        self.held.outboxes.store(outboxes, Ordering::Relaxed);
+        if outboxes == 0 { self.held.bytes.len() } else { 0 }
     }
 }
 
@@ -60,15 +83,24 @@ pub enum Parcel<'a> {
     Large(&'a Shared),
 }
 
-/// Empty runs, kept warm for the next outbox that needs one.
+/// What all outboxes of a hub are made of: empty runs, kept warm for the next one that needs one, and the count of what
+/// they hold.
 #[derive(Debug, Default)]
-pub struct Runs {
+pub struct Pool {
     spare: Vec<Vec<u8>>,
     /// Bytes of capacity in `spare`; never over [`SPARE_RUNS`].
     bytes: usize,
+    /// Bytes in all outboxes, those counted that are sent while what stands behind them is not. What many point to
+    /// counts once.
+    held: usize,
 }
 
-impl Runs {
+impl Pool {
+    /// Bytes in all outboxes.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
     fn take(&mut self) -> Vec<u8> {
         match self.spare.pop() {
             Some(run) => {
@@ -80,6 +112,7 @@ impl Runs {
     }
 
     fn give(&mut self, mut run: Vec<u8>) {
+        self.held -= run.len();
         let bytes = self.bytes + run.capacity();
         if run.capacity() > 0 && bytes <= SPARE_RUNS {
             run.clear();
@@ -89,6 +122,8 @@ impl Runs {
     }
 }
 
+/// A part of an outbox. Frames do not straddle pieces, but for a [reposted](Outbox::repost) one: its header ends a run,
+/// its payload is the shared piece behind.
 #[derive(Debug)]
 enum Piece {
     Run(Vec<u8>),
@@ -100,6 +135,13 @@ impl Piece {
         match self {
             Piece::Run(run) => run,
             Piece::Shared(shared) => shared.as_bytes(),
+        }
+    }
+
+    fn give_back(self, pool: &mut Pool) {
+        match self {
+            Piece::Run(run) => pool.give(run),
+            Piece::Shared(shared) => pool.held -= shared.detached(),
         }
     }
 }
@@ -125,46 +167,50 @@ impl Outbox {
     }
 
     /// Appends what `write` appends to the run.
-    pub fn append(&mut self, runs: &mut Runs, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn append(&mut self, pool: &mut Pool, write: impl FnOnce(&mut Vec<u8>)) {
         if self.run.capacity() == 0 {
-            self.run = runs.take();
+            self.run = pool.take();
         }
         let before = self.run.len();
         write(&mut self.run);
         self.queued += self.run.len() - before;
+        pool.held += self.run.len() - before;
         if self.run.len() >= RUN_FULL {
             self.freeze();
         }
     }
 
     /// Appends a frame that others hear as well.
-    pub fn post(&mut self, parcel: Parcel<'_>, runs: &mut Runs) {
+    pub fn post(&mut self, parcel: Parcel<'_>, pool: &mut Pool) {
         match parcel {
             Parcel::Small(bytes) => {
                 // A run that would double for this one is full: else those who do not read cost twice what they hold.
                 if self.run.len() + bytes.len() > RUN_FULL {
                     self.freeze();
                 }
-                self.append(runs, |run| run.extend_from_slice(bytes));
+                self.append(pool, |run| run.extend_from_slice(bytes));
             }
-            Parcel::Large(frame) => self.attach(frame.clone()),
+            Parcel::Large(frame) => self.attach(frame.clone(), pool),
         }
     }
 
     /// Appends a frame with another header; what follows the header is pointed to where it has `share_from` bytes.
-    pub fn repost(&mut self, header: [u8; HEADER_LEN], frame: &Shared, share_from: usize, runs: &mut Runs) {
+    pub fn repost(&mut self, header: [u8; HEADER_LEN], frame: &Shared, share_from: usize, pool: &mut Pool) {
         let payload = &frame.as_bytes()[HEADER_LEN..];
-        self.append(runs, |run| run.extend_from_slice(&header));
-        if payload.len() < share_from {
-            self.append(runs, |run| run.extend_from_slice(payload));
-        } else {
-            self.attach(frame.skip(HEADER_LEN));
+        let copied = if payload.len() < share_from { payload } else { &[] };
+        self.append(pool, |run| {
+            run.extend_from_slice(&header);
+            run.extend_from_slice(copied);
+        });
+        if payload.len() >= share_from {
+            self.attach(frame.skip(HEADER_LEN), pool);
         }
     }
 
     /// Appends a frame that is held once for all who hear it.
-    pub fn attach(&mut self, frame: Shared) {
+    pub fn attach(&mut self, frame: Shared, pool: &mut Pool) {
         self.queued += frame.as_bytes().len();
+        pool.held += frame.attached();
         self.freeze();
         self.backlog.get_or_insert_default().push_back(Piece::Shared(frame));
     }
@@ -193,15 +239,13 @@ impl Outbox {
     }
 
     /// Forgets the oldest `count` bytes, which are sent, and gives their memory back.
-    pub fn advance(&mut self, count: usize, runs: &mut Runs) {
+    pub fn advance(&mut self, count: usize, pool: &mut Pool) {
         self.queued -= count;
         self.sent += count;
         if let Some(pieces) = &mut self.backlog {
             while let Some(len) = pieces.front().map(|piece| piece.as_bytes().len()).filter(|len| *len <= self.sent) {
                 self.sent -= len;
-                if let Some(Piece::Run(run)) = pieces.pop_front() {
-                    runs.give(run);
-                }
+                pieces.pop_front().into_iter().for_each(|piece| piece.give_back(pool));
             }
             if !pieces.is_empty() {
                 return;
@@ -210,15 +254,51 @@ impl Outbox {
         }
         if self.sent == self.run.len() {
             self.sent = 0;
-            runs.give(std::mem::take(&mut self.run));
+            pool.give(std::mem::take(&mut self.run));
         }
     }
 
     /// Gives all memory back, sent or not.
-    pub fn clear(&mut self, runs: &mut Runs) {
-        runs.give(std::mem::take(&mut self.run));
-        *self = Outbox::default();
+    pub fn clear(&mut self, pool: &mut Pool) {
+        let emptied = std::mem::take(self);
+        emptied.backlog.into_iter().flat_map(|pieces| *pieces).for_each(|piece| piece.give_back(pool));
+        pool.give(emptied.run);
     }
+
+    /// Gives all memory back but for the frame that is being sent, of which the other side has the beginning.
+    pub fn cut(&mut self, pool: &mut Pool) {
+        self.freeze();
+        let Some(pieces) = &mut self.backlog else { return };
+        let begun = self.sent > 0;
+        let mut kept = usize::from(begun);
+        if let Some(Piece::Run(run)) = pieces.front_mut().filter(|_| begun) {
+            let end = end_of_frame(run, self.sent);
+            // The payload of a reposted frame stands behind its header.
+            kept += usize::from(end > run.len());
+            pool.held -= run.len() - end.min(run.len());
+            run.truncate(end);
+        }
+        // A payload whose header is wholly sent looks like a frame that is not begun; it is kept too.
+        if matches!(pieces.front(), Some(Piece::Shared(_))) {
+            kept = kept.max(1);
+        }
+        while pieces.len() > kept {
+            pieces.pop_back().into_iter().for_each(|piece| piece.give_back(pool));
+        }
+        self.queued = pieces.iter().map(|piece| piece.as_bytes().len()).sum::<usize>() - self.sent;
+        self.advance(0, pool);
+    }
+}
+
+/// Where the frame ends that byte `at` belongs to, in a run that begins with a frame; where it is a later one's first,
+/// nothing of that one counts.
+fn end_of_frame(run: &[u8], at: usize) -> usize {
+    let mut end = 0;
+    while end < at {
+        let header = Header::decode(&run[end..]).expect("a run holds whole headers");
+        end += header.frame_len();
+    }
+    end
 }
 
 #[cfg(test)]
@@ -239,12 +319,12 @@ mod tests {
 
     #[test]
     fn an_empty_outbox_owns_no_memory() {
-        let (mut outbox, mut runs) = (Outbox::default(), Runs::default());
-        outbox.append(&mut runs, |run| run.extend_from_slice(b"hello"));
-        outbox.attach(shared(b"world"));
-        outbox.advance(10, &mut runs);
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        outbox.append(&mut pool, |run| run.extend_from_slice(b"hello"));
+        outbox.attach(shared(b"world"), &mut pool);
+        outbox.advance(10, &mut pool);
         assert_eq!((outbox.queued(), outbox.run.capacity(), outbox.backlog.is_none()), (0, 0, true));
-        assert_eq!(runs.spare.len(), 1);
+        assert_eq!((pool.spare.len(), pool.held), (1, 0));
     }
 
     #[test]
@@ -253,7 +333,7 @@ mod tests {
         let at = request.as_ptr();
         let frame = Shared::new(b"head: ", Cow::Owned(request), 26);
         assert_eq!(frame.as_bytes(), b"head: a body that is long enough");
-        assert_eq!(frame.bytes.as_ptr(), at);
+        assert_eq!(frame.held.bytes.as_ptr(), at);
     }
 
     #[test]
@@ -261,7 +341,7 @@ mod tests {
         let mut request = vec![b'.'; 1000];
         request.extend(b"body");
         let frame = Shared::new(b"head", Cow::Owned(request), 4);
-        assert_eq!((frame.as_bytes(), frame.bytes.capacity()), (&b"headbody"[..], 8));
+        assert_eq!((frame.as_bytes(), frame.held.bytes.capacity()), (&b"headbody"[..], 8));
     }
 
     #[test]
@@ -272,13 +352,50 @@ mod tests {
 
     #[test]
     fn spare_runs_are_bounded() {
-        let mut runs = Runs::default();
+        let mut pool = Pool::default();
         for _ in 0..100 {
-            runs.give(Vec::with_capacity(RUN_FULL));
+            pool.give(Vec::with_capacity(RUN_FULL));
         }
-        assert!(runs.bytes <= SPARE_RUNS);
-        let kept = runs.spare.iter().map(Vec::capacity).sum::<usize>();
-        assert_eq!(kept, runs.bytes);
+        assert!(pool.bytes <= SPARE_RUNS);
+        let kept = pool.spare.iter().map(Vec::capacity).sum::<usize>();
+        assert_eq!(kept, pool.bytes);
+    }
+
+    #[test]
+    fn what_two_outboxes_point_to_is_held_once() {
+        let (mut ann, mut bob, mut pool) = (Outbox::default(), Outbox::default(), Pool::default());
+        let frame = shared(b"hello");
+        ann.attach(frame.clone(), &mut pool);
+        bob.attach(frame.clone(), &mut pool);
+        assert_eq!(pool.held(), 5);
+        ann.advance(5, &mut pool);
+        assert_eq!(pool.held(), 5);
+        bob.clear(&mut pool);
+        assert_eq!((pool.held(), frame.as_bytes()), (0, &b"hello"[..]));
+    }
+
+    #[test]
+    fn a_cut_leaves_the_frame_that_is_being_sent_and_no_other() {
+        let frame = |kind: u8, len: u8| [&[kind, 0, 0, 0, 0, 0, 0, len][..], &vec![kind; len.into()]].concat();
+        let small = [frame(1, 3), frame(2, 4)];
+        let large = Shared::whole(frame(3, 100));
+        let all = [&small.concat()[..], large.as_bytes(), &[9; 8], &large.as_bytes()[8..], &small.concat()].concat();
+        for (sent, left) in [(0, 0), (1, 10), (11, 0), (12, 11), (24, 107), (131, 0), (135, 104), (139, 100), (240, 10)]
+        {
+            let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+            small.iter().for_each(|bytes| outbox.post(Parcel::Small(bytes), &mut pool));
+            outbox.attach(large.clone(), &mut pool);
+            let header = [9, 0, 0, 0, 0, 0, 0, 100];
+            outbox.repost(header, &large, 50, &mut pool);
+            small.iter().for_each(|bytes| outbox.post(Parcel::Small(bytes), &mut pool));
+            outbox.advance(sent, &mut pool);
+            outbox.cut(&mut pool);
+            let kept = next_bytes(&outbox, 100);
+            assert_eq!((outbox.queued(), kept.len()), (left, left), "after {sent}");
+            assert!(left < 12 || kept[8..] == all[sent + 8..sent + left], "after {sent}");
+            outbox.advance(left, &mut pool);
+            assert_eq!(pool.held, 0, "after {sent}");
+        }
     }
 
     #[derive(Clone, Debug)]
@@ -302,23 +419,23 @@ mod tests {
     proptest! {
         #[test]
         fn what_goes_in_comes_out_in_order(steps in prop::collection::vec(step(), 1..60)) {
-            let (mut outbox, mut runs) = (Outbox::default(), Runs::default());
+            let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
             let (mut put, mut got) = (Vec::new(), Vec::new());
             for step in steps {
                 match step {
                     Step::Append(bytes) => {
-                        outbox.append(&mut runs, |run| run.extend_from_slice(&bytes));
+                        outbox.append(&mut pool, |run| run.extend_from_slice(&bytes));
                         put.extend(bytes);
                     }
                     Step::Attach(bytes) => {
-                        outbox.attach(shared(&bytes));
+                        outbox.attach(shared(&bytes), &mut pool);
                         put.extend(bytes);
                     }
                     Step::Send(slices, most) => {
                         let mut bytes = next_bytes(&outbox, slices);
                         prop_assert_eq!(bytes.is_empty(), outbox.queued() == 0);
                         bytes.truncate(most);
-                        outbox.advance(bytes.len(), &mut runs);
+                        outbox.advance(bytes.len(), &mut pool);
                         got.extend(bytes);
                     }
                 }
@@ -326,6 +443,8 @@ mod tests {
             }
             got.extend(next_bytes(&outbox, 1000));
             prop_assert_eq!(put, got);
+            outbox.clear(&mut pool);
+            prop_assert_eq!(pool.held, 0);
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::outbox::{Parcel, Shared};
 use super::user::{HOST, User, slot_of};
 use super::{Hub, Scratch, name};
+use crate::limits::IfFull;
 use crate::wire::{Answer, ErrorCode, Fault, Frame, Ids, Kind, Names, Status, UserId, deliver_head, mail_head};
 use slab::Slab;
 use std::borrow::Cow;
@@ -17,13 +18,6 @@ pub(super) enum Addressed {
     Wrong,
 }
 
-/// What becomes of a body whose receiver is full.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum IfFull {
-    Wait,
-    Refuse,
-}
-
 /// The user with this id and its slot, where it is here.
 fn present<L>(users: &mut Slab<User<L>>, id: UserId) -> Option<(usize, &mut User<L>)> {
     let slot = slot_of(id);
@@ -33,6 +27,7 @@ fn present<L>(users: &mut Slab<User<L>>, id: UserId) -> Option<(usize, &mut User
 /// Puts a user on the list of receivers, once for each stamp.
 fn include<L>(scratch: &mut Scratch, slot: usize, user: &mut User<L>, stamp: u32, if_full: IfFull) -> Status {
     if user.full && if_full == IfFull::Refuse {
+        scratch.refused += 1;
         return Status::Refused;
     }
     if user.stamp != stamp {
@@ -48,8 +43,7 @@ impl<L> Hub<L> {
     /// Returns the status of each receiver, in the order asked.
     pub fn relay_for_host(&mut self, receivers: &[UserId], body: &[u8]) -> Vec<Status> {
         self.resolve_users(receivers.iter().copied(), IfFull::Refuse);
-        self.deliver(&deliver_head(HOST, body.len()), body.into(), body.len());
-        self.stats.relays += 1;
+        self.deliver(Kind::Deliver, &deliver_head(HOST, body.len()), body.into(), body.len());
         self.statuses()
     }
 
@@ -71,7 +65,7 @@ impl<L> Hub<L> {
         if !self.has_right_count(slot, tag, Kind::Relay, users.len()) {
             return Addressed::Wrong;
         }
-        self.resolve_users(users.iter(), IfFull::Wait);
+        self.resolve_users(users.iter(), self.if_full_for(slot));
         if self.wait_for_receivers(slot, has_waited) { Addressed::Full } else { Addressed::Found }
     }
 
@@ -87,8 +81,13 @@ impl<L> Hub<L> {
             self.fail(slot, &Fault::new(ErrorCode::BadName, Kind::Send as u8, tag, text));
             return Addressed::Wrong;
         }
-        self.resolve_names(names.iter(), IfFull::Wait);
+        self.resolve_names(names.iter(), self.if_full_for(slot));
         if self.wait_for_receivers(slot, has_waited) { Addressed::Full } else { Addressed::Found }
+    }
+
+    /// What becomes of what the user in `slot` sends to the full.
+    fn if_full_for(&self, slot: usize) -> IfFull {
+        if self.users[slot].is_impatient { IfFull::Refuse } else { self.limits.if_full }
     }
 
     /// Whether so many receivers may be named; the user in `slot` is told where not.
@@ -118,8 +117,7 @@ impl<L> Hub<L> {
         }
         let (kind, tag) = (frame.header.kind, frame.header.tag);
         if kind == Kind::Relay as u8 {
-            self.stats.relays += 1;
-            self.deliver(&deliver_head(self.users[slot].id, body_len), frame.into_bytes(), body_len);
+            self.deliver(Kind::Deliver, &deliver_head(self.users[slot].id, body_len), frame.into_bytes(), body_len);
         } else {
             let User { id, name, .. } = &self.users[slot];
             let (id, name) = (*id, name.clone());
@@ -127,8 +125,18 @@ impl<L> Hub<L> {
         }
         if receipt {
             self.receipt(slot, tag, kind == Kind::Relay as u8);
+        } else if self.scratch.refused > 0 {
+            self.say_refused(slot, tag, kind);
         }
         Ok(())
+    }
+
+    /// Tells who asked for no receipt that some receivers are full: nothing that is addressed is lost in silence.
+    fn say_refused(&mut self, slot: usize, tag: u16, kind: u8) {
+        let (count, full) =
+            (self.scratch.refused, if self.limits.if_full == IfFull::Refuse { "" } else { ", as is yours" });
+        let text = format!("not delivered to {count} receivers: their queues are full{full}; read, then try again");
+        self.fail(slot, &Fault::new(ErrorCode::LimitReached, kind, tag, text));
     }
 
     /// Answers with the statuses in `scratch`.
@@ -167,6 +175,7 @@ impl<L> Hub<L> {
     /// Empties `scratch`, and returns a stamp that no user bears: receivers named twice are found without a set.
     fn begin_resolving(&mut self) -> u32 {
         self.scratch.any_full = false;
+        self.scratch.refused = 0;
         self.scratch.receivers.clear();
         self.scratch.statuses.clear();
         self.stamp = self.stamp.wrapping_add(1);
@@ -179,19 +188,19 @@ impl<L> Hub<L> {
 
     /// Puts a MAIL into the outbox of each receiver in `scratch`; the rest is as in [`deliver`](Hub::deliver).
     fn send_mail(&mut self, sender: UserId, name: &str, request: Cow<'_, [u8]>, body_len: usize) {
-        self.stats.sends += 1;
         self.last_mail += 1;
         let mut head = std::mem::take(&mut self.scratch.head);
         head.clear();
         mail_head(self.last_mail, self.unix_ms, sender, name, body_len, &mut head);
-        self.deliver(&head, request, body_len);
+        self.deliver(Kind::Mail, &head, request, body_len);
         self.scratch.head = head;
     }
 
     /// Puts `head` and a body into the outbox of each receiver in `scratch`. The body is the last `body_len` bytes of
     /// `request`.
-    fn deliver(&mut self, head: &[u8], request: Cow<'_, [u8]>, body_len: usize) {
-        self.stats.deliveries += self.scratch.receivers.len() as u64;
+    fn deliver(&mut self, kind: Kind, head: &[u8], request: Cow<'_, [u8]>, body_len: usize) {
+        self.stats.frames.count(kind, self.scratch.receivers.len() as u64, head.len() + body_len);
+        self.stats.refused += u64::from(self.scratch.refused);
         if body_len >= self.limits.share_from {
             let frame = Shared::new(head, request, body_len);
             return self.put(Parcel::Large(&frame));
@@ -208,7 +217,7 @@ impl<L> Hub<L> {
         self.spend(self.scratch.receivers.len(), parcel);
         for slot in self.scratch.receivers.iter().map(|&slot| slot as usize) {
             let user = &mut self.users[slot];
-            user.outbox.post(parcel, &mut self.runs);
+            user.outbox.post(parcel, &mut self.pool);
             user.told(slot, &mut self.agenda, self.limits.queue);
         }
     }

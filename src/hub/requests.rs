@@ -29,6 +29,7 @@ impl<L> Hub<L> {
         }
         user.holds_requests = false;
         let mut held = user.decoder.release();
+        self.unread -= held.len();
         let mut input = &held[..];
         let waited = user.front_waited;
         let waits = self.carry_out_all(slot, &mut input, waited).map_or(0, |frame| frame.header.frame_len());
@@ -45,9 +46,14 @@ impl<L> Hub<L> {
         let bounds = self.limits.bounds();
         loop {
             let user = self.users.get_mut(slot).filter(|user| user.present && !user.is_waiting())?;
-            match user.decoder.next(input, |front| bounds.admit(front)) {
+            let before = user.decoder.kept();
+            let next = user.decoder.next(input, |front| bounds.admit(front));
+            self.unread = self.unread - before + user.decoder.kept();
+            match next {
                 Ok(None) => return None,
                 Ok(Some(frame)) => {
+                    user.has_spoken = true;
+                    self.whole_frames += 1;
                     if let Err(frame) = self.carry_out(slot, frame, waited) {
                         return Some(frame);
                     }
@@ -64,6 +70,7 @@ impl<L> Hub<L> {
 
     /// Keeps what a waiting user has asked.
     fn hold(&mut self, slot: usize, held: Vec<u8>, front_waited: bool) {
+        self.unread += held.len();
         let user = &mut self.users[slot];
         (user.holds_requests, user.front_waited) = (true, front_waited);
         user.decoder = Decoder::holding(held);
@@ -72,11 +79,16 @@ impl<L> Hub<L> {
     /// Carries out one request of a user who is present, or gives it back where it has to wait. Afterwards the user may
     /// have departed (a fatal fault, BYE) or be waiting; either way nothing more of it is carried out for now.
     fn carry_out<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
+        let (kind, len) = (frame.header.kind, frame.header.frame_len());
         self.answer(slot, frame, waited)?;
-        self.stats.requests += 1;
-        if self.users[slot].full {
+        if let Some(kind) = Kind::of_request(kind) {
+            self.stats.frames.count(kind, 1, len);
+        }
+        let user = &self.users[slot];
+        if user.full && user.outbox.queued() > self.room_for_answers() {
             self.wait_for(slot, slot);
         }
+        self.pace(slot);
         self.postpone_if_spent(slot);
         Ok(())
     }
@@ -105,6 +117,7 @@ impl<L> Hub<L> {
             Ok(Request::List) => self.list(slot, tag),
             Ok(Request::Ping(body)) => self.say(slot, tag, &Answer::Pong(body)),
             Ok(Request::Bye) => self.depart(slot),
+            Ok(Request::Stats) => self.tell_stats(slot, tag),
             Ok(Request::Alive | Request::Ack(_)) => {}
             Err(fault) => self.fail(slot, &fault),
         }
@@ -121,7 +134,7 @@ impl<L> Hub<L> {
             user: self.users[slot].id,
             max_body: self.limits.max_body,
             max_receivers: self.limits.max_receivers,
-            heartbeat_secs: 0,
+            heartbeat_secs: self.limits.heartbeat.as_secs().try_into().unwrap_or(u16::MAX),
             name,
             server: SERVER,
         };
@@ -131,6 +144,18 @@ impl<L> Hub<L> {
             self.give_name(slot, name);
         }
         log::debug!("{} said hello", self.users[slot].label());
+    }
+
+    /// Tells what was counted, to whoever is on this machine.
+    fn tell_stats(&mut self, slot: usize, tag: u16) {
+        if self.users[slot].is_local {
+            let json = self.stats().to_json();
+            return self.say(slot, tag, &Answer::Stats(&json));
+        }
+        self.stats.faults += 1;
+        let text = "STATS is answered to clients on the hub's own machine alone";
+        let (code, kind) = (ErrorCode::NotSignedIn, Kind::Stats as u8);
+        self.say(slot, tag, &Answer::Error { code, kind, fatal: false, text });
     }
 
     fn list(&mut self, slot: usize, tag: u16) {

@@ -2,7 +2,7 @@
 
 use super::history::History;
 use super::members::Members;
-use crate::deadlines::Deadlines;
+use crate::deadlines::{Deadlines, Hook, Hooks};
 use slab::Slab;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,14 +16,15 @@ pub struct Room {
     pub history: History,
     /// The id of the newest event; 0 before the first.
     pub newest: u64,
-    /// While nobody is in it: when its history expires, and the room with it.
-    expires: Option<Duration>,
+    /// Whether its history expires, and the room with it: while nobody is in it.
+    expires: bool,
+    hook: Hook,
     /// Where its key stands among all.
     place: u32,
 }
 
 /// All rooms, by key and by name. A room's key is its own until it is gone.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Rooms {
     /// Boxed, so that a vacant place costs a few bytes, however many rooms there once were.
     rooms: Slab<Box<Room>>,
@@ -36,7 +37,19 @@ pub struct Rooms {
     hand: usize,
 }
 
+impl Hooks for Slab<Box<Room>> {
+    fn hook(&mut self, _kind: usize, slot: u32) -> &mut Hook {
+        &mut self[slot as usize].hook
+    }
+}
+
 impl Rooms {
+    /// None yet. Those that nobody is in are to expire after this time.
+    pub fn new(history_time: Duration) -> Rooms {
+        let deadlines = Deadlines::exact(0, history_time);
+        Rooms { rooms: Slab::new(), by_name: HashMap::new(), deadlines, keys: Vec::new(), hand: 0 }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.rooms.len()
@@ -52,7 +65,7 @@ impl Rooms {
         let name: Arc<str> = name.into();
         let (members, history) = (Members::default(), History::default());
         let place = self.keys.len() as u32;
-        let room = Room { name: name.clone(), members, history, newest: 0, expires: None, place };
+        let room = Room { name: name.clone(), members, history, newest: 0, expires: false, hook: Hook::new(), place };
         let key = self.rooms.insert(Box::new(room)) as u32;
         self.keys.push(key);
         self.by_name.insert(name, key);
@@ -78,17 +91,17 @@ impl Rooms {
         &mut self.rooms[key as usize]
     }
 
-    /// Has a room that nobody is in expire at this moment, instead of whenever it was to before.
-    pub fn expire_at(&mut self, key: u32, at: Duration) {
-        self.call_off(key);
-        self.rooms[key as usize].expires = Some(at);
-        self.deadlines.set(at, key as usize);
+    /// Has a room that nobody is in expire when its time is over from now on.
+    pub fn expire_later(&mut self, key: u32, now: Duration) {
+        self.call_off(key, now);
+        self.rooms[key as usize].expires = true;
+        self.deadlines.push(&mut self.rooms, key, now);
     }
 
     /// Has a room expire no more.
-    pub fn call_off(&mut self, key: u32) {
-        if let Some(at) = self.rooms[key as usize].expires.take() {
-            self.deadlines.cancel(at, key as usize);
+    pub fn call_off(&mut self, key: u32, now: Duration) {
+        if std::mem::take(&mut self.rooms[key as usize].expires) {
+            self.deadlines.remove(&mut self.rooms, key, now);
         }
     }
 
@@ -117,14 +130,14 @@ impl Rooms {
 
     /// The next one that has expired at `now`. It expires no more, but is still there.
     pub fn expired(&mut self, now: Duration) -> Option<u32> {
-        let key = self.deadlines.pop(now)?;
-        self.rooms[key].expires = None;
-        Some(key as u32)
+        let key = self.deadlines.pop(&mut self.rooms, now)?;
+        self.rooms[key as usize].expires = false;
+        Some(key)
     }
 
     /// Takes a room away, and gives its memory back.
-    pub fn remove(&mut self, key: u32) -> Box<Room> {
-        self.call_off(key);
+    pub fn remove(&mut self, key: u32, now: Duration) -> Box<Room> {
+        self.call_off(key, now);
         let room = self.rooms.remove(key as usize);
         self.by_name.remove(&room.name);
         self.keys.swap_remove(room.place as usize);

@@ -46,7 +46,7 @@ impl<L> Hub<L> {
         user.rooms.push(key);
         // The newest event is the one that now tells of this.
         let answer = Answer::Joined { sessions: room.members.slots().len() as u32, newest: room.newest + 1 };
-        self.rooms.call_off(key);
+        self.rooms.call_off(key, self.now);
         self.say(slot, tag, &answer);
         self.emit(key, what, self.author(slot), &[], None);
     }
@@ -108,16 +108,15 @@ impl<L> Hub<L> {
 
     /// Nobody is in a room: it remembers for a while, where there is anything to remember, and is gone otherwise.
     fn vacate(&mut self, key: u32) {
-        let time = self.limits.history_time;
-        if time.is_zero() || self.rooms.at(key).history.is_empty() {
+        if self.limits.history_time.is_zero() || self.rooms.at(key).history.is_empty() {
             self.remove_room(key);
         } else {
-            self.rooms.expire_at(key, self.now + time);
+            self.rooms.expire_later(key, self.now);
         }
     }
 
     pub(super) fn remove_room(&mut self, key: u32) {
-        let room = self.rooms.remove(key);
+        let room = self.rooms.remove(key, self.now);
         self.remembered -= room.history.held();
         self.stats.rooms -= 1;
     }
@@ -189,7 +188,8 @@ impl<L> Hub<L> {
             }
             let length = (bytes.len() - HEADER_LEN) as u32;
             let header = Header { kind: Kind::Event as u8, flags: flag::REPLAY, tag, length };
-            outbox.repost(header.encode(), frame, self.limits.share_from, &mut self.runs);
+            outbox.repost(header.encode(), frame, self.limits.share_from, &mut self.pool);
+            self.stats.frames.count(Kind::Event, 1, bytes.len());
             sent += 1;
         }
         Answer::HistoryEnd { oldest: room.history.oldest(room.newest), newest: room.newest, sent }

@@ -48,12 +48,25 @@ pub struct User<L> {
     pub(super) rooms: Vec<u32>,
     /// Where it stands among the sessions of its name.
     pub(super) place: u32,
-    /// How many full users its own requests wait for.
+    /// For how many things its own requests wait: full users, the next turn, its pace.
     pub(super) waits_for: u32,
-    /// Those whose requests wait until this one is no longer full. May name some who have left.
-    pub(super) waiters: Vec<UserId>,
+    /// The number of its last wait for full users, so that one given up is not ended again.
+    pub(super) wait: u32,
+    /// Those whose requests wait until this one is no longer full, each with the number of its wait. May name some who
+    /// have left or wait no more.
+    pub(super) waiters: Vec<(UserId, u32)>,
     /// Whether one of the things that its requests wait for is the next turn.
     pub(super) is_postponed: bool,
+    /// Whether one of them is its pace.
+    pub(super) is_paced: bool,
+    /// Whether it was full itself and waited for others for so long that it waits no more, until it is full no longer.
+    pub(super) is_impatient: bool,
+    /// Whether it is on this machine.
+    pub(super) is_local: bool,
+    /// Whether a whole frame of it has come.
+    pub(super) has_spoken: bool,
+    /// Up to which moment its requests have used up its pace: microseconds.
+    pub(super) paced_to: u64,
     /// The tail of an unfinished frame, or what came in before its requests had to wait.
     pub(super) decoder: Decoder,
     /// Whether it is the latter: whole requests that are still to be carried out.
@@ -70,7 +83,7 @@ const _: () = {
 };
 
 impl<L> User<L> {
-    pub(super) fn new(id: UserId, link: L) -> User<L> {
+    pub(super) fn new(id: UserId, is_local: bool, link: L) -> User<L> {
         User {
             id,
             outbox: Outbox::default(),
@@ -82,8 +95,14 @@ impl<L> User<L> {
             rooms: Vec::new(),
             place: 0,
             waits_for: 0,
-            is_postponed: false,
+            wait: 0,
             waiters: Vec::new(),
+            is_postponed: false,
+            is_paced: false,
+            is_impatient: false,
+            is_local,
+            has_spoken: false,
+            paced_to: 0,
             decoder: Decoder::default(),
             holds_requests: false,
             front_waited: false,
@@ -97,6 +116,14 @@ impl<L> User<L> {
         if self.outbox.queued() > limit && !self.full && self.present {
             self.full = true;
             agenda.filled.push(slot);
+        }
+    }
+
+    /// One of the things that its requests wait for is over; there may be more.
+    pub(super) fn go_on(&mut self, slot: usize, agenda: &mut Agenda) {
+        self.waits_for -= 1;
+        if self.waits_for == 0 {
+            agenda.resumed.push(slot);
         }
     }
 
@@ -146,9 +173,24 @@ impl<L> User<L> {
         self.waits_for > 0 && self.present
     }
 
-    /// Whether its own requests wait for somebody else to read, and not only for the next turn.
+    /// Whether its own requests wait for somebody to read, and not only for the next turn or its pace.
     pub fn is_held_up(&self) -> bool {
-        self.waits_for > u32::from(self.is_postponed) && self.present
+        self.waits_for > u32::from(self.is_postponed) + u32::from(self.is_paced) && self.present
+    }
+
+    /// Whether its requests wait because it asked more often than it may.
+    pub fn is_paced(&self) -> bool {
+        self.is_paced && self.present
+    }
+
+    /// Whether requests of it that have come whole are still to be carried out.
+    pub fn holds_requests(&self) -> bool {
+        self.holds_requests
+    }
+
+    /// Whether a whole frame of it has come.
+    pub fn has_spoken(&self) -> bool {
+        self.has_spoken
     }
 
     /// Bytes that came in and are not carried out: of an unfinished frame, or while its requests wait.

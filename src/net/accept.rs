@@ -2,6 +2,7 @@
 
 use super::link::Link;
 use super::{Loop, Os};
+use crate::hub::Peer;
 use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY};
 use std::io::{self, IoSlice};
 
@@ -38,42 +39,80 @@ impl<O: Os> Loop<O> {
     fn accept_from(&mut self, listener: usize, rested: bool) -> Crowd {
         for _ in 0..ACCEPT_BUDGET {
             match self.os.accept(listener) {
-                Ok(socket) => self.let_in(socket),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return Crowd::Gone,
-                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
-                    // EMFILE and its like; anything unforeseen had better rest than spin.
-                    _ => {
-                        if !rested {
-                            log::warn!("can not accept a connection: {error}; trying again every {ACCEPT_RETRY:?}");
-                        }
-                        return Crowd::NoRoom;
+                Ok((socket, peer)) => {
+                    self.out_of_descriptors = false;
+                    self.let_in(socket, peer);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Crowd::Gone,
+                Err(error) if is_of_one(&error) => log::debug!("a connection was gone before it was accepted: {error}"),
+                Err(error) if is_out_of_descriptors(&error) && self.refuse_one(listener, &error) => {}
+                Err(error) => {
+                    if !rested {
+                        log::warn!("can not accept a connection: {error}; trying again every {ACCEPT_RETRY:?}");
                     }
-                },
+                    return Crowd::NoRoom;
+                }
             }
         }
         Crowd::Waits
     }
 
-    fn let_in(&mut self, socket: O::Socket) {
+    fn let_in(&mut self, socket: O::Socket, peer: Peer) {
         let unusual = self.os.is_unusual(&socket);
-        let slot = match self.hub.enter(Link::new(socket, unusual)) {
+        let slot = match self.hub.enter(Link::new(socket, unusual), peer) {
             Ok(slot) => slot,
-            Err(link) => return self.turn_away(link),
+            Err((link, farewell)) => return self.send_off(link.socket, &farewell),
         };
         let Some(user) = self.hub.user_mut(slot) else { return };
         log::debug!("{} connected", user.label());
         if let Err(error) = self.os.watch(&mut user.link.socket, slot) {
             log::warn!("can not watch a connection: {error}");
-            self.doom(slot);
+            return self.broken(slot);
         }
+        self.watch_newcomer(slot);
     }
 
-    /// Tells somebody in one breath that there is no room. It may not come through where the peer has sent already.
-    fn turn_away(&mut self, mut link: Link<O::Socket>) {
-        let farewell = self.hub.farewell();
-        if let Err(error) = self.os.send(&mut link.socket, &[IoSlice::new(&farewell)]) {
-            log::debug!("a connection is closed without a word: {error}");
+    /// Out of descriptors: accepts one connection by the descriptor kept in reserve, tells it so, and closes it, so
+    /// that nobody is left waiting without a word. Says whether that could be done.
+    fn refuse_one(&mut self, listener: usize, why: &io::Error) -> bool {
+        self.os.regain_spare();
+        if !self.os.spend_spare() {
+            return false;
         }
+        if !std::mem::replace(&mut self.out_of_descriptors, true) {
+            log::warn!(
+                "can not keep a further connection: {why}; raise the descriptor limit, or lower --max-connections"
+            );
+        }
+        let accepted = self.os.accept(listener);
+        let told = accepted.is_ok();
+        if let Ok((socket, _)) = accepted {
+            let farewell = self.hub.no_descriptor();
+            self.send_off(socket, &farewell);
+        }
+        self.os.regain_spare();
+        told
     }
+
+    /// Tells somebody in one breath that there is no room, and closes. What it has sent already is received, for else
+    /// closing would take back what was said.
+    fn send_off(&mut self, mut socket: O::Socket, farewell: &[u8]) {
+        if let Err(error) = self.os.send(&mut socket, &[IoSlice::new(farewell)]) {
+            return log::debug!("a connection is closed without a word: {error}");
+        }
+        self.os.shut_down(&mut socket);
+        // Whatever it was, nobody looks at it.
+        let _ = self.os.receive(&mut socket, &mut self.buffer);
+    }
+}
+
+/// Whether the system speaks of one connection that did not come about, rather than of accepting as such.
+fn is_of_one(error: &io::Error) -> bool {
+    let of_one = [libc::ECONNABORTED, libc::EINTR, libc::EPERM, libc::EPROTO, libc::ENETDOWN, libc::ENETUNREACH];
+    error.raw_os_error().is_some_and(|code| of_one.contains(&code))
+        || matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted)
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|code| code == libc::EMFILE || code == libc::ENFILE)
 }

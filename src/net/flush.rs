@@ -30,6 +30,7 @@ impl<O: Os> Loop<O> {
             match self.os.send(&mut link.socket, &slices[..count]) {
                 Ok(taken) => {
                     link.writable = taken == offered;
+                    self.said(slot);
                     if self.hub.sent(slot, taken) {
                         self.no_longer_full(slot);
                     }
@@ -38,7 +39,7 @@ impl<O: Os> Loop<O> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => link.writable = false,
                 Err(error) => {
                     log::debug!("{} is gone: {error}", user.label());
-                    return self.doom(slot);
+                    return self.broken(slot);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What the loop keeps for one connection, beside what the hub keeps for its user.
 
-use std::time::Duration;
+use super::watch::Watch;
+use crate::deadlines::Hook;
 
 /// How far a link is on its way out. Only ever goes down the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,14 +16,20 @@ pub enum Stage {
     Doomed,
 }
 
+/// For how many things a link may be watched at the same time: its silence, ours, its reading, its writing.
+pub const HOOKS: usize = 4;
+
 /// One connection's socket and where its reading and writing stand. An idle one owns no buffer.
 #[derive(Debug)]
 pub struct Link<S> {
     pub socket: S,
-    /// When it is to be looked at: a user over its queue limit, or a link on its way out. At most one at a time.
-    pub due: Option<Duration>,
-    /// Bytes that were queued when that was set, by which to tell whether it took some since.
-    pub queued_then: usize,
+    /// Where it stands in the lists of those that are watched, and in which list: one of each kind at the most.
+    pub hooks: [Hook; HOOKS],
+    pub watched: [Option<Watch>; HOOKS],
+    /// Bytes that were queued when its writing was last looked at, by which to tell whether it took some since.
+    pub queued_then: u32,
+    /// Bytes of an unfinished frame that were there when its reading was last looked at.
+    pub kept_then: u32,
     pub stage: Stage,
     /// There may be something to receive: an edge came, and `WouldBlock` has not since. False at first: the edge will
     /// come.
@@ -35,20 +42,25 @@ pub struct Link<S> {
     pub ended: bool,
     /// It is on the list of those to read.
     pub listed: bool,
+    /// It was sent a BEAT, and nothing was heard since.
+    pub asked: bool,
 }
 
 impl<S> Link<S> {
     pub fn new(socket: S, unusual: bool) -> Link<S> {
         Link {
             socket,
-            due: None,
+            hooks: [Hook::new(); HOOKS],
+            watched: [None; HOOKS],
             queued_then: 0,
+            kept_then: 0,
             stage: Stage::Open,
             readable: false,
             writable: true,
             unusual,
             ended: false,
             listed: false,
+            asked: false,
         }
     }
 }

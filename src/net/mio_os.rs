@@ -3,6 +3,7 @@
 use super::os::{Edge, Os};
 use crate::address::Address;
 use crate::error::SetupError;
+use crate::hub::Peer;
 use crate::limits::SLOT_BITS;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::unix::SourceFd;
@@ -99,6 +100,8 @@ pub struct MioOs {
     /// Descriptors of the host's that end a wait when readable.
     alarms: Vec<OwnedFd>,
     waker: Waker,
+    /// Kept in reserve for the moment when no other descriptor can be had.
+    spare: Option<OwnedFd>,
     began: Instant,
 }
 
@@ -112,7 +115,10 @@ impl MioOs {
         let poll = Poll::new()?;
         let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WOKEN)?));
         let events = Events::with_capacity(EVENTS);
-        Ok(MioOs { poll, events, listeners: Vec::new(), alarms: Vec::new(), waker, began: Instant::now() })
+        let (listeners, alarms) = (Vec::new(), Vec::new());
+        let mut os = MioOs { poll, events, listeners, alarms, waker, spare: None, began: Instant::now() };
+        os.regain_spare();
+        Ok(os)
     }
 
     /// Listens on one more address; returns it with the port that was really bound.
@@ -214,6 +220,10 @@ fn remove_if_stale(path: &Path) -> io::Result<()> {
     }
 }
 
+// One more user costs this much and no more, but for the kernel's part: see the benchmark `figures`.
+#[cfg(all(target_pointer_width = "64", not(debug_assertions)))]
+const _: () = assert!(size_of::<crate::hub::User<super::Link<Socket>>>() <= 256, "a user is four cache lines");
+
 impl Os for MioOs {
     type Socket = Socket;
 
@@ -246,11 +256,25 @@ impl Os for MioOs {
         Ok(edges.len() - before == EVENTS)
     }
 
-    fn accept(&mut self, listener: usize) -> io::Result<Socket> {
+    fn accept(&mut self, listener: usize) -> io::Result<(Socket, Peer)> {
         match self.listeners.get(listener) {
-            Some(Listener::Tcp(listener)) => listener.accept().map(|(stream, _)| Socket::Tcp(stream)),
-            Some(Listener::Unix { listener, .. }) => listener.accept().map(|(stream, _)| Socket::Unix(stream)),
+            Some(Listener::Tcp(listener)) => {
+                listener.accept().map(|(stream, from)| (Socket::Tcp(stream), Peer::Ip(from.ip())))
+            }
+            Some(Listener::Unix { listener, .. }) => {
+                listener.accept().map(|(stream, _)| (Socket::Unix(stream), Peer::Unix))
+            }
             None => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn spend_spare(&mut self) -> bool {
+        self.spare.take().is_some()
+    }
+
+    fn regain_spare(&mut self) {
+        if self.spare.is_none() {
+            self.spare = self.as_fd().try_clone_to_owned().ok();
         }
     }
 

@@ -15,6 +15,7 @@ mod accept;
 mod close;
 mod flush;
 mod link;
+mod memory;
 mod mio_os;
 mod os;
 mod read;
@@ -22,16 +23,17 @@ mod read;
 mod tests;
 #[cfg(test)]
 mod virtual_os;
+mod watch;
 
 pub use mio_os::{MioOs, Waker};
 pub use os::{Edge, Os};
 
-use crate::deadlines::Deadlines;
 use crate::hub::Hub;
 use crate::limits::{Limits, READ_BUFFER};
 use link::Link;
 use std::io;
 use std::time::Duration;
+use watch::Watches;
 
 /// The hub of a loop over one operating system: each user with its connection.
 pub type HubOf<O> = Hub<Link<<O as Os>::Socket>>;
@@ -41,7 +43,7 @@ pub type HubOf<O> = Hub<Link<<O as Os>::Socket>>;
 pub struct Loop<O: Os> {
     os: O,
     hub: Hub<Link<O::Socket>>,
-    /// The moment of this turn: the clock is read once when it begins, and once more where a deadline has to be met.
+    /// The moment of this turn: the clock is read when it begins, and once more when the next wait does.
     now: Duration,
     edges: Vec<Edge>,
     /// Somebody asked for this turn.
@@ -52,11 +54,19 @@ pub struct Loop<O: Os> {
     crowded: Vec<usize>,
     /// When to try those again, where the machine had no room for another connection.
     accept_again: Option<Duration>,
+    /// Since the last connection that could be let in, there was one for which no descriptor was left.
+    out_of_descriptors: bool,
     /// Links to read in the next turn, each once.
     ready: Vec<usize>,
     /// What every link is received into.
     buffer: Box<[u8]>,
-    deadlines: Deadlines,
+    watches: Watches,
+    /// While the hub holds as much as it may: since when, or since when again after the largest was closed for that.
+    squeezed: Option<Duration>,
+    /// When that was so for the last time.
+    squeezed_until: Option<Duration>,
+    /// The one who is read even then.
+    favoured: Option<usize>,
     /// Links to reap at the end of this turn, each once.
     doomed: Vec<usize>,
     /// While shutting down: when it must be over.
@@ -69,6 +79,10 @@ impl<O: Os> Loop<O> {
         let now = os.now();
         Loop {
             os,
+            watches: Watches::new(&limits),
+            squeezed: None,
+            squeezed_until: None,
+            favoured: None,
             hub: Hub::new(limits),
             now,
             edges: Vec::new(),
@@ -76,9 +90,9 @@ impl<O: Os> Loop<O> {
             more_edges: false,
             crowded: Vec::new(),
             accept_again: None,
+            out_of_descriptors: false,
             ready: Vec::new(),
             buffer: vec![0; READ_BUFFER].into(),
-            deadlines: Deadlines::default(),
             doomed: Vec::new(),
             drained_by: None,
         }
@@ -106,15 +120,19 @@ impl<O: Os> Loop<O> {
 
     /// How long a wait may last before something is owed: `None` where nothing is, zero where work is left over.
     pub fn patience(&self) -> Option<Duration> {
+        self.patience_at(self.os.now())
+    }
+
+    fn patience_at(&self, now: Duration) -> Option<Duration> {
         let crowd = !self.crowded.is_empty() && self.accept_again.is_none();
-        if self.more_edges || crowd || !self.ready.is_empty() || !self.hub.agenda.is_empty() || self.is_drained() {
+        let agenda = &self.hub.agenda;
+        let postponed = !agenda.postponed.is_empty() && !self.hub.is_over_memory();
+        if self.more_edges || crowd || postponed || !agenda.is_done() || self.is_drained() || self.has_some_to_serve() {
             return Some(Duration::ZERO);
         }
-        let next = [self.deadlines.next(), self.hub.next_expiry(), self.accept_again, self.drained_by]
-            .into_iter()
-            .flatten()
-            .min()?;
-        Some(next.saturating_sub(self.os.now()))
+        let next =
+            [self.watches.next(), self.next_eviction(), self.hub.next_expiry(), self.accept_again, self.drained_by];
+        Some(next.into_iter().flatten().min()?.saturating_sub(now))
     }
 
     /// The first half of a turn: waits for edges, at most `timeout` and never past the next deadline, and reads the
@@ -124,7 +142,11 @@ impl<O: Os> Loop<O> {
     ///
     /// Where the poll itself is broken.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let timeout = [timeout, self.patience()].into_iter().flatten().min();
+        let now = self.os.now();
+        if self.hub.stats.turns > 0 {
+            self.hub.stats.count_turn(now.saturating_sub(self.now));
+        }
+        let timeout = [timeout, self.patience_at(now)].into_iter().flatten().min();
         self.edges.clear();
         self.more_edges = self.os.wait(timeout, &mut self.edges)?;
         self.tick();
@@ -147,13 +169,16 @@ impl<O: Os> Loop<O> {
 
     /// The second half of a turn: carries out what came, sends what that led to, lets go of what is over.
     pub fn work(&mut self) {
-        self.expire();
+        self.hub.expire_rooms();
         self.note_edges();
         self.accept_waiting();
         self.read_ready();
+        self.expire_reading();
         self.flush_dirty();
+        self.expire_writing();
         self.watch_troubled();
         self.reap();
+        self.weigh();
     }
 
     /// Both halves.

@@ -1,6 +1,7 @@
 //! The seam between the loop and the operating system. The loop does all its I/O and reads its clock through [`Os`], so
 //! that a simulator can stand in its place; this file holds the contract and no code.
 
+use crate::hub::Peer;
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
@@ -50,12 +51,19 @@ pub trait Os {
     /// Only what makes further waiting pointless.
     fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<bool>;
 
-    /// Accepts the next connection of a listener, not watched yet.
+    /// Accepts the next connection of a listener, not watched yet, and says whose it is.
     ///
     /// # Errors
     ///
     /// `WouldBlock` where none waits; what the system says otherwise.
-    fn accept(&mut self, listener: usize) -> io::Result<Self::Socket>;
+    fn accept(&mut self, listener: usize) -> io::Result<(Self::Socket, Peer)>;
+
+    /// Gives up the descriptor kept in reserve, so that one more connection can be accepted and told that there is no
+    /// room. Says whether there was one.
+    fn spend_spare(&mut self) -> bool;
+
+    /// Takes a descriptor into reserve again, where it was given up and one can be had.
+    fn regain_spare(&mut self);
 
     /// Reports this socket's edges as `slot` from now on, both directions.
     ///

@@ -21,33 +21,41 @@ enum Received {
 
 impl<O: Os> Loop<O> {
     /// Reads each link on the ready list, then those whose wait is over. What still has data, and all that comes after
-    /// this turn has told enough, goes on the next turn's list, and there before what is new.
+    /// this turn has told enough or the hub holds enough, goes on the next turn's list, and there before what is new.
     pub(super) fn read_ready(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
         ready.append(&mut self.hub.agenda.resumed);
-        let mut served = 0;
-        while served < ready.len() && !self.hub.is_spent() {
-            self.serve(ready[served]);
-            served += 1;
-        }
-        ready.drain(..served);
+        ready.retain(|&slot| {
+            let waits = self.hub.is_spent() || !self.may_be_served(slot);
+            if !waits {
+                self.serve(slot);
+            }
+            waits
+        });
         ready.append(&mut self.ready);
         self.ready = ready;
     }
 
     /// Carries out what a user asked before it had to wait, then reads its link.
     fn serve(&mut self, slot: usize) {
-        if let Some(user) = self.hub.user_mut(slot) {
-            user.link.listed = false;
+        let frames = self.hub.whole_frames();
+        let Some(user) = self.hub.user_mut(slot) else { return };
+        user.link.listed = false;
+        if user.holds_requests() && !user.is_waiting() {
+            self.heard(slot);
             self.hub.resume(slot);
-            self.read(slot);
         }
+        self.read(slot);
+        self.watch_reading(slot, self.hub.whole_frames() > frames);
     }
 
     /// Reads one link, as far as its budget and its user's waiting allow.
     fn read(&mut self, slot: usize) {
         let mut budget = READ_BUDGET;
         while self.may_read(slot) {
+            if budget == 0 || !self.may_be_served(slot) {
+                return self.list_to_read(slot);
+            }
             let count = match self.receive(slot) {
                 Received::Full(count) => count,
                 Received::Short(count) => {
@@ -56,14 +64,12 @@ impl<O: Os> Loop<O> {
                 }
                 Received::Nothing => return self.rest(slot),
                 Received::End => return self.end(slot),
-                Received::Broken => return self.doom(slot),
+                Received::Broken => return self.broken(slot),
             };
             self.hub.stats.bytes_in += count as u64;
+            self.heard(slot);
             self.hub.feed(slot, &self.buffer[..count]);
             budget = budget.saturating_sub(count);
-            if budget == 0 {
-                return self.list_to_read(slot);
-            }
         }
     }
 
@@ -108,6 +114,7 @@ impl<O: Os> Loop<O> {
         if user.half_received() > 0 {
             log::debug!("{} left after {} bytes of an unfinished frame", user.label(), user.half_received());
         }
+        self.hub.stats.left += u64::from(user.is_present());
         self.hub.depart(slot);
         self.close_if_sent(slot);
     }

@@ -4,6 +4,7 @@
 //! The simulator proper will draw its faults by seed; this one is driven by hand.
 
 use super::os::{Edge, Os};
+use crate::hub::Peer;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -45,8 +46,13 @@ pub struct World {
     pub wires: Vec<Wire>,
     /// Connections waiting to be accepted.
     pub backlog: VecDeque<usize>,
-    /// Descriptors left.
+    /// Descriptors left, and whether one is in reserve beside them.
     pub descriptors: usize,
+    pub spare: bool,
+    /// Whether one is kept in reserve at all.
+    pub keeps_spare: bool,
+    /// What the next accepts say, in place of a connection.
+    pub accept_errors: VecDeque<i32>,
     pub accepts: u32,
     pub crowd: bool,
     /// Edges that mean nothing, to be reported next.
@@ -182,18 +188,36 @@ impl Os for VirtualOs {
         Ok(false)
     }
 
-    fn accept(&mut self, _listener: usize) -> io::Result<VirtualSocket> {
+    fn accept(&mut self, _listener: usize) -> io::Result<(VirtualSocket, Peer)> {
         let mut world = self.0.borrow_mut();
         world.accepts += 1;
         if world.backlog.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if let Some(code) = world.accept_errors.pop_front() {
+            return Err(io::Error::from_raw_os_error(code));
         }
         if world.descriptors == 0 {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         }
         world.descriptors -= 1;
         let wire = world.backlog.pop_front().expect("somebody waits");
-        Ok(VirtualSocket(Rc::clone(&self.0), wire))
+        Ok((VirtualSocket(Rc::clone(&self.0), wire), Peer::Unix))
+    }
+
+    fn spend_spare(&mut self) -> bool {
+        let mut world = self.0.borrow_mut();
+        let spent = std::mem::take(&mut world.spare);
+        world.descriptors += usize::from(spent);
+        spent
+    }
+
+    fn regain_spare(&mut self) {
+        let mut world = self.0.borrow_mut();
+        if !world.spare && world.keeps_spare && world.descriptors > 0 {
+            world.spare = true;
+            world.descriptors -= 1;
+        }
     }
 
     fn watch(&mut self, socket: &mut VirtualSocket, slot: usize) -> io::Result<()> {

@@ -139,7 +139,7 @@ impl Server {
 
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
-        self.net.hub().stats
+        self.net.hub().stats()
     }
 
     /// Relays a body to users, as [`Handle::relay`] does, for a host that turns the server itself. It is sent in the

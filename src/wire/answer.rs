@@ -69,6 +69,8 @@ pub enum Answer<'a> {
     },
     /// To PING: the same body.
     Pong(&'a [u8]),
+    /// To STATS: what the hub has counted, as one JSON object.
+    Stats(&'a str),
     /// A body that somebody relayed here.
     Deliver {
         /// Who sent it.
@@ -98,6 +100,11 @@ pub enum Answer<'a> {
         /// Whether HISTORY asked for it.
         replay: bool,
     },
+    /// Nothing else was said for a heartbeat, or nothing heard for long: whoever gets it should say ALIVE.
+    Beat {
+        /// The hub's clock: milliseconds since 1970.
+        unix_ms: u64,
+    },
     /// The last frame before the hub closes for a reason that is no request's fault.
     Closing {
         /// Why.
@@ -123,10 +130,9 @@ impl<'a> Answer<'a> {
     ///
     /// # Errors
     ///
-    /// Error 1 where flags or payload do not fit the kind, 2 where the kind is not one that the hub says, or not one
-    /// that this crate reads yet.
+    /// Error 1 where flags or payload do not fit the kind, 2 where the kind is not one that the hub says.
     pub fn decode(header: Header, payload: &'a [u8]) -> Result<Answer<'a>, Fault> {
-        let row = KindRow::of(header.kind).filter(|row| row.spoken && header.kind & 0x80 != 0);
+        let row = KindRow::of(header.kind).filter(|row| !row.kind.is_request());
         let Some(row) = row else {
             let text = format!("kind {:#04x} is nothing that a hub says", header.kind);
             return Err(Fault::new(ErrorCode::UnknownKind, header.kind, header.tag, text));
@@ -161,6 +167,8 @@ impl<'a> Answer<'a> {
             },
             Kind::WhoReply => Answer::Who { members: Members::read(fields)?, more: flags & flag::MORE != 0 },
             Kind::Pong => Answer::Pong(fields.rest()),
+            Kind::StatsReply => Answer::Stats(fields.rest_text("statistics")?),
+            Kind::Beat => Answer::Beat { unix_ms: fields.u64("time")? },
             Kind::Deliver => Answer::Deliver { sender: fields.id("sender")?, body: fields.rest() },
             Kind::Mail => Answer::Mail {
                 mail: fields.u64("mail id")?,
@@ -229,6 +237,8 @@ impl<'a> Answer<'a> {
             }
             Answer::Who { members, .. } => out.extend_from_slice(members.as_bytes()),
             Answer::Pong(body) => out.extend_from_slice(body),
+            Answer::Stats(json) => out.extend_from_slice(json.as_bytes()),
+            Answer::Beat { unix_ms } => out.extend_from_slice(&unix_ms.to_be_bytes()),
             Answer::Deliver { sender, body } => {
                 out.extend_from_slice(&sender.0.to_be_bytes());
                 out.extend_from_slice(body);
@@ -258,6 +268,8 @@ impl<'a> Answer<'a> {
             Answer::Who { .. } => Kind::WhoReply,
             Answer::Mail { .. } => Kind::Mail,
             Answer::Event { .. } => Kind::Event,
+            Answer::Stats(_) => Kind::StatsReply,
+            Answer::Beat { .. } => Kind::Beat,
             Answer::Pong(_) => Kind::Pong,
             Answer::Deliver { .. } => Kind::Deliver,
             Answer::Closing { .. } => Kind::Closing,
@@ -383,6 +395,8 @@ mod tests {
             Answer::Mail { mail: 1, unix_ms: 2, sender: UserId(9), name: "ann", body: b"hi", ack: true },
             Answer::Event { event, replay: true },
             Answer::Pong(b"x"),
+            Answer::Stats("{}"),
+            Answer::Beat { unix_ms: 8 },
             Answer::Deliver { sender: UserId(9), body: b"hi" },
             Answer::Closing { code: ErrorCode::GoingAway, text: "bye" },
             Answer::Error { code: ErrorCode::Malformed, kind: 4, fatal: true, text: "left over" },

@@ -88,8 +88,7 @@ impl Fault {
     /// A kind byte that is not a request of this version.
     pub(super) fn unknown_kind(kind: u8, tag: u16) -> Fault {
         let text = match super::KindRow::of(kind) {
-            Some(row) if kind & 0x80 != 0 => format!("{} is for the hub to say, not for a client", row.name),
-            Some(row) => format!("this hub does not carry out {} yet", row.name),
+            Some(row) => format!("{} is for the hub to say, not for a client", row.name),
             None => format!("kind {kind:#04x} is not a request"),
         };
         Fault::new(ErrorCode::UnknownKind, kind, tag, text)

@@ -78,6 +78,11 @@ impl<'a> Fields<'a> {
         str::from_utf8(self.bytes(count, field)?).map_err(|_| Misfit::NotText(field))
     }
 
+    /// All that is left, as text.
+    pub fn rest_text(&mut self, field: &'static str) -> Result<&'a str, Misfit> {
+        self.text(self.0.len(), field)
+    }
+
     /// All that is left: a body.
     pub fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)

@@ -70,16 +70,10 @@ pub struct KindRow {
     pub name: &'static str,
     /// The flag bits it may carry.
     pub flags: u8,
-    /// Whether this crate encodes, decodes and carries it out yet.
-    pub spoken: bool,
 }
 
 const fn row(kind: Kind, name: &'static str, flags: u8) -> KindRow {
-    KindRow { kind, name, flags, spoken: true }
-}
-
-const fn later(kind: Kind, name: &'static str, flags: u8) -> KindRow {
-    KindRow { kind, name, flags, spoken: false }
+    KindRow { kind, name, flags }
 }
 
 /// Every kind of the protocol, in the order of their bytes.
@@ -98,7 +92,7 @@ pub const KINDS: [KindRow; 33] = [
     row(Kind::Ping, "PING", 0),
     row(Kind::Bye, "BYE", 0),
     row(Kind::Alive, "ALIVE", 0),
-    later(Kind::Stats, "STATS", 0),
+    row(Kind::Stats, "STATS", 0),
     row(Kind::Welcome, "WELCOME", 0),
     row(Kind::IdentityReply, "IDENTITY reply", 0),
     row(Kind::ListReply, "LIST reply", flag::MORE),
@@ -110,47 +104,57 @@ pub const KINDS: [KindRow; 33] = [
     row(Kind::HistoryEnd, "HISTORY reply", 0),
     row(Kind::WhoReply, "WHO reply", flag::MORE),
     row(Kind::Pong, "PING reply", 0),
-    later(Kind::StatsReply, "STATS reply", 0),
+    row(Kind::StatsReply, "STATS reply", 0),
     row(Kind::Deliver, "DELIVER", 0),
     row(Kind::Mail, "MAIL", flag::ACK),
     row(Kind::Event, "EVENT", flag::REPLAY),
-    later(Kind::Beat, "BEAT", 0),
+    row(Kind::Beat, "BEAT", 0),
     row(Kind::Closing, "CLOSING", 0),
     row(Kind::Error, "ERROR", flag::FATAL),
 ];
 
-/// [`KINDS`] by byte, so that a header costs one load.
-const BY_BYTE: [Option<KindRow>; 256] = {
-    let mut table = [None; 256];
+/// Where each byte stands in [`KINDS`], so that a header costs no search; beyond its end where it is no kind.
+const PLACES: [u8; 256] = {
+    let mut places = [u8::MAX; 256];
     let mut i = 0;
     while i < KINDS.len() {
-        table[KINDS[i].kind as usize] = Some(KINDS[i]);
+        places[KINDS[i].kind as usize] = i as u8;
         i += 1;
     }
-    table
+    places
 };
 
 impl KindRow {
     /// The row of a header's kind byte, where there is one.
     pub fn of(byte: u8) -> Option<&'static KindRow> {
-        BY_BYTE[byte as usize].as_ref()
+        KINDS.get(usize::from(PLACES[byte as usize]))
+    }
+
+    /// Where a kind stands in [`KINDS`].
+    pub fn index(kind: Kind) -> usize {
+        PLACES[kind as usize].into()
     }
 }
 
 impl Kind {
-    /// The kind of a request that this crate carries out, or `None`.
+    /// The kind of a request, or `None`.
     pub fn of_request(byte: u8) -> Option<Kind> {
-        KindRow::of(byte).filter(|row| byte < FIRST_NEVER && row.spoken).map(|row| row.kind)
+        KindRow::of(byte).map(|row| row.kind).filter(|kind| kind.is_request())
+    }
+
+    /// Whether a client says it, and not the hub.
+    pub fn is_request(self) -> bool {
+        (self as u8) < FIRST_NEVER
     }
 
     /// Its name in the protocol.
     pub fn name(self) -> &'static str {
-        BY_BYTE[self as usize].map_or("", |row| row.name)
+        KINDS[KindRow::index(self)].name
     }
 
     /// The flag bits it may carry.
     pub fn flags(self) -> u8 {
-        BY_BYTE[self as usize].map_or(0, |row| row.flags)
+        KINDS[KindRow::index(self)].flags
     }
 }
 

@@ -55,7 +55,7 @@ mod tests {
             assert_eq!(again, frame);
             shown.push(header.kind);
         }
-        let spoken = KINDS.iter().filter(|row| row.spoken).map(|row| row.kind as u8);
-        spoken.for_each(|kind| assert!(shown.contains(&kind), "{kind:#04x} has no example"));
+        let kinds = KINDS.iter().map(|row| row.kind as u8);
+        kinds.for_each(|kind| assert!(shown.contains(&kind), "{kind:#04x} has no example"));
     }
 }

@@ -81,6 +81,8 @@ pub enum Request<'a> {
     Bye,
     /// Says that the client lives. No answer.
     Alive,
+    /// Asks for what the hub has counted.
+    Stats,
 }
 
 impl<'a> Request<'a> {
@@ -140,6 +142,7 @@ impl<'a> Request<'a> {
             Kind::Ping => Request::Ping(fields.rest()),
             Kind::Bye => Request::Bye,
             Kind::Alive => Request::Alive,
+            Kind::Stats => Request::Stats,
             _ => return Err(Misfit::NoSuch("kind")),
         })
     }
@@ -193,7 +196,7 @@ impl<'a> Request<'a> {
                 out.extend_from_slice(&limit.to_be_bytes());
             }
             Request::Ping(body) => out.extend_from_slice(body),
-            Request::Identity | Request::List | Request::Bye | Request::Alive => {}
+            Request::Identity | Request::List | Request::Bye | Request::Alive | Request::Stats => {}
         }
     }
 
@@ -214,6 +217,7 @@ impl<'a> Request<'a> {
             Request::Ping(_) => Kind::Ping,
             Request::Bye => Kind::Bye,
             Request::Alive => Kind::Alive,
+            Request::Stats => Kind::Stats,
         }
     }
 }
@@ -270,6 +274,7 @@ mod tests {
             Request::Ping(b"x"),
             Request::Bye,
             Request::Alive,
+            Request::Stats,
         ];
         let bounds = Bounds { max_body: 1000, max_receivers: 3 };
         for request in requests {

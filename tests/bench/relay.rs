@@ -3,7 +3,7 @@
 //!
 //! Each delivery is put into an outbox, copied out of it as the kernel would, and forgotten. The median of many rounds.
 
-use cubby::hub::{Outbox, Runs, Shared};
+use cubby::hub::{Outbox, Pool, Shared};
 use std::hint::black_box;
 use std::io::IoSlice;
 use std::time::Instant;
@@ -16,12 +16,12 @@ fn main() {
     for receivers in [1, 10, 100, 255] {
         for size in [64, 256, 1024, 2048, 4096, 8192, 16_384, 65_536] {
             let frame = vec![7; size + 16];
-            let copied = median(receivers, |outboxes, runs| {
-                outboxes.iter_mut().for_each(|outbox| outbox.append(runs, |run| run.extend_from_slice(&frame)));
+            let copied = median(receivers, |outboxes, pool| {
+                outboxes.iter_mut().for_each(|outbox| outbox.append(pool, |run| run.extend_from_slice(&frame)));
             });
-            let shared = median(receivers, |outboxes, _| {
+            let shared = median(receivers, |outboxes, pool| {
                 let shared = Shared::new(&frame[..16], frame[..].into(), size);
-                outboxes.iter_mut().for_each(|outbox| outbox.attach(shared.clone()));
+                outboxes.iter_mut().for_each(|outbox| outbox.attach(shared.clone(), pool));
             });
             println!("{size:>8} {receivers:>10} {copied:>10.1} {shared:>10.1} {:>8.2}", copied / shared);
         }
@@ -29,15 +29,15 @@ fn main() {
 }
 
 /// Nanoseconds a delivery takes when `put` puts one frame into each of so many outboxes.
-fn median(receivers: usize, put: impl Fn(&mut [Outbox], &mut Runs)) -> f64 {
+fn median(receivers: usize, put: impl Fn(&mut [Outbox], &mut Pool)) -> f64 {
     let mut outboxes: Vec<Outbox> = (0..receivers).map(|_| Outbox::default()).collect();
-    let mut runs = Runs::default();
+    let mut pool = Pool::default();
     let mut kernel = vec![0; 1 << 20];
     let mut rounds: Vec<f64> = (0..ROUNDS)
         .map(|_| {
             let began = Instant::now();
-            put(&mut outboxes, &mut runs);
-            outboxes.iter_mut().for_each(|outbox| take(outbox, &mut runs, &mut kernel));
+            put(&mut outboxes, &mut pool);
+            outboxes.iter_mut().for_each(|outbox| take(outbox, &mut pool, &mut kernel));
             began.elapsed().as_nanos() as f64 / receivers as f64
         })
         .collect();
@@ -46,7 +46,7 @@ fn median(receivers: usize, put: impl Fn(&mut [Outbox], &mut Runs)) -> f64 {
 }
 
 /// Empties an outbox as a send does.
-fn take(outbox: &mut Outbox, runs: &mut Runs, kernel: &mut [u8]) {
+fn take(outbox: &mut Outbox, pool: &mut Pool, kernel: &mut [u8]) {
     let mut slices = [IoSlice::new(&[]); 4];
     let count = outbox.fill(&mut slices);
     let mut at = 0;
@@ -55,5 +55,5 @@ fn take(outbox: &mut Outbox, runs: &mut Runs, kernel: &mut [u8]) {
         at += slice.len();
     }
     black_box(&kernel[..at]);
-    outbox.advance(at, runs);
+    outbox.advance(at, pool);
 }

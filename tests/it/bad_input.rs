@@ -51,7 +51,6 @@ fn what_is_no_request_is_an_unknown_kind() {
     for kind in [0x00, 0x10, 0x3F, 0x40, 0x7F, 0x80, 0x81, 0xC4, 0xCD, 0xFE, 0xFF] {
         assert_eq!(refused(&daemon, &[kind, 0, 1, 2, 0, 0, 0, 0]), (2, kind, 0x0102), "{kind:#04x}");
     }
-    assert_eq!(refused(&daemon, &[0x0F, 0, 0, 3, 0, 0, 0, 0]), (2, 0x0F, 3), "STATS is not carried out yet");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The hub inside another program.
 
 use crate::support::*;
-use cubby::{Client, Delivery, HOST, HostError, Push, Server, Status, UserId};
+use cubby::wire::Kind;
+use cubby::{Client, Delivery, ErrorCode, HOST, HostError, Push, Server, Status, UserId};
 use std::os::fd::AsRawFd;
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
@@ -31,7 +32,7 @@ fn a_handle_relays_asks_and_stops_from_another_thread() {
     let delivery = delivery(&mut client);
     assert_eq!((delivery.sender, &delivery.body[..]), (HOST, &b"from the host"[..]));
     let stats = handle.stats().expect("the hub is up");
-    assert_eq!((stats.users, stats.accepted, stats.relays, stats.deliveries), (1, 1, 1, 1));
+    assert_eq!((stats.users, stats.accepted, stats.frames.of(Kind::Deliver).frames), (1, 1, 1));
     handle.clone().stop().expect("the hub is up");
     hub.join().expect("no panic").expect("an orderly end");
     assert!(handle.stats().is_err());
@@ -62,7 +63,7 @@ fn a_client_gets_deliveries_that_came_while_it_waited_for_an_answer() {
     assert_eq!(ann.next(Some(Duration::ZERO)).expect("nothing is wrong"), None);
     handle.stop().expect("the hub is up");
     let end = ann.next(None).expect_err("the hub has gone");
-    assert!(matches!(end, cubby::ClientError::Closing { code: cubby::ErrorCode::GoingAway, .. }), "{end}");
+    assert!(matches!(end, cubby::ClientError::Closing { code: ErrorCode::GoingAway, .. }), "{end}");
     hub.join().expect("no panic").expect("an orderly end");
 }
 
@@ -84,7 +85,7 @@ fn a_host_can_nest_the_hub_in_its_own_poll() {
         }
     }
     assert!(client.join().expect("no panic").is_ok());
-    assert_eq!(server.stats().requests, 2, "HELLO and IDENTITY");
+    assert_eq!(server.stats().frames.requests().frames, 2, "HELLO and IDENTITY");
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn a_host_that_turns_the_server_itself_relays_without_a_handle() {
     let mut server = Server::bind("127.0.0.1:0").expect("a free port");
     let address = server.addresses()[0].to_string();
     let client = spawn(move || delivery(&mut Client::connect(&address).expect("the hub is up")));
-    while server.stats().requests == 0 {
+    while server.stats().frames.requests().frames == 0 {
         server.turn(None).expect("the poll works");
     }
     let first = UserId(1 << 22);
@@ -160,7 +161,7 @@ fn clients_that_all_write_at_once_do_not_lock_each_other_up() {
     let talkers: Vec<_> = clients.into_iter().enumerate().map(talk).collect();
     talkers.into_iter().for_each(|talker| talker.join().expect("nobody is closed"));
     handle.stop().expect("the hub is up");
-    assert_eq!(hub.join().expect("no panic").expect("an orderly end").too_slow, 0);
+    assert_eq!(hub.join().expect("no panic").expect("an orderly end").closed_with(ErrorCode::TooSlow), 0);
 }
 
 #[test]
@@ -190,5 +191,5 @@ fn more_edges_than_one_wait_takes_are_owed_a_turn() {
     }
     crowd.iter_mut().for_each(|raw| raw.send(&frame(ALIVE, 0, 0, [])));
     turn_while_owed(&mut server, &mut poll);
-    assert_eq!(server.stats().requests, CROWD);
+    assert_eq!(server.stats().frames.requests().frames, CROWD);
 }

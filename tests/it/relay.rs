@@ -12,7 +12,7 @@ fn hello_is_answered_with_what_the_hub_allows() {
     let server = concat!("cubby/", env!("CARGO_PKG_VERSION"));
     let mut expected = vec![1];
     expected.extend(id.to_be_bytes());
-    expected.extend([0, 1, 0, 0, 0, 9, 0, 0, 3]);
+    expected.extend([0, 1, 0, 0, 0, 9, 0, 30, 3]);
     expected.extend(b"ann");
     expected.push(u8::try_from(server.len()).expect("short"));
     expected.extend(server.as_bytes());

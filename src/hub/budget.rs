@@ -1,0 +1,64 @@
+//! How much the hub may do in one turn, and how much it may hold.
+
+use super::{Hub, Parcel, User};
+use crate::limits::POINTER_COST;
+
+impl<L> Hub<L> {
+    /// Accounts for a frame that so many outboxes got.
+    pub(super) fn spend(&mut self, outboxes: usize, parcel: Parcel<'_>) {
+        let (len, cost) = match parcel {
+            Parcel::Small(bytes) => (bytes.len(), bytes.len()),
+            Parcel::Large(frame) => (frame.as_bytes().len(), POINTER_COST),
+        };
+        self.said += len;
+        self.spent += outboxes * cost;
+    }
+
+    /// Whether this turn has put enough into outboxes: what else is asked waits for the next. So that whoever reads is
+    /// never full by one turn, no outbox gets more than half a queue.
+    pub fn is_spent(&self) -> bool {
+        self.spent >= self.limits.fan_out || self.said >= self.limits.queue / 2
+    }
+
+    /// Whether it is time for others, for a host that has asked much.
+    pub fn is_half_spent(&self) -> bool {
+        self.spent >= self.limits.fan_out / 2 || self.said >= self.limits.queue / 4
+    }
+
+    /// Bytes held now: queued, half received, or waiting to be carried out. What many hear is counted once.
+    pub fn held(&self) -> usize {
+        self.pool.held() + self.unread
+    }
+
+    /// Whether that is as much as it may be.
+    pub fn is_over_memory(&self) -> bool {
+        self.held() >= self.limits.memory
+    }
+
+    /// Whether that is a whole body more than it may be.
+    pub fn is_far_over_memory(&self) -> bool {
+        self.held() >= self.limits.memory.saturating_add(self.limits.max_body as usize)
+    }
+
+    /// The user for whom most is held, present or not.
+    pub fn largest(&self) -> Option<usize> {
+        let weight = |user: &User<L>| user.outbox.queued() + user.half_received();
+        self.users
+            .iter()
+            .max_by_key(|(_, user)| weight(user))
+            .filter(|(_, user)| weight(user) > 0)
+            .map(|(slot, _)| slot)
+    }
+
+    /// Takes back what is queued for a user, but for the frame that is being sent.
+    pub fn cut(&mut self, slot: usize) {
+        if let Some(user) = self.users.get_mut(slot) {
+            user.outbox.cut(&mut self.pool);
+        }
+    }
+
+    /// Notes how much is held at the end of a turn.
+    pub fn note_held(&mut self) {
+        self.stats.most_held = self.stats.most_held.max(self.held() as u64);
+    }
+}

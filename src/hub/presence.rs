@@ -1,0 +1,156 @@
+//! Who is here: coming in, being turned away, what one is called, and all ways to leave.
+
+use super::user::user_id;
+use super::{Hub, Peer, User};
+use crate::limits::{Limits, TURNED_AWAY};
+use crate::wire::{Answer, ErrorCode, Fault};
+
+impl<L> Hub<L> {
+    /// Takes a connection in and returns its slot. At a limit of connections it is told so, and has departed at once.
+    ///
+    /// # Errors
+    ///
+    /// Gives `link` back with what is to be said to it in one breath, where many are here already who were told so and
+    /// linger, or where the four billion ids are used up: an id is never given twice, so the hub must then be started
+    /// anew.
+    pub fn enter(&mut self, link: L, peer: Peer) -> Result<usize, (L, Vec<u8>)> {
+        self.stats.accepted += 1;
+        let refused = self.refuses(peer);
+        let lingering = self.users.len() - self.stats.users as usize;
+        let next = self.generation.checked_add(1);
+        let (generation, refused) = match (next, refused) {
+            (Some(generation), None) => (generation, None),
+            (Some(generation), Some(fault)) if lingering < TURNED_AWAY => (generation, Some(fault)),
+            (_, fault) => return Err((link, farewell(fault.unwrap_or_else(no_ids)))),
+        };
+        self.generation = generation;
+        let vacant = self.users.vacant_entry();
+        let slot = vacant.key();
+        vacant.insert(User::new(user_id(generation, slot), peer.is_local(), link));
+        self.stats.users += 1;
+        match refused {
+            None => self.origins.enter(slot, peer, self.limits.max_per_address),
+            Some(fault) => self.fail(slot, &fault),
+        }
+        self.stats.most_users = self.stats.most_users.max(self.stats.users);
+        Ok(slot)
+    }
+
+    /// Why a connection from there can not be served, if so.
+    fn refuses(&mut self, peer: Peer) -> Option<Fault> {
+        let Limits { max_connections, max_per_address, .. } = self.limits;
+        let text = if self.stats.users >= max_connections as u64 {
+            self.stats.refused_full += 1;
+            format!("this hub is at its limit of {max_connections} connections; try again later")
+        } else if self.origins.is_full(peer, max_per_address) {
+            self.stats.refused_address += 1;
+            format!("this address is at its limit of {max_per_address} connections")
+        } else {
+            return None;
+        };
+        Some(Fault::new(ErrorCode::TooManyConnections, 0, 0, text))
+    }
+
+    /// What is said to a connection for which the machine has no descriptor.
+    pub fn no_descriptor(&mut self) -> Vec<u8> {
+        self.stats.accepted += 1;
+        self.stats.refused_descriptors += 1;
+        let text = "this hub has no descriptor left for another connection; try again later";
+        farewell(Fault::new(ErrorCode::TooManyConnections, 0, 0, text))
+    }
+
+    /// Ends a user's presence: nothing more reaches it, and its requests are carried out no more. What is in its outbox
+    /// may still be sent.
+    pub fn depart(&mut self, slot: usize) {
+        if self.end_presence(slot) {
+            self.agenda.departed.push(slot);
+        }
+    }
+
+    /// Whether the user in this slot was present; it is not any more.
+    fn end_presence(&mut self, slot: usize) -> bool {
+        let Some(user) = self.users.get_mut(slot).filter(|user| user.present) else { return false };
+        user.present = false;
+        self.unread -= user.decoder.release().len();
+        self.origins.leave(slot);
+        self.stats.users -= 1;
+        self.relieve(slot);
+        self.part_all(slot, false);
+        self.take_name(slot);
+        true
+    }
+
+    /// Gives a user another name, or none.
+    pub(super) fn give_name(&mut self, slot: usize, name: &str) {
+        self.take_name(slot);
+        if !name.is_empty() {
+            let (name, place) = self.directory.add(name, slot as u32);
+            let user = &mut self.users[slot];
+            (user.name, user.place) = (Some(name), place);
+        }
+    }
+
+    /// Takes a user's name off it.
+    pub(super) fn take_name(&mut self, slot: usize) {
+        let user = &mut self.users[slot];
+        let place = user.place;
+        let moved = user.name.take().and_then(|name| self.directory.remove(&name, place));
+        if let Some(moved) = moved {
+            self.users[moved as usize].place = place;
+        }
+    }
+
+    /// Dismisses everybody. Nobody is told any more who leaves which room, but listeners are.
+    pub fn dismiss_all(&mut self, code: ErrorCode, text: &str) {
+        self.is_closing = true;
+        for slot in self.slots().collect::<Vec<_>>() {
+            self.dismiss(slot, code, text);
+        }
+    }
+
+    /// Tells a user why it is closed, by CLOSING, and ends its presence.
+    pub fn dismiss(&mut self, slot: usize, code: ErrorCode, text: &str) {
+        if self.user(slot).is_some_and(User::is_present) {
+            self.stats.count_close(code);
+            self.say(slot, 0, &Answer::Closing { code, text });
+            self.depart(slot);
+        }
+    }
+
+    /// Asks a user whether it lives, where nothing else is on its way to it.
+    pub fn beat(&mut self, slot: usize) {
+        if self.user(slot).is_some_and(|user| user.present && user.outbox.queued() == 0) {
+            self.say(slot, 0, &Answer::Beat { unix_ms: self.unix_ms });
+        }
+    }
+
+    /// Tells a user what was wrong with its request, and ends its presence where that is fatal.
+    pub fn fail(&mut self, slot: usize, fault: &Fault) {
+        self.stats.faults += 1;
+        self.say(slot, fault.tag, &Answer::from(fault));
+        if fault.code.is_fatal() {
+            self.stats.count_close(fault.code);
+            self.depart(slot);
+        }
+    }
+
+    /// Vacates a slot and returns what the carrier kept there.
+    pub fn remove(&mut self, slot: usize) -> Option<L> {
+        self.end_presence(slot);
+        let mut user = self.users.try_remove(slot)?;
+        user.outbox.clear(&mut self.pool);
+        Some(user.link)
+    }
+}
+
+/// What is said in one breath to a connection that can not be let in.
+fn farewell(fault: Fault) -> Vec<u8> {
+    let mut frame = Vec::new();
+    Answer::from(&fault).encode(0, &mut frame);
+    frame
+}
+
+/// Said where all ids are used up.
+fn no_ids() -> Fault {
+    Fault::new(ErrorCode::TooManyConnections, 0, 0, "this hub has given out all its ids, and must be started anew")
+}

@@ -1,0 +1,73 @@
+//! Who comes in, and what the machine has no room for.
+
+use super::*;
+
+#[test]
+fn out_of_descriptors_it_neither_spins_nor_stalls() {
+    let mut bench = Bench::new();
+    bench.enter();
+    bench.world().descriptors = 0;
+    let late = bench.world().connect();
+    bench.settle();
+    bench.world().accepts = 0;
+    let turns = bench.pass(Duration::from_secs(1));
+    let retries = (1000 / ACCEPT_RETRY.as_millis()) as u32;
+    assert!(turns <= retries + 1 && bench.world().accepts <= retries + 1, "{turns} turns");
+    bench.world().descriptors = 1;
+    bench.ask(late, Request::Identity);
+    bench.pass(ACCEPT_RETRY);
+    assert_eq!(bench.answers(late).len(), 1, "it was let in, though no edge came");
+    assert_eq!(bench.net.patience(), None);
+}
+
+#[test]
+fn a_slot_is_not_given_again_in_the_turn_that_vacates_it() {
+    let mut bench = Bench::new();
+    let (wire, old) = bench.enter();
+    bench.world().end(wire);
+    let newcomer = bench.world().connect();
+    bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
+    let slots: Vec<usize> = bench.net.hub().slots().collect();
+    assert_eq!(slots, [1], "the newcomer sits beside the leaver, who is gone now");
+    bench.ask(newcomer, Request::Identity);
+    bench.settle();
+    assert!(bench.net.hub().user(0).is_none_or(|user| user.id() != old));
+}
+
+#[test]
+fn out_of_descriptors_each_is_told_so_by_the_one_in_reserve() {
+    let mut bench = Bench::new();
+    bench.world().keeps_spare = true;
+    bench.enter();
+    bench.world().descriptors = 1;
+    let first = bench.world().connect();
+    bench.settle();
+    assert!(!bench.is_closed(first), "the last one, and now none is in reserve");
+    bench.world().reset(first);
+    bench.settle();
+    bench.world().descriptors = 1;
+    bench.net.os_mut().regain_spare();
+    let late: Vec<usize> = (0..300).map(|_| bench.world().connect()).collect();
+    bench.settle();
+    for &wire in &late {
+        assert!(matches!(&bench.answers(wire)[..], [(0xFF, payload)] if payload[..2] == [0, 14]));
+        assert!(bench.is_closed(wire));
+    }
+    assert_eq!((bench.net.hub().stats.refused_descriptors, bench.net.patience()), (300, None));
+    bench.world().descriptors = 1;
+    bench.enter();
+}
+
+#[test]
+fn one_connection_that_did_not_come_about_does_not_stop_the_others() {
+    let mut bench = Bench::new();
+    let errors = [libc::ECONNABORTED, libc::EINTR, libc::EPERM, libc::EPROTO];
+    bench.world().accept_errors.extend(errors);
+    bench.enter();
+    assert_eq!(bench.net.hub().stats.accept_rests, 0);
+    bench.world().accept_errors.extend([libc::ENOMEM, libc::ENOBUFS]);
+    let wire = bench.world().connect();
+    bench.ask(wire, Request::Identity);
+    bench.pass(3 * ACCEPT_RETRY);
+    assert_eq!((bench.answers(wire).len(), bench.net.hub().stats.accept_rests), (1, 2));
+}

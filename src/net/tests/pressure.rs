@@ -1,0 +1,352 @@
+//! Those who do not read, and those who write to them.
+
+use super::*;
+
+#[test]
+fn a_sender_waits_for_a_full_receiver_and_goes_on_below_half() {
+    let mut bench = Bench::new();
+    let (sender, _) = bench.enter();
+    let (receiver, id) = bench.enter();
+    bench.world().make_room(receiver, 0);
+    bench.settle();
+    for _ in 0..8 {
+        bench.relay(sender, id, MEGABYTE);
+    }
+    bench.ask(sender, Request::Ping(b"done"));
+    bench.settle();
+    assert!(bench.answers(sender).is_empty(), "its requests wait");
+    bench.world().make_room(receiver, 1 << 20);
+    bench.settle();
+    assert_eq!(bench.net.hub().stats.waits, 1, "not below half yet");
+    bench.world().make_room(receiver, 3 << 20);
+    bench.settle();
+    bench.world().make_room(receiver, usize::MAX);
+    bench.settle();
+    assert_eq!(bench.answers(sender), [(0x8C, b"done".to_vec())]);
+    assert_eq!(bench.answers(receiver).len(), 8, "nothing is lost");
+    assert_eq!(bench.net.patience(), None, "and nobody is watched any more");
+}
+
+#[test]
+fn who_takes_too_little_for_too_long_is_told_and_closed_and_the_sender_goes_on() {
+    let mut bench = Bench::new();
+    let (sender, _) = bench.enter();
+    let (receiver, id) = bench.enter();
+    bench.world().make_room(receiver, 0);
+    bench.settle();
+    (0..6).for_each(|_| bench.relay(sender, id, MEGABYTE));
+    bench.ask(sender, Request::Ping(b"done"));
+    bench.settle();
+    bench.pass(Limits::default().stall - Duration::from_millis(1));
+    assert!(bench.answers(sender).is_empty());
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.answers(sender), [(0x8C, b"done".to_vec())]);
+    bench.world().make_room(receiver, usize::MAX);
+    bench.settle();
+    let heard = bench.answers(receiver);
+    assert_eq!(heard.len(), 5, "the four that filled its queue, then why");
+    assert!(heard.last().is_some_and(closing(ErrorCode::TooSlow)));
+    bench.pass(Limits::default().linger);
+    assert!(bench.is_closed(receiver));
+    assert_eq!(bench.net.hub().stats.closed_with(ErrorCode::TooSlow), 1);
+}
+
+#[test]
+fn many_senders_can_not_fill_a_queue_beyond_its_limit_and_one_body() {
+    let mut bench = Bench::new();
+    let (receiver, id) = bench.enter();
+    bench.world().make_room(receiver, 0);
+    let senders: Vec<usize> = (0..20).map(|_| bench.enter().0).collect();
+    for &sender in &senders {
+        bench.relay(sender, id, MEGABYTE);
+        bench.ask(sender, Request::Ping(b"done"));
+    }
+    bench.settle();
+    let queued = bench.net.hub().user(0).expect("it is here").outbox().queued();
+    assert!(queued <= Limits::default().queue + MEGABYTE.len() + 16, "{queued} bytes");
+    bench.world().make_room(receiver, usize::MAX);
+    bench.settle();
+    assert_eq!(bench.answers(receiver).len(), 20, "each is served in the end");
+    assert!(senders.iter().all(|&sender| bench.answers(sender).len() == 1));
+}
+
+#[test]
+fn who_writes_to_two_busy_receivers_gets_its_turn() {
+    let mut bench = Bench::new();
+    let (ann, ann_id) = bench.enter();
+    let (bob, bob_id) = bench.enter();
+    let (both, _) = bench.enter();
+    let floods = [(bench.enter().0, ann_id), (bench.enter().0, bob_id)];
+    for wire in [ann, bob] {
+        bench.world().make_room(wire, 0);
+    }
+    for (wire, id) in floods {
+        (0..60).for_each(|_| bench.relay(wire, id, MEGABYTE));
+    }
+    bench.settle();
+    let block = [ann_id.0.to_be_bytes(), bob_id.0.to_be_bytes()].concat();
+    let receivers = Ids::new(&block).expect("two ids");
+    bench.ask(both, Request::Relay { receivers, body: b"to both", receipt: true });
+    bench.settle();
+    // They read in turns, so that hardly ever both have room at once.
+    for _ in 0..6 {
+        for wire in [ann, bob] {
+            bench.world().make_room(wire, 3 << 20);
+            bench.settle();
+        }
+    }
+    assert_eq!(bench.answers(both), [(0x84, vec![0, 2, 0, 0])]);
+}
+
+#[test]
+fn who_breaks_off_while_waiting_is_gone_at_once() {
+    let mut bench = Bench::new();
+    let (sender, _) = bench.enter();
+    let (receiver, id) = bench.enter();
+    bench.world().make_room(receiver, 0);
+    bench.settle();
+    (0..8).for_each(|_| bench.relay(sender, id, MEGABYTE));
+    bench.settle();
+    bench.world().reset(sender);
+    bench.settle();
+    assert!(bench.is_closed(sender) && !bench.is_closed(receiver));
+}
+
+#[test]
+fn two_who_wait_for_each_other_go_on_when_they_read() {
+    let mut bench = Bench::new();
+    let (ann, ann_id) = bench.enter();
+    let (bob, bob_id) = bench.enter();
+    for wire in [ann, bob] {
+        bench.world().make_room(wire, 0);
+    }
+    bench.settle();
+    for _ in 0..8 {
+        bench.relay(ann, bob_id, MEGABYTE);
+        bench.relay(bob, ann_id, MEGABYTE);
+    }
+    bench.settle();
+    for wire in [ann, bob] {
+        bench.world().make_room(wire, usize::MAX);
+    }
+    bench.settle();
+    assert_eq!((bench.answers(ann).len(), bench.answers(bob).len()), (8, 8));
+}
+
+#[test]
+fn a_client_that_does_not_read_its_answers_is_not_read() {
+    let mut bench = Bench::new();
+    let (wire, _) = bench.enter();
+    bench.world().make_room(wire, 0);
+    let mut pings = Vec::new();
+    (0..80_000).for_each(|_| Request::Ping(&[1; 125]).encode(1, &mut pings));
+    bench.world().send(wire, &pings);
+    bench.settle();
+    let queued = bench.net.hub().user(0).expect("it is here").outbox().queued();
+    let room = 2 * Limits::default().queue;
+    assert!((room..room + 200).contains(&queued), "{queued} bytes");
+    bench.world().make_room(wire, usize::MAX);
+    bench.settle();
+    assert_eq!(bench.answers(wire).len(), 80_000);
+}
+
+#[test]
+fn a_burst_that_many_hear_holds_up_nobody_and_is_told_to_its_end() {
+    let mut bench = Bench::with(Limits { fan_out: 20_000, ..quiet() });
+    let members: Vec<usize> = (0..20).map(|_| bench.enter().0).collect();
+    members.iter().for_each(|&member| bench.ask(member, Request::Join { room: "lobby" }));
+    bench.settle();
+    members.iter().for_each(|&member| drop(bench.answers(member)));
+    let ((eve, _), (bystander, _)) = (bench.enter(), bench.enter());
+    for _ in 0..500 {
+        bench.ask(eve, Request::Publish { room: "lobby", body: b"", receipt: false, no_echo: false });
+    }
+    bench.world().end(eve);
+    bench.ask(bystander, Request::Ping(b"still there?"));
+    (0..2).for_each(|_| bench.net.turn(Some(Duration::ZERO)).expect("it can not fail"));
+    assert_eq!(bench.answers(bystander), [(0x8C, b"still there?".to_vec())]);
+    let early = bench.answers(members[0]).len();
+    assert!((1..100).contains(&early), "{early} are told so far");
+    bench.settle();
+    assert!(members[1..].iter().all(|&member| bench.answers(member).len() == 500));
+    assert_eq!(early + bench.answers(members[0]).len(), 500);
+    assert!(bench.is_closed(eve));
+}
+
+#[test]
+fn two_who_wait_for_each_other_and_do_not_read_go_on_after_a_second() {
+    let mut bench = Bench::new();
+    let (ann, ann_id) = bench.enter();
+    let (bob, bob_id) = bench.enter();
+    for wire in [ann, bob] {
+        bench.world().make_room(wire, 0);
+    }
+    bench.settle();
+    for _ in 0..8 {
+        bench.relay(ann, bob_id, MEGABYTE);
+        bench.relay(bob, ann_id, MEGABYTE);
+    }
+    bench.settle();
+    assert!([ann, bob].iter().any(|&wire| !bench.world().wires[wire].inbound.is_empty()), "they wait");
+    bench.pass(2 * SECOND);
+    assert!([ann, bob].iter().all(|&wire| bench.world().wires[wire].inbound.is_empty()), "all they said is read");
+    for wire in [ann, bob] {
+        bench.world().make_room(wire, usize::MAX);
+    }
+    bench.settle();
+    for wire in [ann, bob] {
+        let heard = bench.answers(wire);
+        let refused = heard.iter().filter(|(kind, payload)| *kind == 0xFF && payload[..2] == [0, 8]).count();
+        let other = bench.net.hub().stats.refused;
+        assert!(heard.len() - refused >= 4 && refused > 0 && other > 0, "{refused} were refused, and said so");
+    }
+    assert_eq!(bench.net.patience(), None, "and all is well again");
+}
+
+#[test]
+fn a_larger_circle_is_broken_too_and_those_who_only_wait_for_it_lose_nothing() {
+    let mut bench = Bench::new();
+    let users: Vec<(usize, UserId)> = (0..4).map(|_| bench.enter()).collect();
+    let outside = bench.enter().0;
+    users.iter().for_each(|&(wire, _)| bench.world().make_room(wire, 0));
+    for round in 0..10 {
+        (0..4).for_each(|i| bench.relay(users[i].0, users[(i + 1) % 4].1, MEGABYTE));
+        if round == 9 {
+            bench.settle();
+            bench.relay(outside, users[0].1, b"from outside");
+        }
+    }
+    bench.pass(2 * SECOND);
+    assert!(users.iter().all(|&(wire, _)| bench.world().wires[wire].inbound.is_empty()), "all they said is read");
+    users.iter().for_each(|&(wire, _)| bench.world().make_room(wire, usize::MAX));
+    bench.settle();
+    let heard = bench.answers(users[0].0);
+    assert!(heard.iter().any(|(_, payload)| payload.ends_with(b"from outside")));
+    assert!(bench.answers(outside).is_empty());
+}
+
+#[test]
+fn a_hub_may_refuse_at_once_what_is_for_the_full() {
+    let mut bench = Bench::with(Limits { if_full: IfFull::Refuse, ..quiet() });
+    let (sender, _) = bench.enter();
+    let (receiver, id) = bench.enter();
+    bench.world().make_room(receiver, 0);
+    for _ in 0..6 {
+        let block = id.0.to_be_bytes();
+        let receivers = Ids::new(&block).expect("one id");
+        bench.ask(sender, Request::Relay { receivers, body: MEGABYTE, receipt: true });
+    }
+    bench.relay(sender, id, MEGABYTE);
+    bench.settle();
+    let answers = bench.answers(sender);
+    let statuses: Vec<u8> = answers[..6].iter().map(|(_, payload)| payload[2]).collect();
+    assert_eq!(statuses, [0, 0, 0, 0, 2, 2]);
+    assert!(answers[6].0 == 0xFF && answers[6].1[..3] == [0, 8, 4], "without a receipt it is told as well");
+    assert_eq!(bench.net.hub().stats.refused, 3);
+}
+
+#[test]
+fn a_hub_may_close_the_full_at_once() {
+    let mut bench = Bench::with(Limits { if_full: IfFull::Close, ..quiet() });
+    let (sender, _) = bench.enter();
+    let (receiver, id) = bench.enter();
+    bench.world().make_room(receiver, 0);
+    (0..8).for_each(|_| bench.relay(sender, id, MEGABYTE));
+    bench.ask(sender, Request::Ping(b"done"));
+    bench.settle();
+    assert_eq!(bench.answers(sender), [(0x8C, b"done".to_vec())]);
+    assert!(bench.net.hub().user(1).is_some_and(|user| !user.is_present()));
+    bench.world().make_room(receiver, usize::MAX);
+    bench.settle();
+    assert!(bench.answers(receiver).last().is_some_and(closing(ErrorCode::TooSlow)));
+}
+
+/// Somebody who has sent so many bytes of a relay of a megabyte, and no more.
+fn begin_a_megabyte(bench: &mut Bench, to: UserId, sent: usize) -> (usize, Vec<u8>) {
+    let wire = bench.world().connect();
+    let (block, mut frame) = (to.0.to_be_bytes(), Vec::new());
+    let receivers = Ids::new(&block).expect("one id");
+    Request::Relay { receivers, body: MEGABYTE, receipt: false }.encode(1, &mut frame);
+    bench.world().send(wire, &frame[..sent]);
+    bench.settle();
+    (wire, frame.split_off(sent))
+}
+
+/// A hub that may hold 4 MiB.
+fn small() -> Bench {
+    Bench::with(Limits { memory: 4 << 20, ..quiet() })
+}
+
+#[test]
+fn half_of_many_frames_is_no_more_than_the_hub_may_hold() {
+    let mut bench = small();
+    let (bystander, id) = bench.enter();
+    (0..20).for_each(|_| drop(begin_a_megabyte(&mut bench, id, 900_000)));
+    let held = bench.net.hub().held();
+    assert!(held <= (5 << 20) + 200_000, "{held} bytes");
+    bench.ask(bystander, Request::Ping(b"not now"));
+    bench.settle();
+    assert!(bench.answers(bystander).is_empty() && bench.net.hub().stats.squeezes == 1);
+    for _ in 0..16 {
+        bench.pass(Limits::default().stall);
+    }
+    assert_eq!(bench.answers(bystander), [(0x8C, b"not now".to_vec())], "once those have gone that do not go on");
+    let closed = bench.net.hub().stats.closed_with(ErrorCode::TooSlow);
+    assert!((14..=16).contains(&closed), "{closed} had to go for that");
+}
+
+#[test]
+fn many_who_send_something_large_at_once_all_get_through() {
+    let mut bench = small();
+    let (receiver, id) = bench.enter();
+    let begun: Vec<(usize, Vec<u8>)> = (0..20).map(|_| begin_a_megabyte(&mut bench, id, 500_000)).collect();
+    for (wire, rest) in &begun {
+        bench.world().send(*wire, rest);
+    }
+    bench.settle();
+    assert_eq!(bench.answers(receiver).len(), 20, "one after the other");
+    assert!(bench.net.hub().stats.most_held <= (5 << 20) + 200_000);
+    assert_eq!((bench.net.hub().held(), bench.net.patience()), (0, None));
+}
+
+#[test]
+fn when_nothing_drains_the_largest_queue_goes_and_the_others_go_on() {
+    let mut bench = Bench::with(Limits { memory: 4 << 20, stall: 5 * SECOND, ..quiet() });
+    let (sender, _) = bench.enter();
+    let (stuck, stuck_id) = bench.enter();
+    let (slow, slow_id) = bench.enter();
+    bench.world().make_room(stuck, 100);
+    bench.world().make_room(slow, 0);
+    (0..2).for_each(|_| bench.relay(sender, slow_id, MEGABYTE));
+    (0..3).for_each(|_| bench.relay(sender, stuck_id, MEGABYTE));
+    bench.ask(sender, Request::Ping(b"done"));
+    bench.pass(4 * SECOND);
+    assert!(bench.answers(sender).is_empty());
+    bench.pass(2 * SECOND);
+    assert_eq!(bench.answers(sender), [(0x8C, b"done".to_vec())]);
+    bench.world().make_room(stuck, usize::MAX);
+    bench.world().make_room(slow, usize::MAX);
+    bench.settle();
+    assert_eq!(bench.answers(slow).len(), 2, "nothing of others is lost");
+    let heard = bench.answers(stuck);
+    let kinds: Vec<u8> = heard.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [0xC4, 0xCD], "the frame that was begun, and why");
+}
+
+#[test]
+fn what_many_hear_is_held_once() {
+    let mut bench = small();
+    let (sender, _) = bench.enter();
+    let all: Vec<(usize, UserId)> = (0..50).map(|_| bench.enter()).collect();
+    all.iter().for_each(|&(wire, _)| bench.world().make_room(wire, 0));
+    let block: Vec<u8> = all.iter().flat_map(|(_, id)| id.0.to_be_bytes()).collect();
+    let receivers = Ids::new(&block).expect("ids");
+    bench.ask(sender, Request::Relay { receivers, body: MEGABYTE, receipt: false });
+    bench.ask(sender, Request::Ping(b"done"));
+    bench.settle();
+    assert_eq!(bench.answers(sender).len(), 1);
+    assert!((1 << 20..(1 << 20) + 100_000).contains(&bench.net.hub().held()));
+    all.iter().for_each(|&(wire, _)| bench.world().reset(wire));
+    bench.settle();
+    assert_eq!(bench.net.hub().held(), 0);
+}
