@@ -105,9 +105,9 @@ pub use hub::{HOST, Listener, SharedEvent};
 #[doc(hidden)]
 #[cfg(feature = "json")]
 pub use json::{EventJson, base64, json_line};
-pub use limits::Limits;
+pub use limits::{IfFull, Limits};
 pub use server::{Builder, EventSender, Events, EventsWaker, Handle, Server, WhenFull, event_channel};
-pub use stats::Stats;
+pub use stats::{Frames, Stats, TURN_TIMES, Tally};
 pub use wire::{ErrorCode, Event, EventRef, EventType, Status, UserId};
 
 /// The README's example is compiled and run as well.

@@ -81,6 +81,9 @@ pub const KEPT_OVERHEAD: usize = 128;
 /// The longest time that an operator may set: a month, so that no sum of a moment and a time overflows.
 pub const MAX_TIME: Duration = Duration::from_secs(31 * 86_400);
 
+/// Bytes of the smallest queue: a turn may fill half of it, and should get somewhere by that.
+const MIN_QUEUE: usize = 1024;
+
 /// Bytes after which an outbox starts a new run, so that what is sent is given back piece by piece.
 pub const RUN_FULL: usize = 64 * 1024;
 
@@ -119,12 +122,12 @@ pub struct Limits {
     /// Receivers of one RELAY, names of one SEND; one more is error 4.
     pub max_receivers: u16,
     /// Bytes queued for one user beyond which those who write to it have to wait, until it is down to half. Those who
-    /// have waited are then let in up to half as much again. At least one body.
+    /// have waited are then let in up to half as much again. A body of any size is let in where less is queued.
     pub queue: usize,
     /// What becomes of a RELAY or a SEND to a user whose queue is full.
     pub if_full: IfFull,
     /// Bytes that the hub may hold, queued, half received or waiting to be carried out, before no further request is
-    /// read. What many hear is counted once. At least one queue.
+    /// read, but what is needed to finish one that is begun. What many hear is counted once.
     pub memory: usize,
     /// Bodies of so many bytes or more are held once and pointed to by every outbox; smaller ones are copied into
     /// each. The default is where `cargo bench --bench relay` finds both to cost the same.
@@ -221,8 +224,8 @@ impl Limits {
         within("max-receivers", self.max_receivers.into(), 1, u16::MAX.into())?;
         within("max-rooms", self.max_rooms, 1, MAX_ROOMS)?;
         within("rooms-per-session", self.rooms_per_session, 1, MAX_ROOMS)?;
-        within("queue", self.queue, self.max_body as usize, usize::MAX)?;
-        within("memory", self.memory, self.queue, usize::MAX)?;
+        within("queue", self.queue, MIN_QUEUE, usize::MAX)?;
+        within("memory", self.memory, READ_BUFFER, usize::MAX)?;
         let secs = |time: Duration| usize::try_from(time.as_secs()).unwrap_or(usize::MAX);
         let times = [
             ("history-secs", self.history_time),

@@ -173,9 +173,9 @@ impl Stats {
     }
 
     /// All of it as one JSON object: the [fields](Stats::fields), then `closed` (by the name of the error), `frames-in`
-    /// and `frames-out` (by kind, each with `frames` and `bytes`; kinds that never came are left out), `turns`, and
-    /// `turn-times`: pairs of a bound in microseconds, 0 being none, and how many turns were under it but not under the
-    /// one before.
+    /// and `frames-out` (by kind, each with `frames` and `bytes`), `turns`, and `turn-times` (by their bound in
+    /// microseconds, the turns that took less than that, but not less than half of it). What never happened is left out
+    /// of these.
     pub fn to_json(&self) -> String {
         let mut out = String::from("{");
         for (name, value) in self.fields() {
@@ -190,9 +190,7 @@ impl Stats {
         }
         put(&mut out, format_args!("\"turns\":{}", self.turns));
         let times = self.turn_times.iter().enumerate().filter(|(_, count)| **count > 0);
-        let bound = |place: usize| if place + 1 == TURN_TIMES { 0 } else { 1u64 << place };
-        let times: Vec<String> = times.map(|(place, count)| format!("[{},{count}]", bound(place))).collect();
-        put(&mut out, format_args!("\"turn-times\":[{}]", times.join(",")));
+        put_object(&mut out, "turn-times", times.map(|(place, count)| (turn_time(place), count.to_string())));
         out.push('}');
         out
     }
@@ -206,8 +204,13 @@ fn put(out: &mut String, member: fmt::Arguments<'_>) {
     out.write_fmt(member).expect("a string takes all that is written to it");
 }
 
+/// The name of a place among [`Stats::turn_times`].
+fn turn_time(place: usize) -> String {
+    if place + 1 == TURN_TIMES { "longer".to_owned() } else { format!("under-{}-us", 1u64 << place) }
+}
+
 /// Appends an object of members whose names need no escape.
-fn put_object(out: &mut String, name: &str, members: impl Iterator<Item = (&'static str, String)>) {
+fn put_object(out: &mut String, name: &str, members: impl Iterator<Item = (impl fmt::Display, String)>) {
     put(out, format_args!("\"{name}\":{{"));
     members.for_each(|(name, value)| put(out, format_args!("\"{name}\":{value}")));
     out.push('}');
@@ -265,6 +268,6 @@ mod tests {
         }
         let value: serde_json::Value = serde_json::from_str(&full.to_json()).expect("it is JSON");
         assert_eq!(value["frames-out"]["IDENTITY reply"]["bytes"], 16);
-        assert_eq!(value["turn-times"].to_string(), "[[8,1],[0,1]]");
+        assert_eq!((&value["turn-times"]["under-8-us"], &value["turn-times"]["longer"]), (&1.into(), &1.into()));
     }
 }

@@ -42,6 +42,8 @@ pub struct Welcome {
     pub max_body: u32,
     /// Receivers that one relay may name.
     pub max_receivers: u16,
+    /// How often the hub says something at least; zero: not at all.
+    pub heartbeat: Duration,
     /// What the hub is, as in `cubby/0.1.0`.
     pub server: String,
 }
@@ -49,9 +51,10 @@ pub struct Welcome {
 /// One connection to a hub.
 ///
 /// Pushes that arrive while it writes or waits for an answer are kept for [`next`](Client::next), in order and
-/// however many: call it often where much comes. After an error of the connection (any but
-/// [`Refused`](ClientError::Refused) that is not fatal, and those where nothing was sent) it is of no further use:
-/// connect anew.
+/// however many: call it often where much comes. A beat, by which a hub asks whether its client lives, is answered
+/// whenever the client reads; so do call it every minute even where nothing comes, for a hub closes those who are
+/// silent for longer (90 s by default). After an error of the connection (any but [`Refused`](ClientError::Refused)
+/// that is not fatal, and those where nothing was sent) it is of no further use: connect anew.
 ///
 /// ```no_run
 /// use cubby::{Client, Push};
@@ -108,7 +111,13 @@ impl Client {
         let stream = Stream::connect(&address, timeout)
             .and_then(|stream| stream.set_write_timeout(WRITE_STEP).map(|()| stream))
             .map_err(|source| ClientError::Connect { address: address.to_string(), source })?;
-        let welcome = Welcome { user: UserId(0), max_body: 0, max_receivers: 0, server: String::new() };
+        let welcome = Welcome {
+            user: UserId(0),
+            max_body: 0,
+            max_receivers: 0,
+            heartbeat: Duration::ZERO,
+            server: String::new(),
+        };
         let mut client = Client {
             stream,
             decoder: Decoder::default(),
@@ -121,8 +130,9 @@ impl Client {
             welcome,
         };
         client.welcome = client.ask(Request::Hello { name, token: "" }, |answer| match answer {
-            Answer::Welcome { user, max_body, max_receivers, server, .. } => {
-                Some(Welcome { user, max_body, max_receivers, server: server.to_owned() })
+            Answer::Welcome { user, max_body, max_receivers, heartbeat_secs, server, .. } => {
+                let heartbeat = Duration::from_secs(heartbeat_secs.into());
+                Some(Welcome { user, max_body, max_receivers, heartbeat, server: server.to_owned() })
             }
             _ => None,
         })?;

@@ -1,6 +1,6 @@
 //! The hub by itself: what would take too many sockets, or too much time, to bring about.
 
-use super::{Hub, Peer};
+use super::{Hub, Peer, User};
 use crate::limits::{LIST_FRAME_IDS, Limits};
 use crate::wire::{Answer, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
 use std::io::IoSlice;
@@ -219,7 +219,7 @@ fn a_burst_that_many_hear_is_told_in_several_turns_and_in_order() {
     hub.begin_turn();
     hub.feed(eve, &burst);
     let (mut turns, mut told) = (1, 0);
-    while hub.user(eve).is_some_and(super::User::is_waiting) {
+    while hub.user(eve).is_some_and(User::is_waiting) {
         assert!(hub.user(members[7]).is_some_and(|user| user.outbox().queued() * 100 <= hub.limits.fan_out + 10_000));
         told += members.iter().map(|&slot| heard(&mut hub, slot).len()).sum::<usize>();
         assert!(!hub.agenda.postponed.is_empty(), "another turn is owed");
@@ -354,4 +354,18 @@ fn a_hub_that_may_remember_nothing_goes_on() {
     let mut hub = Hub::<()>::new(Limits { history_total: 2000, ..Limits::default() });
     (0..50).for_each(|number| drop(hub.publish_for_host(&format!("room {number}"), &[0; 100])));
     assert!(hub.stats.rooms < 10 && hub.remembered <= 2000);
+}
+
+#[test]
+fn statistics_are_for_this_machine_alone_and_asking_is_no_crime() {
+    let mut hub = hub();
+    let far = hub.enter((), Peer::Ip([192, 0, 2, 1].into())).expect("there is room");
+    let near = hub.enter((), Peer::Ip([127, 0, 0, 1].into())).expect("there is room");
+    for slot in [far, near] {
+        ask(&mut hub, slot, Request::Stats);
+    }
+    let told = heard(&mut hub, far).concat();
+    assert_eq!((told[0], told[1], &told[8..11]), (0xFF, 0, &[0, 5, 0x0F][..]), "not fatal");
+    assert!(hub.user(far).is_some_and(User::is_present));
+    assert_eq!(heard(&mut hub, near)[0][0], 0x8F);
 }

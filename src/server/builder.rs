@@ -3,7 +3,7 @@
 use super::Server;
 use super::handle::Handle;
 use crate::error::SetupError;
-use crate::limits::Limits;
+use crate::limits::{IfFull, Limits};
 use crate::net::{Loop, MioOs};
 use std::io;
 use std::sync::mpsc::channel;
@@ -57,6 +57,48 @@ impl Builder {
     /// Bytes from which on a body is shared rather than copied. See [`Limits::share_from`].
     pub fn share_from(mut self, bytes: usize) -> Builder {
         self.limits.share_from = bytes;
+        self
+    }
+
+    /// What becomes of what is for a user whose queue is full. See [`Limits::if_full`].
+    pub fn if_full(mut self, policy: IfFull) -> Builder {
+        self.limits.if_full = policy;
+        self
+    }
+
+    /// Bytes queued and half received in all. See [`Limits::memory`].
+    pub fn memory(mut self, bytes: usize) -> Builder {
+        self.limits.memory = bytes;
+        self
+    }
+
+    /// Connections at once from one address. See [`Limits::max_per_address`].
+    pub fn max_per_address(mut self, count: usize) -> Builder {
+        self.limits.max_per_address = count;
+        self
+    }
+
+    /// Requests a second of one connection. See [`Limits::rate`].
+    pub fn rate(mut self, requests: u32) -> Builder {
+        self.limits.rate = requests;
+        self
+    }
+
+    /// How long nothing is said to a user before a beat is. See [`Limits::heartbeat`].
+    pub fn heartbeat(mut self, time: Duration) -> Builder {
+        self.limits.heartbeat = time;
+        self
+    }
+
+    /// How long nothing is heard from a user before it is closed. See [`Limits::idle`].
+    pub fn idle(mut self, time: Duration) -> Builder {
+        self.limits.idle = time;
+        self
+    }
+
+    /// How long a frame may take. See [`Limits::frame_time`].
+    pub fn frame_time(mut self, time: Duration) -> Builder {
+        self.limits.frame_time = time;
         self
     }
 
@@ -123,6 +165,6 @@ impl Builder {
         }
         let (ask, asked) = channel();
         let handle = Handle::new(ask, os.waker(), self.limits.max_body);
-        Ok(Server { net: Loop::new(os, self.limits), addresses, asked: Some(asked), handle })
+        Ok(Server { net: Loop::new(os, self.limits), addresses, asked: Some(asked), handle, ended: Vec::new() })
     }
 }

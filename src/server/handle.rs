@@ -74,6 +74,23 @@ impl Handle {
         self.ask(Box::new(Server::stop))
     }
 
+    /// Stops the hub as [`stop`](Handle::stop) does, and waits until everybody has been told, what was queued for them
+    /// is sent, and the hub has ended: for at most [`Limits::drain`](crate::Limits::drain).
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Gone`] where it has ended already, [`HostError::WouldDeadlock`] on the thread that turns it.
+    pub fn drain(&self) -> Result<(), HostError> {
+        if TURNING.get() == self.number {
+            return Err(HostError::WouldDeadlock);
+        }
+        let (ended, wait) = channel::<()>();
+        self.ask(Box::new(move |server| server.stop_and_tell(ended)))?;
+        // Nothing is ever sent: the other end goes when the hub does.
+        let _ = wait.recv();
+        Ok(())
+    }
+
     /// What was counted so far.
     ///
     /// # Errors

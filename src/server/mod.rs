@@ -21,7 +21,7 @@ use crate::wire::{Status, UserId};
 use handle::Ask;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 /// What other threads ask that is done in one turn.
@@ -35,6 +35,8 @@ pub struct Server {
     /// `None` once the hub has ended, so that whoever asks still is told so.
     asked: Option<Receiver<Ask>>,
     handle: Handle,
+    /// Those who wait for the end; it is told by letting these go.
+    ended: Vec<Sender<()>>,
 }
 
 impl Server {
@@ -90,6 +92,7 @@ impl Server {
         drop(turning);
         if self.net.is_drained() {
             self.asked = None;
+            self.ended.clear();
         }
         Ok(self.asked.is_some())
     }
@@ -135,6 +138,12 @@ impl Server {
     pub fn stop(&mut self) {
         let _turning = self.handle.begin_turn();
         self.net.drain();
+    }
+
+    /// The same; `ended` is let go when the hub has ended.
+    fn stop_and_tell(&mut self, ended: Sender<()>) {
+        self.ended.push(ended);
+        self.stop();
     }
 
     /// What was counted so far.

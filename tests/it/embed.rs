@@ -193,3 +193,14 @@ fn more_edges_than_one_wait_takes_are_owed_a_turn() {
     turn_while_owed(&mut server, &mut poll);
     assert_eq!(server.stats().frames.requests().frames, CROWD);
 }
+
+#[test]
+fn draining_returns_when_everybody_was_told_and_the_hub_has_ended() {
+    let (address, handle, hub) = in_a_thread(Server::builder());
+    let mut client = Client::connect(&address).expect("it listens");
+    handle.drain().expect("it is up");
+    assert_eq!(handle.drain(), Err(HostError::Gone), "it has ended by then");
+    let end = client.next(None).expect_err("it was told");
+    assert!(matches!(end, cubby::ClientError::Closing { code: ErrorCode::GoingAway, .. }), "{end}");
+    hub.join().expect("no panic").expect("an orderly end");
+}

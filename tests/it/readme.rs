@@ -29,7 +29,11 @@ fn the_readme_shows_the_limits_that_the_hub_keeps() {
         format!("| history of a room that nobody is in | 3,{} s ", limits.history_time.as_secs() % 1000),
         format!("| queued for one user | {} MiB, ", limits.queue >> 20),
         format!("| … for how long | {} s |", limits.stall.as_secs()),
-        format!("for {} s at most; a second signal", limits.drain.as_secs()),
+        format!("| queued and half received in all (what many hear counts once) | {} MiB, ", limits.memory >> 20),
+        format!("| nothing heard from a client | {} s | ", limits.idle.as_secs()),
+        format!("it is asked after {} s of mutual silence", limits.heartbeat.as_secs()),
+        format!("| one frame, unless it comes at 16 KiB/s | {} s; the first 10 s |", limits.frame_time.as_secs()),
+        format!("| at the end, to send what is queued | {} s |", limits.drain.as_secs()),
     ];
     assert!(!readme.contains("@@"), "nothing is left to be filled in");
     rows.iter().for_each(|row| assert!(readme.contains(row), "{row}"));

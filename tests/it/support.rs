@@ -24,6 +24,8 @@ pub const WHO: u8 = 0x0B;
 pub const PING: u8 = 0x0C;
 pub const BYE: u8 = 0x0D;
 pub const ALIVE: u8 = 0x0E;
+pub const STATS: u8 = 0x0F;
+pub const BEAT: u8 = 0xCC;
 pub const DELIVER: u8 = 0xC4;
 pub const MAIL: u8 = 0xC5;
 pub const EVENT: u8 = 0xC9;
@@ -422,6 +424,22 @@ impl Raw {
         let mut rest = Vec::new();
         self.0.read_to_end(&mut rest).expect("an orderly end");
         assert!(rest.is_empty(), "nothing stands after the last frame: {rest:?}");
+    }
+
+    /// What the hub has counted.
+    pub fn stats(&mut self) -> serde_json::Value {
+        let reply = self.ask(STATS, 0, 71, []);
+        assert_eq!((reply.kind, reply.flags, reply.tag), (0x8F, 0, 71), "{reply:?}");
+        serde_json::from_slice(&reply.payload).expect("one JSON object")
+    }
+
+    /// The next frame, which says why the hub closes, and then the end: the error's code.
+    pub fn expect_closing(&mut self) -> u16 {
+        let last = self.receive();
+        let code =
+            if last.kind == CLOSING { u16::from_be_bytes([last.payload[0], last.payload[1]]) } else { last.error().0 };
+        self.expect_end();
+        code
     }
 
     /// Waits until the hub no longer lists this id.

@@ -91,6 +91,28 @@ pub fn list(session: &Session) -> Result<(), Failure> {
     ids.iter().try_for_each(|id| show::line(id))
 }
 
+/// Prints what the hub has counted: a line for each number.
+pub fn stats(session: &Session) -> Result<(), Failure> {
+    let json = session.connect()?.stats()?;
+    let counts: serde_json::Value = serde_json::from_str(&json)
+        .map_err(|error| Failure::Other(format!("the hub's statistics are not JSON: {error}")))?;
+    if session.json {
+        return show::json(&counts);
+    }
+    show_counts("", &counts)
+}
+
+/// Prints numbers by their path.
+fn show_counts(path: &str, value: &serde_json::Value) -> Result<(), Failure> {
+    match value {
+        serde_json::Value::Object(members) => members.iter().try_for_each(|(name, value)| {
+            let name = name.to_lowercase().replace(' ', "-");
+            show_counts(&if path.is_empty() { name } else { format!("{path}.{name}") }, value)
+        }),
+        value => show::line(&show::safe(&format!("{path} {value}"))),
+    }
+}
+
 /// Relays a file, or standard input, to users.
 pub fn relay(session: &Session, receivers: &[UserId], file: Option<&Path>) -> Result<(), Failure> {
     let mut client = session.connect()?;

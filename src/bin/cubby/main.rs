@@ -31,10 +31,11 @@ Commands:
     relay ID...         the same to these users, each by its id
     listen              print the own id, then what is sent or relayed here
     list                print the ids of all who are connected
-    id                  print the id that the hub gives this connection";
+    id                  print the id that the hub gives this connection
+    stats               print what the hub counts, on its own machine";
 
 /// The commands.
-const COMMANDS: [&str; 9] = ["chat", "sub", "pub", "who", "send", "relay", "listen", "list", "id"];
+const COMMANDS: [&str; 10] = ["chat", "sub", "pub", "who", "send", "relay", "listen", "list", "id", "stats"];
 
 /// The options that belong to some commands alone.
 const OWN_OPTIONS: [(&str, &[&str]); 4] =
@@ -92,6 +93,7 @@ fn run(matches: &Matches) -> Result<(), Failure> {
         ("relay", ids) => commands::relay(&session, &receivers(ids)?, file.as_deref()),
         ("listen", _) => commands::listen(&session, matches.opt_str("save").map(Into::into)),
         ("list", _) => commands::list(&session),
+        ("stats", _) => commands::stats(&session),
         _ => commands::id(&session),
     }
 }

@@ -54,7 +54,7 @@ fn serve(mut config: Config) -> ExitCode {
     } else if asked as u64 > room {
         log::warn!("--max-connections {asked} is more than the {room} that the descriptor limit has room for");
     }
-    log::info!("at most {} connections", config.limits.max_connections);
+    log::info!("at most {} connections, {} MiB queued", config.limits.max_connections, config.limits.memory >> 20);
     let outcome = start(&config).and_then(|(mut server, mut signals, event_log)| {
         announce(&server);
         let outcome = run(&mut server, &mut signals, event_log.as_ref());
@@ -160,7 +160,9 @@ fn run(server: &mut Server, signals: &mut Signals, event_log: Option<&EventLog>)
 }
 
 fn log_statistics(server: &Server, event_log: Option<&EventLog>) {
-    log::info!("statistics: {}", server.stats());
+    let stats = server.stats();
+    log::info!("statistics: {stats}");
+    log::info!("all counters: {}", stats.to_json());
     if let Some([lines, failures, dropped]) = event_log.map(EventLog::counts) {
         log::info!("event log: lines {lines} failures {failures} dropped {dropped}");
     }

@@ -1,6 +1,6 @@
 //! The daemon's command line: its options, and what they ask for.
 
-use cubby::Limits;
+use cubby::{IfFull, Limits};
 use getopts::{Matches, Options};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -15,6 +15,9 @@ const DEFAULT_FLUSH_SECS: u64 = 5;
 /// The longest time between two flushes that may be asked for: a day.
 const MAX_FLUSH_SECS: u64 = 86_400;
 
+/// The least memory that is taken where none was asked for, however small the machine is.
+const MIN_MEMORY: usize = 1 << 20;
+
 /// What the command line asked for.
 pub struct Config {
     pub addresses: Vec<String>,
@@ -26,24 +29,35 @@ pub struct Config {
     pub fixed_connections: bool,
 }
 
-/// Every option: its short and long name, what it takes (nothing: a flag), and its help, which fits one line.
-const OPTIONS: [(&str, &str, &str, &str); 16] = [
+/// Every option: its short and long name, what it takes (nothing: a flag), and its help, which fits one line. Where
+/// that is empty it stands on one line with the next.
+const OPTIONS: [(&str, &str, &str, &str); 26] = [
     ("l", "listen", "ADDRESS", "HOST:PORT or unix:PATH; repeatable (127.0.0.1:7070)"),
     ("", "max-connections", "N", "clients at once (what descriptors allow, 65536)"),
+    ("", "max-per-address", "N", "of them from one address (0: no limit)"),
+    ("", "rate", "N", "requests a second of one client (0: no limit)"),
     ("", "max-body", "BYTES", "in one body, as in 512K or 1M (1M)"),
     ("", "max-receivers", "N", "of one relay, or names of one send (255)"),
-    ("", "max-rooms", "N", "rooms in the hub (65536)"),
-    ("", "rooms-per-session", "N", "rooms that one session may be in (256)"),
-    ("", "history", "N", "events that a room remembers (1024)"),
-    ("", "history-bytes", "BYTES", "of their bodies, at the most (1M)"),
+    ("", "queue", "BYTES", "unread by one client before it is full (4M)"),
+    ("", "when-full", "POLICY", "then wait, refuse, or close that client (wait)"),
+    ("", "stall-secs", "SECS", "full for so long, it is closed (10)"),
+    ("", "memory", "BYTES", "of all queues (256M, or a quarter of the machine)"),
+    ("", "heartbeat-secs", "SECS", "nothing said for so long, a beat is; 0: none (30)"),
+    ("", "idle-secs", "SECS", "nothing heard so long, it is closed; 0: never (90)"),
+    ("", "frame-secs", "SECS", "for a frame, if not at 16 KiB/s; 0: any time (30)"),
+    ("", "drain-secs", "SECS", "at the end, to send what is queued (5)"),
+    ("", "max-rooms", "N", ""),
+    ("", "rooms-per-session", "N", "in all, of one client (65536, 256)"),
+    ("", "history", "N", ""),
+    ("", "history-bytes", "BYTES", "that a room remembers (1024, 1M)"),
     ("", "history-total", "BYTES", "that all rooms remember together (256M)"),
     ("", "history-secs", "SECS", "how long an empty room remembers them (3600)"),
     ("", "event-log", "FILE", "append each event there, as a line of JSON"),
     ("", "flush-secs", "SECS", "how often that is written at least (5)"),
-    ("v", "verbose", "", "log each connection; the same as --log debug"),
-    ("", "log", "LEVEL", "off, error, warn, info, debug or trace (info)"),
-    ("h", "help", "", "print this help"),
-    ("V", "version", "", "print the version"),
+    ("v", "verbose", "", ""),
+    ("", "log", "LEVEL", "error, warn, info, debug (-v), trace or off (info)"),
+    ("h", "help", "", ""),
+    ("V", "version", "", "print this, or the version"),
 ];
 
 /// Columns before the help of an option.
@@ -65,12 +79,18 @@ pub fn options() -> Options {
 
 /// What `--help` prints: no more than a screen.
 pub fn help() -> String {
-    let mut text =
-        "Usage: cubbyd [OPTIONS]\n\nRuns a Cubby message hub in the foreground. Options (and defaults):\n\n".to_owned();
+    let mut text = "Usage: cubbyd [OPTIONS]    runs a Cubby message hub (defaults in parentheses)\n\n".to_owned();
+    let mut options = String::new();
     for (short, long, takes, help) in OPTIONS {
-        let short = if short.is_empty() { String::new() } else { format!("-{short},") };
-        let option = format!("  {short:3} --{long} {takes}");
-        text.push_str(&format!("{option:HELP_AT$}  {help}\n"));
+        let short = if short.is_empty() { String::new() } else { format!("-{short}, ") };
+        match options.is_empty() {
+            true => options = format!("  {short:4}--{long} {takes}"),
+            false => options = format!("{}, {short}--{long} {takes}", options.trim_end()),
+        }
+        if !help.is_empty() {
+            text.push_str(&format!("{options:HELP_AT$}  {help}\n"));
+            options.clear();
+        }
     }
     text
 }
@@ -87,12 +107,19 @@ pub fn config(matches: &Matches) -> Result<Config, String> {
         limits.set_max_body(bytes);
     }
     set(&mut limits.max_receivers, number(matches, "max-receivers")?);
+    set(&mut limits.max_per_address, number(matches, "max-per-address")?);
+    set(&mut limits.rate, number(matches, "rate")?);
+    pressure(&mut limits, matches)?;
     set(&mut limits.max_rooms, number(matches, "max-rooms")?);
     set(&mut limits.rooms_per_session, number(matches, "rooms-per-session")?);
     set(&mut limits.history, number(matches, "history")?);
     set(&mut limits.history_bytes, size(matches, "history-bytes")?);
     set(&mut limits.history_total, size(matches, "history-total")?);
-    set(&mut limits.history_time, number(matches, "history-secs")?.map(Duration::from_secs));
+    set(&mut limits.history_time, secs(matches, "history-secs")?);
+    set(&mut limits.heartbeat, secs(matches, "heartbeat-secs")?);
+    set(&mut limits.idle, secs(matches, "idle-secs")?);
+    set(&mut limits.frame_time, secs(matches, "frame-secs")?);
+    set(&mut limits.drain, secs(matches, "drain-secs")?);
     limits.check().map_err(|error| format!("--{error}"))?;
     let mut addresses = matches.opt_strs("listen");
     if addresses.is_empty() {
@@ -102,6 +129,32 @@ pub fn config(matches: &Matches) -> Result<Config, String> {
         address.parse::<cubby::Address>().map_err(|error| format!("--listen: {error}"))?;
     }
     Ok(Config { addresses, limits, event_log: event_log(matches)?, log: log_level(matches)?, fixed_connections })
+}
+
+/// What is asked of the limits for those who do not read.
+fn pressure(limits: &mut Limits, matches: &Matches) -> Result<(), String> {
+    set(&mut limits.queue, size(matches, "queue")?);
+    set(&mut limits.stall, secs(matches, "stall-secs")?);
+    let memory = size(matches, "memory")?.or(default_memory(limits.memory));
+    set(&mut limits.memory, memory);
+    limits.if_full = match matches.opt_str("when-full").as_deref() {
+        None | Some("wait") => IfFull::Wait,
+        Some("refuse") => IfFull::Refuse,
+        Some("close") => IfFull::Close,
+        Some(other) => return Err(format!("--when-full: {other:?} is none of wait, refuse, close")),
+    };
+    Ok(())
+}
+
+/// A quarter of what this machine, or the group of processes that this one is in, may have, where that is less.
+fn default_memory(most: usize) -> Option<usize> {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
+    let machine = total.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).map(|kilobytes| kilobytes * 1024);
+    // "max" is no number, and no limit.
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").unwrap_or_default();
+    let least = machine.into_iter().chain(group.trim().parse().ok()).min()?;
+    usize::try_from(least / 4).ok().filter(|quarter| *quarter < most).map(|quarter| quarter.max(MIN_MEMORY))
 }
 
 fn event_log(matches: &Matches) -> Result<Option<(PathBuf, Duration)>, String> {
@@ -126,6 +179,10 @@ fn set<T>(limit: &mut T, asked: Option<T>) {
 fn number<T: FromStr>(matches: &Matches, option: &str) -> Result<Option<T>, String> {
     let parse = |text: String| text.parse().map_err(|_| format!("--{option}: {text:?} is not a number that will do"));
     matches.opt_str(option).map(parse).transpose()
+}
+
+fn secs(matches: &Matches, option: &str) -> Result<Option<Duration>, String> {
+    Ok(number(matches, option)?.map(Duration::from_secs))
 }
 
 /// A number of bytes, with K, M or G for powers of 1024.
