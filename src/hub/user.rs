@@ -46,33 +46,33 @@ pub struct User<L> {
     pub(super) name: Option<Arc<str>>,
     /// The rooms that it is in, in no order.
     pub(super) rooms: Vec<u32>,
+    /// Those whose requests wait until this one is no longer full, each with the number of its wait. May name some who
+    /// have left or wait no more.
+    pub(super) waiters: Vec<(UserId, u32)>,
+    /// The tail of an unfinished frame, or what came in before its requests had to wait.
+    pub(super) decoder: Decoder,
+    /// Up to which moment its requests have used up its pace: microseconds.
+    pub(super) paced_to: u64,
     /// Where it stands among the sessions of its name.
     pub(super) place: u32,
     /// For how many things its own requests wait: full users, the next turn, its pace.
     pub(super) waits_for: u32,
     /// The number of its last wait for full users, so that one given up is not ended again.
     pub(super) wait: u32,
-    /// Those whose requests wait until this one is no longer full, each with the number of its wait. May name some who
-    /// have left or wait no more.
-    pub(super) waiters: Vec<(UserId, u32)>,
     /// Whether one of the things that its requests wait for is the next turn.
     pub(super) is_postponed: bool,
     /// Whether one of them is its pace.
     pub(super) is_paced: bool,
     /// Whether it was full itself and waited for others for so long that it waits no more, until it is full no longer.
     pub(super) is_impatient: bool,
-    /// Whether it is on this machine.
-    pub(super) is_local: bool,
-    /// Whether a whole frame of it has come.
-    pub(super) has_spoken: bool,
-    /// Up to which moment its requests have used up its pace: microseconds.
-    pub(super) paced_to: u64,
-    /// The tail of an unfinished frame, or what came in before its requests had to wait.
-    pub(super) decoder: Decoder,
-    /// Whether it is the latter: whole requests that are still to be carried out.
+    /// Whether the decoder holds the latter: whole requests that are still to be carried out.
     pub(super) holds_requests: bool,
     /// Whether the first of them waited for a receiver itself, and did not only stand behind one that waited.
     pub(super) front_waited: bool,
+    /// Whether a whole frame of it has come.
+    pub(super) has_spoken: bool,
+    /// Whether it is on this machine.
+    pub(super) is_local: bool,
     /// What the carrier keeps.
     pub link: L,
 }
