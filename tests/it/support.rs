@@ -98,6 +98,11 @@ impl Daemon {
         std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).expect("it runs")
     }
 
+    /// How many files a directory of /proc/PID has.
+    pub fn proc_file_count(&self, name: &str) -> usize {
+        std::fs::read_dir(format!("/proc/{}/{name}", self.child.id())).expect("it runs").count()
+    }
+
     /// A number from /proc/PID/status, such as `VmHWM` in kB.
     pub fn status(&self, field: &str) -> u64 {
         let status = self.proc_file("status");
