@@ -381,6 +381,8 @@ impl Run {
             self.model.check_heard(number);
         }
         self.model.check_arrived();
+        let half_received: usize = self.hub.slots().filter_map(|slot| Some(self.hub.user(slot)?.half_received())).sum();
+        assert_eq!(self.hub.held(), half_received, "nothing is held that nobody has yet to hear");
         if self.exact {
             self.check_rooms();
         }

@@ -94,6 +94,7 @@ fn lines_that_break_at_any_byte_leave_nothing_behind() {
     let daemon = Daemon::start();
     let mut steady = daemon.connect();
     let to = steady.id();
+    let descriptors = daemon.proc_file_count("fd");
     let request = [frame(JOIN, 0, 0, str8("lobby")), frame(RELAY, 0, 0, relay(&[to], b"hello"))].concat();
     for at in 1..=request.len() {
         let line = Line::to(&daemon.addresses[0], Chaos { reset_after: at, ..CALM }, CALM);
@@ -101,6 +102,7 @@ fn lines_that_break_at_any_byte_leave_nothing_behind() {
     }
     eventually("all have gone", || steady_alone(&mut steady).then_some(()));
     let stats = steady.stats();
+    assert!(daemon.proc_file_count("fd") <= descriptors, "no descriptor is left over");
     assert_eq!(
         (&stats["users"], &stats["held"], &stats["accepted"]),
         (&1.into(), &0.into(), &(request.len() + 1).into())

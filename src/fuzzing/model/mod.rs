@@ -139,7 +139,7 @@ impl Model {
         let length = u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
         let most = match kind {
             1 => MAX_HELLO,
-            2 | 3 | 4 | 6 | 13 | 14 => 2 + 8 * MAX_RECEIVERS + MAX_BODY,
+            2 | 3 | 4 | 6 | 13..=15 => 2 + 8 * MAX_RECEIVERS + MAX_BODY,
             5 => 2 + 256 * MAX_RECEIVERS + MAX_BODY,
             7 | 8 | 11 => 256,
             9 => 256 + MAX_BODY,
@@ -151,7 +151,7 @@ impl Model {
         if length > most || where_body_begins(kind, &bytes[8..]).is_some_and(body_too_large) {
             return self.fail(user, 3, kind, tag, true);
         }
-        if matches!(kind, 2 | 3 | 13 | 14) && length > 0 || kind == 6 && length > 8 {
+        if matches!(kind, 2 | 3 | 13..=15) && length > 0 || kind == 6 && length > 8 {
             return self.fail(user, 1, kind, tag, true);
         }
         let Some(payload) = bytes.get(8..8 + length) else { return false };
@@ -183,6 +183,7 @@ impl Model {
                 self.foretell(user, (0x83, 0, tag, ids));
             }
             13 => self.depart(user),
+            15 => self.foretell(user, (0x8F, 0, tag, Vec::new())),
             _ => {}
         }
         true
@@ -346,6 +347,7 @@ impl Client {
         match kind {
             0x81 => assert_eq!(payload[..9], [&[1], &self.id.to_be_bytes()[..]].concat()),
             0xFF => assert_eq!(payload[..3], want),
+            0x8F => assert!(payload.starts_with(b"{") && payload.ends_with(b"}")),
             _ => assert_eq!(*payload, want, "user {}", self.id),
         }
     }
