@@ -39,7 +39,8 @@ impl<L> Hub<L> {
     /// Why a connection from there can not be served, if so.
     fn refuses(&mut self, peer: Peer) -> Option<Fault> {
         let Limits { max_connections, max_per_address, .. } = self.limits;
-        let text = if self.stats.users >= max_connections as u64 {
+        let all = self.users.len();
+        let text = if self.stats.users >= max_connections as u64 || all >= max_connections + TURNED_AWAY {
             self.stats.refused_full += 1;
             format!("this hub is at its limit of {max_connections} connections; try again later")
         } else if self.origins.is_full(peer, max_per_address) {

@@ -1,7 +1,7 @@
 //! The hub by itself: what would take too many sockets, or too much time, to bring about.
 
 use super::{Hub, Peer, User};
-use crate::limits::{LIST_FRAME_IDS, Limits};
+use crate::limits::{LIST_FRAME_IDS, Limits, TURNED_AWAY};
 use crate::wire::{Answer, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
 use std::io::IoSlice;
 use std::time::Duration;
@@ -93,6 +93,22 @@ fn when_all_ids_are_used_up_nobody_is_let_in_rather_than_one_twice() {
     assert!(hub.enter((), Peer::Unix).is_err_and(|(_, farewell)| farewell[8..10] == [0, 14]));
     hub.remove(last);
     assert!(hub.enter((), Peer::Unix).is_err_and(|(_, farewell)| farewell[8..10] == [0, 14]));
+}
+
+#[test]
+fn those_who_leave_slowly_keep_no_more_places_than_there_are() {
+    let mut hub = Hub::new(Limits { max_connections: 10, ..Limits::default() });
+    let slots: Vec<usize> = (0..10).map(|_| enter(&mut hub).0).collect();
+    let let_in = |hub: &mut Hub<()>| {
+        let slot = enter(hub).0;
+        hub.user(slot).is_some_and(User::is_present)
+    };
+    (0..TURNED_AWAY).for_each(|_| assert!(!let_in(&mut hub), "told so"));
+    assert!(hub.enter((), Peer::Unix).is_err(), "told so in one breath");
+    slots.iter().for_each(|&slot| hub.depart(slot));
+    assert!(hub.enter((), Peer::Unix).is_err(), "they are still there, though they have departed");
+    hub.remove(slots[0]);
+    assert!(let_in(&mut hub));
 }
 
 #[test]
