@@ -80,6 +80,8 @@ pub mod fuzzing;
 #[doc(hidden)]
 pub mod hub;
 #[doc(hidden)]
+pub mod marks;
+#[doc(hidden)]
 pub mod net;
 pub mod wire;
 

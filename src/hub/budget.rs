@@ -2,6 +2,7 @@
 
 use super::{Hub, Parcel, User};
 use crate::limits::POINTER_COST;
+use crate::marks::{Mark, mark};
 
 impl<L> Hub<L> {
     /// Accounts for a frame that so many outboxes got.
@@ -53,6 +54,7 @@ impl<L> Hub<L> {
     /// Takes back what is queued for a user, but for the frame that is being sent.
     pub fn cut(&mut self, slot: usize) {
         if let Some(user) = self.users.get_mut(slot) {
+            mark(Mark::OutboxCut);
             user.outbox.cut(&mut self.pool);
         }
     }

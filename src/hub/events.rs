@@ -3,6 +3,7 @@
 use super::outbox::{Parcel, Shared};
 use super::user::HOST;
 use super::{Hub, SharedEvent, User};
+use crate::marks::{Mark, mark};
 use crate::wire::{EventRef, EventType, Kind, UserId};
 use std::sync::Arc;
 
@@ -63,6 +64,7 @@ impl<L> Hub<L> {
             let room = self.rooms.at_mut(key);
             self.remembered -= room.history.forget_oldest();
             if key != newest && room.history.is_empty() && room.members.slots().is_empty() {
+                mark(Mark::RoomForgotten);
                 self.remove_room(key);
             }
         }
@@ -83,6 +85,7 @@ impl<L> Hub<L> {
                 continue;
             }
             if user.full {
+                mark(Mark::EventMissed);
                 missed += 1;
             } else {
                 told += 1;

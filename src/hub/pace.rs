@@ -1,6 +1,7 @@
 //! How often a user may ask: so many requests a second in the long run, and as many at once.
 
 use super::{Hub, User};
+use crate::marks::{Mark, mark};
 use std::time::Duration;
 
 /// One second, in microseconds.
@@ -18,6 +19,7 @@ impl<L> Hub<L> {
         // A bucket of a second's requests, told by when it will be full again.
         user.paced_to = user.paced_to.max(now) + SECOND / rate;
         if !user.is_paced && user.paced_to + SECOND / rate > now + SECOND {
+            mark(Mark::Paced);
             user.is_paced = true;
             user.waits_for += 1;
             self.stats.paced += 1;

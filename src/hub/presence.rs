@@ -3,6 +3,7 @@
 use super::user::user_id;
 use super::{Hub, Peer, User};
 use crate::limits::{Limits, TURNED_AWAY};
+use crate::marks::{Mark, mark};
 use crate::wire::{Answer, ErrorCode, Fault};
 
 impl<L> Hub<L> {
@@ -30,7 +31,10 @@ impl<L> Hub<L> {
         self.stats.users += 1;
         match refused {
             None => self.origins.enter(slot, peer, self.limits.max_per_address),
-            Some(fault) => self.fail(slot, &fault),
+            Some(fault) => {
+                mark(Mark::TurnedAway);
+                self.fail(slot, &fault);
+            }
         }
         self.stats.most_users = self.stats.most_users.max(self.stats.users);
         Ok(slot)
@@ -44,6 +48,7 @@ impl<L> Hub<L> {
             self.stats.refused_full += 1;
             format!("this hub is at its limit of {max_connections} connections; try again later")
         } else if self.origins.is_full(peer, max_per_address) {
+            mark(Mark::AddressFull);
             self.stats.refused_address += 1;
             format!("this address is at its limit of {max_per_address} connections")
         } else {
@@ -97,6 +102,7 @@ impl<L> Hub<L> {
         let place = user.place;
         let moved = user.name.take().and_then(|name| self.directory.remove(&name, place));
         if let Some(moved) = moved {
+            mark(Mark::NameMoved);
             self.users[moved as usize].place = place;
         }
     }
@@ -121,6 +127,7 @@ impl<L> Hub<L> {
     /// Asks a user whether it lives, where nothing else is on its way to it.
     pub fn beat(&mut self, slot: usize) {
         if self.user(slot).is_some_and(|user| user.present && user.outbox.queued() == 0) {
+            mark(Mark::Beat);
             self.say(slot, 0, &Answer::Beat { unix_ms: self.unix_ms });
         }
     }

@@ -4,6 +4,7 @@ use super::outbox::{Parcel, Shared};
 use super::user::{HOST, User, slot_of};
 use super::{Hub, Scratch, name};
 use crate::limits::IfFull;
+use crate::marks::{Mark, mark};
 use crate::wire::{Answer, ErrorCode, Fault, Frame, Ids, Kind, Names, Status, UserId, deliver_head, mail_head};
 use slab::Slab;
 use std::borrow::Cow;
@@ -27,6 +28,7 @@ fn present<L>(users: &mut Slab<User<L>>, id: UserId) -> Option<(usize, &mut User
 /// Puts a user on the list of receivers, once for each stamp.
 fn include<L>(scratch: &mut Scratch, slot: usize, user: &mut User<L>, stamp: u32, if_full: IfFull) -> Status {
     if user.full && if_full == IfFull::Refuse {
+        mark(Mark::Refused);
         scratch.refused += 1;
         return Status::Refused;
     }
@@ -126,6 +128,7 @@ impl<L> Hub<L> {
         if receipt {
             self.receipt(slot, tag, kind == Kind::Relay as u8);
         } else if self.scratch.refused > 0 {
+            mark(Mark::RefusedWithoutReceipt);
             self.say_refused(slot, tag, kind);
         }
         Ok(())
@@ -202,6 +205,7 @@ impl<L> Hub<L> {
         self.stats.frames.count(kind, self.scratch.receivers.len() as u64, head.len() + body_len);
         self.stats.refused += u64::from(self.scratch.refused);
         if body_len >= self.limits.share_from {
+            mark(Mark::SharedFrame);
             let frame = Shared::new(head, request, body_len);
             return self.put(Parcel::Large(&frame));
         }
@@ -234,7 +238,10 @@ impl<L> Hub<L> {
             let user = &self.users[receiver];
             if user.full && user.outbox.queued() > over {
                 self.wait_for(sender, receiver);
+                mark(Mark::SenderWaits);
                 waits = true;
+            } else if user.full {
+                mark(Mark::LetInOverTheLimit);
             }
         }
         self.scratch.receivers = receivers;

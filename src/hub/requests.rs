@@ -2,6 +2,7 @@
 
 use super::{Hub, User, name};
 use crate::limits::LIST_FRAME_IDS;
+use crate::marks::{Mark, mark};
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Ids, Kind, Request, SERVER, UserId, VERSION};
 
 impl<L> Hub<L> {
@@ -16,6 +17,7 @@ impl<L> Hub<L> {
             held.extend_from_slice(input);
             self.hold(slot, held, true);
         } else if self.users.get(slot).is_some_and(User::is_waiting) {
+            mark(Mark::HeldUnread);
             self.hold(slot, input.to_vec(), false);
         }
     }
@@ -27,6 +29,7 @@ impl<L> Hub<L> {
         if !user.holds_requests || user.is_waiting() {
             return;
         }
+        mark(Mark::Resumed);
         user.holds_requests = false;
         let mut held = user.decoder.release();
         self.unread -= held.len();
@@ -35,6 +38,7 @@ impl<L> Hub<L> {
         let waits = self.carry_out_all(slot, &mut input, waited).map_or(0, |frame| frame.header.frame_len());
         let done = held.len() - input.len() - waits;
         if self.users.get(slot).is_some_and(User::is_waiting) {
+            mark(Mark::ResumedAndWaits);
             held.drain(..done);
             self.hold(slot, held, waits > 0);
         }
@@ -86,6 +90,7 @@ impl<L> Hub<L> {
         }
         let user = &self.users[slot];
         if user.full && user.outbox.queued() > self.room_for_answers() {
+            mark(Mark::SelfWaits);
             self.wait_for(slot, slot);
         }
         self.pace(slot);

@@ -4,6 +4,7 @@ use super::events::Author;
 use super::user::slot_of;
 use super::{Hub, name};
 use crate::limits::WHO_FRAME_MEMBERS;
+use crate::marks::{Mark, mark};
 use crate::wire::{Answer, ErrorCode, EventType, Fault, HEADER_LEN, Header, Kind, Members, UserId, flag};
 use std::time::Duration;
 
@@ -124,6 +125,7 @@ impl<L> Hub<L> {
     /// Forgets the rooms whose history has expired.
     pub fn expire_rooms(&mut self) {
         while let Some(key) = self.rooms.expired(self.now) {
+            mark(Mark::RoomExpired);
             self.remove_room(key);
         }
     }
@@ -184,6 +186,7 @@ impl<L> Hub<L> {
         for frame in room.history.after(after, room.newest).take(limit as usize) {
             let bytes = frame.as_bytes();
             if sent > 0 && outbox.queued() + bytes.len() > enough {
+                mark(Mark::HistoryCut);
                 break;
             }
             let length = (bytes.len() - HEADER_LEN) as u32;
@@ -223,6 +226,7 @@ impl<L> Hub<L> {
 
     /// Closes a room: its members are told, and are not in it any more. What it remembered is forgotten.
     pub(super) fn close(&mut self, key: u32, author: Author) {
+        mark(Mark::RoomClosed);
         self.emit(key, EventType::Close, author, &[], None);
         let slots = self.rooms.at(key).members.slots().to_vec();
         for slot in slots {

@@ -3,6 +3,7 @@
 use super::Agenda;
 use super::outbox::Outbox;
 use crate::limits::SLOT_BITS;
+use crate::marks::{Mark, mark};
 use crate::wire::{Decoder, UserId};
 use std::sync::Arc;
 
@@ -114,6 +115,7 @@ impl<L> User<L> {
     pub(super) fn told(&mut self, slot: usize, agenda: &mut Agenda, limit: usize) {
         self.soil(slot, agenda);
         if self.outbox.queued() > limit && !self.full && self.present {
+            mark(Mark::UserFull);
             self.full = true;
             agenda.filled.push(slot);
         }

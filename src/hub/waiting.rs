@@ -2,6 +2,7 @@
 
 use super::Hub;
 use super::user::slot_of;
+use crate::marks::{Mark, mark};
 use crate::wire::UserId;
 
 impl<L> Hub<L> {
@@ -38,6 +39,7 @@ impl<L> Hub<L> {
             && let Some(user) = self.users.get_mut(slot).filter(|user| user.present)
         {
             user.waits_for += 1;
+            mark(Mark::Postponed);
             user.is_postponed = true;
             self.agenda.postponed.push(user.id);
         }
@@ -71,6 +73,7 @@ impl<L> Hub<L> {
         let room = self.room_for_answers();
         let Some(user) = self.users.get_mut(slot) else { return };
         if user.full && user.is_held_up() && user.outbox.queued() <= room {
+            mark(Mark::CircleBroken);
             user.is_impatient = true;
             user.wait = user.wait.wrapping_add(1);
             user.waits_for = 1 + u32::from(user.is_postponed) + u32::from(user.is_paced);

@@ -4,6 +4,7 @@ use super::link::Link;
 use super::{Loop, Os};
 use crate::hub::Peer;
 use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY};
+use crate::marks::{Mark, mark};
 use std::io::{self, IoSlice};
 
 /// How far accepting from one listener came.
@@ -28,6 +29,7 @@ impl<O: Os> Loop<O> {
                 Crowd::Gone => {}
                 Crowd::Waits => self.crowded.push(listener),
                 Crowd::NoRoom => {
+                    mark(Mark::AcceptRests);
                     self.crowded.push(listener);
                     self.accept_again = Some(self.now + ACCEPT_RETRY);
                     self.hub.stats.accept_rests += 1;
@@ -44,7 +46,10 @@ impl<O: Os> Loop<O> {
                     self.let_in(socket, peer);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Crowd::Gone,
-                Err(error) if is_of_one(&error) => log::debug!("a connection was gone before it was accepted: {error}"),
+                Err(error) if is_of_one(&error) => {
+                    mark(Mark::AcceptFailedOnce);
+                    log::debug!("a connection was gone before it was accepted: {error}");
+                }
                 Err(error) if is_out_of_descriptors(&error) && self.refuse_one(listener, &error) => {}
                 Err(error) => {
                     if !rested {
@@ -61,11 +66,15 @@ impl<O: Os> Loop<O> {
         let unusual = self.os.is_unusual(&socket);
         let slot = match self.hub.enter(Link::new(socket, unusual), peer) {
             Ok(slot) => slot,
-            Err((link, farewell)) => return self.send_off(link.socket, &farewell),
+            Err((link, farewell)) => {
+                mark(Mark::TurnedAwayInOneBreath);
+                return self.send_off(link.socket, &farewell);
+            }
         };
         let Some(user) = self.hub.user_mut(slot) else { return };
         log::debug!("{} connected", user.label());
         if let Err(error) = self.os.watch(&mut user.link.socket, slot) {
+            mark(Mark::NotWatched);
             log::warn!("can not watch a connection: {error}");
             return self.broken(slot);
         }
@@ -77,6 +86,7 @@ impl<O: Os> Loop<O> {
     fn refuse_one(&mut self, listener: usize, why: &io::Error) -> bool {
         self.os.regain_spare();
         if !self.os.spend_spare() {
+            mark(Mark::NoSpare);
             return false;
         }
         if !std::mem::replace(&mut self.out_of_descriptors, true) {
@@ -84,6 +94,7 @@ impl<O: Os> Loop<O> {
                 "can not keep a further connection: {why}; raise the descriptor limit, or lower --max-connections"
             );
         }
+        mark(Mark::SpareSpent);
         let accepted = self.os.accept(listener);
         let told = accepted.is_ok();
         if let Ok((socket, _)) = accepted {

@@ -9,6 +9,7 @@ use super::watch::Watch;
 use super::{Loop, Os};
 use crate::hub::User;
 use crate::limits::IfFull;
+use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 
 impl<O: Os> Loop<O> {
@@ -50,6 +51,7 @@ impl<O: Os> Loop<O> {
     /// A user is full and has not read enough in this turn.
     fn watch_full(&mut self, slot: usize) {
         if self.hub.limits().if_full == IfFull::Close {
+            mark(Mark::FullAndClosed);
             return self.close_too_slow(slot);
         }
         self.watch(slot, Watch::Stall);
@@ -62,6 +64,7 @@ impl<O: Os> Loop<O> {
         let Some(user) = self.hub.user(slot).filter(|user| user.link.stage != Stage::Doomed) else { return };
         let (unsent, stage, readable) = (user.outbox().queued() > 0, user.link.stage, user.link.readable);
         if unsent {
+            mark(Mark::DepartedUnsent);
             self.watch(slot, self.last_watch(stage));
         }
         if readable {
@@ -88,6 +91,7 @@ impl<O: Os> Loop<O> {
     pub(super) fn doom_if_held_up(&mut self, slot: usize) {
         let held_up = self.hub.user(slot).is_some_and(User::is_held_up);
         if held_up || !self.may_be_served(slot) {
+            mark(Mark::DoomedWhileHeldUp);
             self.broken(slot);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::link::Stage;
 use super::{Loop, Os};
+use crate::marks::{Mark, mark};
 use std::io::{self, IoSlice};
 
 /// Pieces of an outbox offered in one send. More go in the next; few outboxes ever have as many.
@@ -30,14 +31,21 @@ impl<O: Os> Loop<O> {
             match self.os.send(&mut link.socket, &slices[..count]) {
                 Ok(taken) => {
                     link.writable = taken == offered;
+                    if taken < offered {
+                        mark(Mark::PartlySent);
+                    }
                     self.said(slot);
                     if self.hub.sent(slot, taken) {
                         self.no_longer_full(slot);
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => link.writable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => mark(Mark::SendInterrupted),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    mark(Mark::NothingSent);
+                    link.writable = false;
+                }
                 Err(error) => {
+                    mark(Mark::BrokeWhileSending);
                     log::debug!("{} is gone: {error}", user.label());
                     return self.broken(slot);
                 }

@@ -5,6 +5,7 @@
 
 use super::{Link, Loop, Os};
 use crate::hub::User;
+use crate::marks::{Mark, mark};
 use std::time::Duration;
 
 impl<O: Os> Loop<O> {
@@ -37,6 +38,7 @@ impl<O: Os> Loop<O> {
             return;
         }
         if self.squeezed.is_none() {
+            mark(Mark::Squeezed);
             self.squeezed = Some(self.now);
             self.hub.stats.squeezes += 1;
             log::debug!("{} bytes are held: no further request is read for now", self.hub.held());
@@ -59,9 +61,11 @@ impl<O: Os> Loop<O> {
             user.half_received()
         );
         if user.is_present() {
+            mark(Mark::Evicted);
             self.hub.cut(slot);
             self.close_too_slow(slot);
         } else {
+            mark(Mark::EvictedDeparted);
             self.doom(slot);
         }
     }
@@ -73,6 +77,7 @@ impl<O: Os> Loop<O> {
             self.favoured = self.next_favoured();
         }
         if let Some(slot) = self.favoured {
+            mark(Mark::Favoured);
             self.hub.favour(slot);
         }
     }
@@ -81,6 +86,7 @@ impl<O: Os> Loop<O> {
     /// out. Nobody where so much is held already that what one after the other finishes might add up.
     fn next_favoured(&self) -> Option<usize> {
         if self.hub.is_far_over_memory() {
+            mark(Mark::FarOverMemory);
             return None;
         }
         let users = self.hub.slots().filter_map(|slot| Some((slot, self.hub.user(slot)?)));

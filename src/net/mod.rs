@@ -25,12 +25,14 @@ mod tests;
 mod virtual_os;
 mod watch;
 
+#[doc(hidden)]
+pub use link::Link;
 pub use mio_os::{MioOs, Waker};
 pub use os::{Edge, Os};
 
 use crate::hub::Hub;
 use crate::limits::{Limits, READ_BUFFER};
-use link::Link;
+use crate::marks::{Mark, mark};
 use std::io;
 use std::time::Duration;
 use watch::Watches;
@@ -212,7 +214,7 @@ impl<O: Os> Loop<O> {
     }
 
     fn note(&mut self, slot: usize, readable: bool, writable: bool, unusual: bool) {
-        let Some(user) = self.hub.user_mut(slot) else { return };
+        let Some(user) = self.hub.user_mut(slot) else { return mark(Mark::VacantEdge) };
         user.link.readable |= readable;
         user.link.unusual |= unusual;
         let unblocked = writable && !user.link.writable;

@@ -3,6 +3,7 @@
 use super::link::Stage;
 use super::{Loop, Os};
 use crate::limits::READ_BUDGET;
+use crate::marks::{Mark, mark};
 use std::io;
 
 /// What became of one attempt to receive.
@@ -53,6 +54,9 @@ impl<O: Os> Loop<O> {
     fn read(&mut self, slot: usize) {
         let mut budget = READ_BUDGET;
         while self.may_read(slot) {
+            if budget == 0 {
+                mark(Mark::ReadBudget);
+            }
             if budget == 0 || !self.may_be_served(slot) {
                 return self.list_to_read(slot);
             }
@@ -89,9 +93,13 @@ impl<O: Os> Loop<O> {
                 // unusual cut it short (see `Edge`): what stands behind that causes no further edge.
                 Ok(count) if count < self.buffer.len() && !user.link.unusual => Received::Short(count),
                 Ok(count) => Received::Full(count),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    mark(Mark::ReadInterrupted);
+                    continue;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Received::Nothing,
                 Err(error) => {
+                    mark(Mark::BrokeWhileReading);
                     log::debug!("{} is gone: {error}", user.label());
                     Received::Broken
                 }
@@ -112,6 +120,7 @@ impl<O: Os> Loop<O> {
         user.link.ended = true;
         user.link.readable = false;
         if user.half_received() > 0 {
+            mark(Mark::EndInAFrame);
             log::debug!("{} left after {} bytes of an unfinished frame", user.label(), user.half_received());
         }
         self.hub.stats.left += u64::from(user.is_present());

@@ -6,6 +6,7 @@ use super::{Loop, Os};
 use crate::deadlines::{Deadlines, Hook, Hooks};
 use crate::hub::{Hub, User};
 use crate::limits::{CIRCLE, FRAME_PACE, LAST_LINGER, Limits, PACE_REST};
+use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 use std::time::Duration;
 
@@ -212,6 +213,7 @@ impl<O: Os> Loop<O> {
         });
         self.expire(Watch::Pace, |net, slot, _| {
             if net.hub.may_not_ask_yet(slot) {
+                mark(Mark::PacedStill);
                 net.watch(slot, Watch::Pace);
             }
         });
@@ -252,6 +254,7 @@ impl<O: Os> Loop<O> {
             return self.watch(slot, Watch::Silence);
         }
         if self.hub.user(slot).is_some_and(|user| !user.link.asked) && !self.hub.limits().heartbeat.is_zero() {
+            mark(Mark::AskedWhetherItLives);
             self.beat(slot);
         }
         self.watch(slot, Watch::Asked);
@@ -266,8 +269,10 @@ impl<O: Os> Loop<O> {
 
     fn close_silent(&mut self, slot: usize, watch: Watch) {
         if self.is_unread(slot, watch) {
+            mark(Mark::SilentButUnread);
             return self.watch(slot, Watch::Silence);
         }
+        mark(Mark::SilentClosed);
         let text = format!("nothing was heard from this client for {:?}", self.hub.limits().idle);
         self.hub.dismiss(slot, ErrorCode::Idle, &text);
     }
@@ -279,8 +284,10 @@ impl<O: Os> Loop<O> {
         let grown = kept.saturating_sub(user.link.kept_then as usize);
         // What a link could not send while all had to wait is not its fault; but what it did not send is.
         if user.link.readable || grown >= owed_in(time, FRAME_PACE) {
+            mark(Mark::FrameGrew);
             return self.begin_to_watch_reading(slot, watch, kept);
         }
+        mark(Mark::FrameTooSlow);
         log::info!("{} is closed: {kept} bytes of a frame, and the rest did not come", user.label());
         let text = format!("a frame was not complete within {time:?} of its first byte");
         self.hub.dismiss(slot, ErrorCode::Idle, &text);
@@ -299,6 +306,7 @@ impl<O: Os> Loop<O> {
     pub(super) fn close_too_slow(&mut self, slot: usize) {
         let Some(user) = self.hub.user_mut(slot) else { return };
         log::info!("{} is closed: it took too little of {} bytes", user.label(), user.outbox().queued());
+        mark(Mark::TooSlow);
         user.link.stage = Stage::TooSlow;
         self.hub.dismiss(slot, ErrorCode::TooSlow, "this client did not read what was queued for it");
     }
@@ -310,8 +318,10 @@ impl<O: Os> Loop<O> {
         let taken = user.link.queued_then.saturating_sub(counted(queued)) as usize;
         let time = self.watches.0[watch as usize].after();
         if queued > 0 && taken >= owed_in(time, crate::limits::CLOSING_PACE) {
+            mark(Mark::TookSome);
             return self.watch(slot, watch);
         }
+        mark(if queued > 0 { Mark::ClosedWithUnsent } else { Mark::LingerOver });
         log::debug!("{} is closed with {queued} bytes not taken", user.label());
         self.doom(slot);
     }

@@ -1,0 +1,63 @@
+//! Coverage marks: which rare branches were met. They cost nothing but where the `fuzzing` feature is on, and let the
+//! simulator show that its seeds reach what they are for.
+
+/// Declares the marks, and the list of them all.
+macro_rules! marks {
+    ($($name:ident),* $(,)?) => {
+        /// A rare branch.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)] // each is named for its branch
+        pub enum Mark {
+            $($name),*
+        }
+
+        /// Every mark.
+        pub const MARKS: &[Mark] = &[$(Mark::$name),*];
+    };
+}
+
+marks! {
+    // Queues and waiting.
+    UserFull, EventMissed, SenderWaits, SelfWaits, LetInOverTheLimit, Resumed, ResumedAndWaits, HeldUnread, Postponed,
+    CircleBroken, Refused, RefusedWithoutReceipt, SharedFrame,
+    // Pace and memory.
+    Paced, PacedStill, Squeezed, Favoured, FarOverMemory, Evicted, EvictedDeparted, OutboxCut,
+    // Sending and reading.
+    PartlySent, NothingSent, BrokeWhileSending, BrokeWhileReading, ReadInterrupted, SendInterrupted, EndInAFrame,
+    ReadBudget, VacantEdge,
+    // Accepting.
+    AcceptRests, AcceptFailedOnce, NotWatched, TurnedAway, TurnedAwayInOneBreath, AddressFull, SpareSpent, NoSpare,
+    // Time.
+    Beat, AskedWhetherItLives, SilentClosed, SilentButUnread, FrameGrew, FrameTooSlow, TooSlow, FullAndClosed,
+    DepartedUnsent, TookSome, ClosedWithUnsent, LingerOver, DoomedWhileHeldUp,
+    // Rooms and names.
+    RoomForgotten, RoomExpired, RoomClosed, HistoryCut, NameMoved,
+}
+
+#[cfg(feature = "fuzzing")]
+mod counting {
+    use super::{MARKS, Mark};
+    use std::cell::Cell;
+
+    thread_local! {
+        static COUNTS: [Cell<u64>; MARKS.len()] = const { [const { Cell::new(0) }; MARKS.len()] };
+    }
+
+    /// Counts a branch that was met.
+    pub fn mark(mark: Mark) {
+        COUNTS.with(|counts| counts[mark as usize].set(counts[mark as usize].get() + 1));
+    }
+
+    /// How often each was met on this thread, by name.
+    pub fn counts() -> Vec<(String, u64)> {
+        COUNTS.with(|counts| MARKS.iter().map(|mark| (format!("{mark:?}"), counts[*mark as usize].get())).collect())
+    }
+}
+
+#[cfg(feature = "fuzzing")]
+pub use counting::{counts, mark};
+
+/// Does nothing.
+#[cfg(not(feature = "fuzzing"))]
+#[inline(always)]
+pub fn mark(_mark: Mark) {}
