@@ -1,0 +1,303 @@
+//! What clients do: honest ones, those who come and go, those who do not read, and those who mean no good.
+
+use crate::asks::{self, Draft, NAMES};
+use crate::conn::{About, Conn};
+use crate::faults::Fault;
+use crate::frames::kind;
+use crate::model::{Model, Person};
+use crate::world::{What, World};
+use fastrand::Rng;
+
+/// Bytes that a client has ready to send at the most, before it asks for nothing more.
+const ENOUGH: usize = 64 * 1024;
+
+/// Bytes of a flood: more than a link may use of a turn.
+const FLOOD: usize = 300_000;
+
+/// After how many microseconds somebody calm looks again, and somebody who is gone for good.
+const CALM: u64 = 3_000;
+const GONE: u64 = 1_000_000;
+
+/// Somebody with one connection at a time.
+#[derive(Debug)]
+pub struct Actor {
+    /// How long it rests between two actions, on average.
+    pub micros: u64,
+    /// The name that it always comes back under.
+    pub name: &'static str,
+    /// Which it is inclined to.
+    pub vice: Option<Fault>,
+    pub conn: Option<usize>,
+    /// It reads nothing for so many actions.
+    pub rest: u32,
+    /// It says nothing meanwhile.
+    pub is_mute: bool,
+    /// It does not come back for so many actions.
+    pub away: u32,
+    /// Faults have stopped: it only finishes what it began, and reads.
+    pub is_calm: bool,
+}
+
+/// All that an actor touches.
+pub struct Stage<'a> {
+    pub world: &'a mut World,
+    pub model: &'a mut Model,
+    pub conns: &'a mut Vec<Conn>,
+    pub rng: &'a mut Rng,
+}
+
+impl Actor {
+    /// One of a run whose actors are all so much slower than they could be.
+    pub fn draw(rng: &mut Rng, slower: u64) -> Actor {
+        let vices = [Fault::Churn, Fault::Stall, Fault::Drip, Fault::Garbage, Fault::Lie];
+        let vice = rng.bool().then(|| vices[rng.usize(..vices.len())]);
+        let micros = slower * [20, 200, 2_000, 20_000][rng.usize(..4)];
+        Actor {
+            micros,
+            name: NAMES[rng.usize(..NAMES.len())],
+            vice,
+            conn: None,
+            rest: 0,
+            is_mute: false,
+            away: 0,
+            is_calm: false,
+        }
+    }
+
+    /// Does something; returns after how many microseconds it will again.
+    pub fn act(&mut self, stage: &mut Stage<'_>) -> u64 {
+        stage.world.note(What::Act, self.conn.map_or(0, |conn| conn as u64 + 1), 0);
+        match self.conn {
+            None if self.away > 0 => self.away -= 1,
+            None if !self.is_calm => self.connect(stage),
+            None => {}
+            Some(number) => self.live(stage, number),
+        }
+        match self.conn {
+            None if self.is_calm => GONE,
+            Some(_) if self.is_calm => CALM,
+            _ => stage.rng.u64(1..=2 * self.micros),
+        }
+    }
+
+    fn connect(&mut self, stage: &mut Stage<'_>) {
+        let number = stage.world.connect();
+        let mut conn = Conn { number, ..Conn::default() };
+        stage.model.people.push(Person::default());
+        if stage.rng.u8(..4) > 0 {
+            let draft = asks::hello_as(stage.model, number, self.name);
+            conn.ask(stage.world, draft);
+        }
+        conn.ask(stage.world, Draft::new(kind::IDENTITY, Vec::new(), About::Nothing));
+        stage.conns.push(conn);
+        self.conn = Some(number);
+    }
+
+    fn live(&mut self, stage: &mut Stage<'_>, number: usize) {
+        self.read(stage, number);
+        if stage.world.wires[number].is_over() {
+            stage.conns[number].check_end(stage.world, stage.model);
+            let wire = &stage.world.wires[number];
+            let (left, ends) = (wire.shut || wire.closed, !wire.closed && !wire.ending && !wire.reset);
+            if ends && (self.is_calm || stage.rng.bool()) {
+                stage.world.end(number);
+            }
+            stage.model.clock = stage.world.events;
+            stage.model.forget(number, left);
+            self.conn = None;
+            // Whoever was turned away comes back later.
+            self.away = if stage.conns[number].last_word == Some(14) { stage.rng.u32(..100) } else { 0 };
+            return;
+        }
+        self.answer_beats(stage, number);
+        if !self.is_calm {
+            self.misbehave(stage, number);
+            if !self.is_mute {
+                self.ask(stage, number);
+            }
+        }
+        self.write(stage, number);
+    }
+
+    fn read(&mut self, stage: &mut Stage<'_>, number: usize) {
+        if self.rest > 0 && !self.is_calm {
+            self.rest -= 1;
+            self.is_mute &= self.rest > 0;
+            return;
+        }
+        let mut most = usize::MAX;
+        if !self.is_calm {
+            if self.vice == Some(Fault::Stall) && stage.world.strikes(Fault::Stall) {
+                self.rest = stage.rng.u32(1..400);
+                self.is_mute = stage.rng.bool();
+            }
+            if self.vice == Some(Fault::Drip) && stage.world.strikes(Fault::Drip) {
+                most = stage.rng.usize(1..100);
+            }
+        }
+        let conn = &mut stage.conns[number];
+        if stage.world.read(number, most, &mut conn.input) > 0 {
+            stage.model.clock = stage.world.events;
+            for (kind, rest) in conn.hear_all(stage.model) {
+                stage.world.note(What::Frame, (number as u64) << 8 | u64::from(kind), rest);
+            }
+        }
+    }
+
+    /// Whoever is honest says that it lives when it is asked, and by itself once all is calm.
+    fn answer_beats(&mut self, stage: &mut Stage<'_>, number: usize) {
+        let conn = &mut stage.conns[number];
+        let asked = std::mem::take(&mut conn.beats) > 0 || stage.world.now > conn.sent_at + stage.model.remind;
+        let may = !conn.is_quiet && !conn.has_left && conn.unsent.is_empty() && !conn.is_wild(stage.model);
+        if asked && may && (self.is_calm || self.vice.is_none()) {
+            conn.ask(stage.world, asks::alive());
+        }
+    }
+
+    fn ask(&mut self, stage: &mut Stage<'_>, number: usize) {
+        let conn = &mut stage.conns[number];
+        let may = stage.model.may_flood && !conn.is_quiet && !conn.has_left;
+        if may && stage.world.wires[number].room_for_client() > FLOOD {
+            conn.flood(stage.rng);
+        }
+        let burst = match stage.rng.u8(..16) {
+            0 => stage.rng.u8(..40),
+            1..=9 => 1,
+            _ => 0,
+        };
+        for _ in 0..burst {
+            if conn.is_quiet || conn.has_left || conn.unsent.len() > ENOUGH || conn.asks.len() > stage.model.under_way {
+                break;
+            }
+            if self.vice == Some(Fault::Garbage) && stage.world.strikes(Fault::Garbage) {
+                stage.model.people[number].is_wild = true;
+                conn.asks.clear();
+                conn.unsent.extend(asks::garbage(stage.rng));
+            } else if self.vice == Some(Fault::Lie) && stage.world.strikes(Fault::Lie) {
+                conn.lie(stage.world, stage.model, stage.rng);
+            } else {
+                let draft = asks::honest(stage.rng, stage.model, conn);
+                conn.ask(stage.world, draft);
+            }
+        }
+    }
+
+    /// What may happen to any connection, and more often to those who come and go.
+    fn misbehave(&mut self, stage: &mut Stage<'_>, number: usize) {
+        let churns = self.vice == Some(Fault::Churn) && stage.rng.u8(..32) == 0;
+        let world = &mut *stage.world;
+        let conn = &mut stage.conns[number];
+        if world.strikes(Fault::Urgent) {
+            world.urge(number);
+        }
+        if conn.has_left || conn.is_over {
+            return;
+        }
+        if world.strikes(Fault::Reset) || (churns && world.strikes(Fault::Reset)) {
+            world.reset(number);
+            conn.has_left = true;
+        } else if world.strikes(Fault::Vanish) {
+            world.vanish(number);
+            conn.has_left = true;
+        } else if world.strikes(Fault::End) {
+            conn.end(world, stage.rng.bool());
+        } else if churns && world.strikes(Fault::Churn) && !conn.is_quiet {
+            conn.ask(world, Draft { replies: false, ..Draft::new(kind::BYE, Vec::new(), About::Nothing) });
+            conn.is_quiet = true;
+            conn.said_bye = true;
+        }
+        if conn.has_left || conn.is_quiet {
+            stage.model.clock = world.events;
+            stage.model.live.retain(|&other| other != number);
+        }
+    }
+
+    fn write(&mut self, stage: &mut Stage<'_>, number: usize) {
+        let conn = &mut stage.conns[number];
+        let count = stage.world.write(number, &conn.unsent);
+        conn.unsent.drain(..count);
+        if count > 0 {
+            conn.sent_at = stage.world.now;
+        }
+        if conn.ends && conn.unsent.is_empty() && !stage.world.wires[number].ending {
+            stage.world.end(number);
+        }
+    }
+
+    /// Faults have stopped: whoever meant no good goes, the others finish what they began.
+    pub fn calm_down(&mut self, stage: &mut Stage<'_>) {
+        self.is_calm = true;
+        let Some(number) = self.conn else { return };
+        let conn = &mut stage.conns[number];
+        if conn.has_left {
+            return;
+        }
+        if conn.is_quiet || conn.is_wild(stage.model) {
+            conn.end(stage.world, false);
+            stage.model.live.retain(|&other| other != number);
+        } else {
+            let body = b"all said".to_vec();
+            conn.ask(stage.world, Draft::new(kind::PING, body.clone(), About::Ping(body)));
+        }
+    }
+}
+
+impl Conn {
+    /// Ends its side: at once, or when all is sent that it has ready.
+    fn end(&mut self, world: &mut World, at_once: bool) {
+        self.has_left = true;
+        self.ends = true;
+        if at_once {
+            self.is_torn |= !self.unsent.is_empty();
+            self.unsent.clear();
+            world.end(self.number);
+        }
+    }
+
+    /// Says that it lives, very often.
+    fn flood(&mut self, rng: &mut Rng) {
+        if self.unsent.is_empty() && rng.u8(..64) == 0 {
+            let frame = [kind::ALIVE, 0, 0, 0, 0, 0, 0, 0];
+            self.unsent.extend(frame.iter().cycle().take(FLOOD));
+        }
+    }
+
+    /// Says something wrong. After what is fatal, and after half a frame, it says nothing more that counts.
+    fn lie(&mut self, world: &mut World, model: &mut Model, rng: &mut Rng) {
+        let draft = asks::lie(rng, model);
+        let half = rng.u8(..8) == 0;
+        let fatal = asks::is_fatal(draft.errors);
+        let before = self.unsent.len();
+        self.ask(world, draft);
+        if half {
+            let len = self.unsent.len() - before;
+            self.unsent.truncate(before + rng.usize(1..len));
+            self.is_torn = true;
+        } else if fatal && rng.bool() {
+            self.unsent.extend((0..rng.usize(..300)).map(|_| rng.u8(..)));
+        }
+        if half || fatal {
+            self.is_quiet = true;
+            model.live.retain(|&other| other != self.number);
+        }
+    }
+
+    /// The stream is at its end: somebody must have said why, and all must be answered that was asked before.
+    fn check_end(&mut self, world: &World, model: &Model) {
+        self.is_over = true;
+        let wire = &world.wires[self.number];
+        let (broken, number) = (wire.reset || wire.cut || wire.gone, self.number);
+        if broken {
+            return;
+        }
+        assert!(self.input.is_empty(), "connection {number} ends in the middle of a frame");
+        let wild = self.is_wild(model);
+        let why = self.last_word.is_some() || self.said_bye || self.has_left || wild;
+        assert!(why, "connection {number} was closed without a word");
+        if self.last_word.is_some() || self.is_torn || wild {
+            return;
+        }
+        let owed = self.asks.iter().find(|ask| ask.replies || ask.fails);
+        assert!(owed.is_none(), "connection {number} has no answer to {owed:?}");
+    }
+}

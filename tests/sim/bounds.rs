@@ -1,0 +1,167 @@
+//! What must hold after each turn: bounds on work, on memory and on time.
+
+use crate::model::Model;
+use crate::os::VirtualSocket;
+use crate::world::{LISTENERS, World};
+use cubby::Limits;
+use cubby::hub::{Hub, User};
+use std::time::Duration;
+
+/// What may be queued for a user, in queues: two for the answers to what it asked itself, and at most a half for the last
+/// of them, which is a part of a room's history.
+const QUEUES: usize = 3;
+
+/// What may be queued beyond that: the frame that went over, on either account, with what stands before its body; and
+/// the longest answers.
+const FRAMES: usize = 2;
+const FRAME_HEAD: usize = 512;
+const ANSWERS: usize = 16 * 1024;
+
+/// Bytes that one link may have received in a turn: its budget, and the buffer that went over; twice, for one that waited
+/// for the turn may stand on both lists of those to be read.
+const READ_IN_A_TURN: usize = 2 * 5 * 64 * 1024;
+
+/// Connections accepted from one listener in a turn, each perhaps tried in vain before.
+const ACCEPTS_IN_A_TURN: u32 = 2 * 129;
+
+/// Calls in a turn, by the number of links, where reads and writes are cut short all the time.
+const CALLS_IN_A_TURN: usize = 1_000;
+const CALLS_FOR_A_LINK: usize = 100;
+
+/// Turns with nothing to do that may follow one another.
+const IDLE_TURNS: u32 = 100;
+
+/// How late a deadline may be met: faults make a wait end early, never late, but turns take time.
+const SLACK: Duration = Duration::from_millis(20);
+
+/// A link on its way out must take so many bytes a second, or it is closed.
+const PACE: u64 = 16 * 1024;
+
+/// One connection as it was seen at the last look.
+#[derive(Debug)]
+struct Seen {
+    wire: usize,
+    slot: usize,
+    /// Since when it is full without a break, and what it had been sent by then.
+    full_since: Option<(Duration, u64)>,
+    departed_at: Option<Duration>,
+}
+
+/// Looks at each link in turn.
+#[derive(Debug, Default)]
+pub struct Watch {
+    seen: Vec<Seen>,
+    idle_turns: u32,
+    requests: u64,
+    turns: u64,
+    users: (u64, u64),
+}
+
+impl Watch {
+    /// The hub has begun to watch a connection.
+    pub fn add(&mut self, wire: usize, slot: usize) {
+        self.seen.push(Seen { wire, slot, full_since: None, departed_at: None });
+    }
+
+    /// After a turn; `owes` says whether the loop wants another one at once.
+    pub fn check_turn<L>(&mut self, world: &World, hub: &Hub<L>, owes: bool) {
+        let calls = world.calls as usize;
+        assert!(calls <= CALLS_IN_A_TURN + CALLS_FOR_A_LINK * self.seen.len(), "{calls} calls in a turn");
+        assert!(world.accepts <= ACCEPTS_IN_A_TURN * LISTENERS as u32, "{} accepted in a turn", world.accepts);
+        for &number in &world.received {
+            let bytes = world.wires[number].received;
+            assert!(bytes <= READ_IN_A_TURN, "{bytes} bytes of one link in a turn");
+        }
+        let idle = owes && calls == 0 && world.edges == 0 && hub.whole_frames() == self.requests;
+        self.idle_turns = if idle { self.idle_turns + 1 } else { 0 };
+        assert!(self.idle_turns < IDLE_TURNS, "the loop spins");
+        self.requests = hub.whole_frames();
+        self.turns += 1;
+    }
+
+    /// Notes whom the hub has let go of, whenever somebody has come or gone.
+    pub fn note_departed<L>(&mut self, model: &mut Model, hub: &Hub<L>) {
+        let now = (hub.stats.accepted, hub.stats.users);
+        if self.users == now {
+            return;
+        }
+        self.users = now;
+        for seen in &self.seen {
+            let user = hub.user(seen.slot).filter(|user| user.id().0 == model.people[seen.wire].id);
+            model.people[seen.wire].departed |= user.is_none_or(|user| !user.is_present());
+        }
+    }
+
+    /// Whether it is time to look at every link.
+    pub fn is_due(&self) -> bool {
+        self.turns.is_multiple_of(4)
+    }
+
+    pub fn check_links(&mut self, world: &World, model: &Model, hub: &Hub<cubby::net::Link<VirtualSocket>>) {
+        let limits = hub.limits();
+        self.seen.retain_mut(|seen| {
+            let wire = &world.wires[seen.wire];
+            if wire.closed {
+                return false;
+            }
+            let user = hub.user(seen.slot).expect("a connection that is open has a user");
+            assert_eq!(user.id().0, model.people[seen.wire].id, "who lives in slot {}", seen.slot);
+            check_queue(user, limits);
+            seen.check_full(user, world, limits);
+            seen.check_silent(user, world, hub);
+            seen.check_departed(user, world, limits);
+            true
+        });
+    }
+}
+
+/// The most that may be queued for one user.
+fn most_queued(limits: &Limits) -> usize {
+    QUEUES * limits.queue + FRAMES * (limits.max_body as usize + FRAME_HEAD) + ANSWERS
+}
+
+fn check_queue<L>(user: &User<L>, limits: &Limits) {
+    let queued = user.outbox().queued();
+    assert!(queued <= most_queued(limits), "{queued} bytes are queued for {}, with {limits:?}", user.id());
+}
+
+impl Seen {
+    /// One that stays full is closed in time. It may have been down to half between two looks, if it took as much.
+    fn check_full<L>(&mut self, user: &User<L>, world: &World, limits: &Limits) {
+        let (now, sent) = (world.now, world.wires[self.wire].sent);
+        if !user.is_full() || !user.is_present() {
+            self.full_since = None;
+            return;
+        }
+        let (since, sent_then) = *self.full_since.get_or_insert((now, sent));
+        if sent - sent_then >= limits.queue as u64 / 2 {
+            self.full_since = Some((now, sent));
+        } else {
+            assert!(now - since <= limits.stall + SLACK, "{} is full since {since:?}", user.id());
+        }
+    }
+
+    /// One that says nothing is closed in time, unless the hub did not read it.
+    fn check_silent<L>(&self, user: &User<L>, world: &World, hub: &Hub<L>) {
+        let (idle, wire) = (hub.limits().idle, &world.wires[self.wire]);
+        let unread = user.is_waiting() || user.holds_requests() || hub.stats.squeezes > 0 || !wire.inbound.is_empty();
+        if !idle.is_zero() && user.is_present() && !unread {
+            let silence = world.now.saturating_sub(wire.heard_at);
+            // Whoever waited begins anew when it waits no more.
+            let most = if hub.stats.waits + hub.stats.paced > 0 { idle * 3 } else { idle + idle / 32 };
+            assert!(silence <= most + SLACK, "{} is silent for {silence:?} of {idle:?}", user.id());
+        }
+    }
+
+    /// One that has departed is closed in time, however slowly it takes what is left.
+    fn check_departed<L>(&mut self, user: &User<L>, world: &World, limits: &Limits) {
+        if user.is_present() {
+            return;
+        }
+        let since = *self.departed_at.get_or_insert(world.now);
+        let delay = limits.stall.max(limits.linger);
+        let periods = 2 + most_queued(limits) as u64 / (PACE * delay.as_millis() as u64 / 1000).max(1);
+        let most = delay * periods as u32 + limits.linger + SLACK;
+        assert!(world.now - since <= most, "{} has departed at {since:?}, and is still there", user.id());
+    }
+}

@@ -1,0 +1,369 @@
+//! One run: a world, a hub and its actors, all drawn from one number.
+
+use crate::actors::{Actor, Stage};
+use crate::asks::{self, Draft, ROOMS};
+use crate::bounds::Watch;
+use crate::conn::{About, Conn};
+use crate::faults::{self, Fault, Faults};
+use crate::frames::kind;
+use crate::model::{self, Model, Person, To};
+use crate::os::VirtualOs;
+use crate::rooms::front;
+use crate::story::{Record, Story};
+use crate::wire::Wire;
+use crate::world::{What, World};
+use cubby::hub::{Peer, User};
+use cubby::net::Loop;
+use cubby::{SharedEvent, Status, UserId};
+use fastrand::Rng;
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How long all may take to come to rest once faults have stopped, beside what the limits allow.
+const SETTLED_IN: Duration = Duration::from_secs(10);
+
+/// What a run is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    /// Faults that are left out, as bits.
+    pub off: u32,
+    pub is_traced: bool,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub events: u64,
+    pub hash: u64,
+}
+
+struct Run {
+    world: Rc<RefCell<World>>,
+    net: Loop<VirtualOs>,
+    model: Model,
+    conns: Vec<Conn>,
+    actors: Vec<Actor>,
+    wakes: BinaryHeap<Reverse<(Duration, usize)>>,
+    rng: Rng,
+    watch: Watch,
+}
+
+/// Runs it.
+///
+/// # Panics
+///
+/// Where something is wrong.
+pub fn run(plan: Plan) -> Outcome {
+    let mut rng = Rng::with_seed(plan.seed);
+    let mut run = Run::new(plan, &mut rng);
+    let actions = rng.u32(500..8_000);
+    for _ in 0..actions {
+        run.step();
+    }
+    run.settle();
+    run.audit();
+    run.shut_down();
+    run.world.borrow_mut().is_ending = true;
+    let world = run.world.borrow();
+    Outcome { events: world.events, hash: world.hash }
+}
+
+/// A listener that writes the story down.
+fn listen(net: &mut Loop<VirtualOs>) -> Arc<Mutex<Story>> {
+    let story = Arc::new(Mutex::new(Story::default()));
+    let heard = story.clone();
+    net.hub_mut().listeners.add(Box::new(move |event: &SharedEvent| {
+        let event = event.view();
+        let (session, name, unix_ms) = (event.session.0, event.name.to_owned(), event.unix_ms);
+        let record =
+            Record { what: event.what as u8, session, name, unix_ms, len: event.body.len(), front: front(event.body) };
+        heard.lock().expect("nobody panics with it").add(event.room, event.id, record, event.body);
+    }));
+    story
+}
+
+impl Run {
+    fn new(plan: Plan, rng: &mut Rng) -> Run {
+        let count = rng.usize(3..=30);
+        let slower = [1, 1, 10][rng.usize(..3)];
+        let faults = Faults::draw(rng, plan.off);
+        let limits = faults::draw_limits(rng, count);
+        let rooms_close = faults.can_strike(Fault::Host);
+        let few = faults.strikes(rng, Fault::FewDescriptors);
+        let descriptors = if few { rng.usize(1..=count) } else { 100_000 };
+        let mut world = World::new(rng.fork(), faults, descriptors, plan.is_traced);
+        world.linger = limits.linger;
+        let world = Rc::new(RefCell::new(world));
+        let mut net = Loop::new(VirtualOs(Rc::clone(&world)), limits);
+        let story = listen(&mut net);
+        let mut model = Model::new(net.hub().limits(), story);
+        model.rooms_close = rooms_close;
+        let actors: Vec<Actor> = (0..count).map(|_| Actor::draw(rng, slower)).collect();
+        let wakes = (0..count).map(|actor| Reverse((Duration::from_micros(rng.u64(..20_000)), actor))).collect();
+        let rng = rng.fork();
+        Run { world, net, model, conns: Vec::new(), actors, wakes, rng, watch: Watch::default() }
+    }
+
+    fn now(&self) -> Duration {
+        self.world.borrow().now
+    }
+
+    /// Calls something that all of the stage is needed for.
+    fn on_stage<T>(&mut self, call: impl FnOnce(&mut [Actor], &mut Stage<'_>) -> T) -> T {
+        let mut world = self.world.borrow_mut();
+        let (model, conns, rng) = (&mut self.model, &mut self.conns, &mut self.rng);
+        call(&mut self.actors, &mut Stage { world: &mut world, model, conns, rng })
+    }
+
+    /// Whoever is due acts; then the loop has its turn, until the next one is due.
+    fn step(&mut self) {
+        let now = self.now();
+        while let Some(&Reverse((at, actor))) = self.wakes.peek().filter(|Reverse((at, _))| *at <= now) {
+            let rest = self.on_stage(|actors, stage| actors[actor].act(stage));
+            self.wakes.pop();
+            self.wakes.push(Reverse((at.max(now) + Duration::from_micros(rest), actor)));
+        }
+        if self.world.borrow_mut().strikes(Fault::Host) {
+            self.act_as_host();
+        }
+        let next = self.wakes.peek().map_or(now, |Reverse((at, _))| *at);
+        self.turn(next.saturating_sub(now));
+    }
+
+    fn turn(&mut self, timeout: Duration) {
+        self.net.turn(Some(timeout)).expect("the world can be waited for");
+        let owes = self.net.patience() == Some(Duration::ZERO) && !self.net.is_drained();
+        let mut world = self.world.borrow_mut();
+        self.model.clock = world.events;
+        for wire in std::mem::take(&mut world.fresh) {
+            let slot = world.wires[wire].slot.expect("it is watched");
+            if let Some(user) = self.net.hub().user(slot).filter(|_| !world.wires[wire].closed) {
+                let stays = !world.wires[wire].reset && !self.conns[wire].has_left;
+                self.model.learn(wire, user.id().0, user.is_present(), stays);
+                self.watch.add(wire, slot);
+            }
+        }
+        for wire in std::mem::take(&mut world.slowed) {
+            self.model.people[wire].is_slow = true;
+        }
+        if let Some(wrong) = world.wrong.take() {
+            panic!("{wrong}");
+        }
+        self.watch.note_departed(&mut self.model, self.net.hub());
+        self.watch.check_turn(&world, self.net.hub(), owes);
+        if self.watch.is_due() {
+            self.watch.check_links(&world, &self.model, self.net.hub());
+        }
+        drop(world);
+        self.hear_story();
+    }
+
+    fn hear_story(&mut self) {
+        for number in 0..self.model.note_story() {
+            self.world.borrow_mut().note(What::Story, number as u64, 0);
+        }
+    }
+
+    /// The program that the hub lives in does something.
+    fn act_as_host(&mut self) {
+        self.net.tick();
+        let (room, len) = (ROOMS[self.rng.usize(..ROOMS.len())], self.rng.usize(8..200));
+        let act = self.rng.u8(..4);
+        self.world.borrow_mut().note(What::Host, act.into(), len as u64);
+        match act {
+            0 => drop(self.net.hub_mut().close_room(room)),
+            1 => {
+                let number = self.model.compose(None, To::Room(room), len, false);
+                let said = self.net.hub_mut().publish_for_host(room, &model::body(number, len));
+                self.end_of_host(number, said.is_err(), &[]);
+            }
+            2 => {
+                let live = &self.model.live;
+                let ids: Vec<u64> = live.iter().take(3).map(|&conn| self.model.people[conn].id).collect();
+                let users: Vec<UserId> = ids.iter().map(|&id| UserId(id)).collect();
+                let number = self.model.compose(None, To::Users(ids), len, false);
+                let statuses = self.net.hub_mut().relay_for_host(&users, &model::body(number, len));
+                self.end_of_host(number, false, &statuses);
+            }
+            _ => {
+                let names = vec![asks::NAMES[self.rng.usize(..asks::NAMES.len())]];
+                let number = self.model.compose(None, To::Names(names.clone()), len, false);
+                let statuses = self.net.hub_mut().send_for_host(&names, &model::body(number, len));
+                self.end_of_host(number, false, &statuses);
+            }
+        }
+        self.hear_story();
+    }
+
+    fn end_of_host(&mut self, number: usize, refused: bool, statuses: &[Status]) {
+        let message = &mut self.model.messages[number];
+        (message.is_done, message.refused) = (true, refused);
+        message.statuses = statuses.iter().map(|status| *status as u8).collect();
+    }
+
+    /// Faults stop, and all must come to rest.
+    fn settle(&mut self) {
+        self.world.borrow_mut().calm_down();
+        self.on_stage(|actors, stage| actors.iter_mut().for_each(|actor| actor.calm_down(stage)));
+        // Where the memory is full, the largest goes each time that a stall is over.
+        let limits = self.net.hub().limits();
+        let until = self.now() + SETTLED_IN + limits.stall * (2 + self.actors.len() as u32) + limits.linger * 2;
+        self.rest(until);
+    }
+
+    /// Goes on until nothing is owed to anybody.
+    fn rest(&mut self, until: Duration) {
+        loop {
+            self.step();
+            let Some(trouble) = self.trouble() else { return };
+            assert!(self.now() < until, "all does not come to rest: {trouble}");
+        }
+    }
+
+    /// Why it is not quiet.
+    fn trouble(&self) -> Option<String> {
+        let world = self.world.borrow();
+        if world.is_busy() || self.net.patience() == Some(Duration::ZERO) {
+            return Some("the loop has work to do".to_owned());
+        }
+        self.actors.iter().filter_map(|actor| actor.conn).find_map(|number| {
+            let (conn, wire) = (&self.conns[number], &world.wires[number]);
+            let owed = conn.asks.iter().find(|ask| ask.replies || ask.fails);
+            let busy = owed.is_some() || conn.has_left || !conn.unsent.is_empty() || !wire.outbound.is_empty();
+            (busy || wire.is_over()).then(|| format!("connection {number}: {owed:?}, {}", self.state_of(wire)))
+        })
+    }
+
+    /// Where the hub stands with a connection, for whoever has to find out why it does not go on.
+    fn state_of(&self, wire: &Wire) -> String {
+        let hub = self.net.hub();
+        let Some(user) = wire.slot.and_then(|slot| hub.user(slot)) else { return "which the hub has not".to_owned() };
+        let (waits, full, half) = (user.is_waiting(), user.is_full(), user.half_received());
+        let (queued, holds, memory) = (user.outbox().queued(), user.holds_requests(), hub.is_over_memory());
+        format!(
+            "waits {waits}, full {full}, holds {holds} of {half}, queued {queued}, held {} (over {memory}), {wire:?}",
+            hub.held()
+        )
+    }
+
+    /// Those who are still connected.
+    fn steady(&self) -> Vec<usize> {
+        self.actors.iter().filter_map(|actor| actor.conn).collect()
+    }
+
+    /// A newcomer looks whether all is as it must be.
+    fn audit(&mut self) {
+        let limits = self.net.hub().limits();
+        if self.steady().len() >= limits.max_connections {
+            let number = self.steady()[0];
+            self.ask(number, Draft { replies: false, ..Draft::new(kind::BYE, Vec::new(), About::Nothing) });
+            (self.conns[number].said_bye, self.conns[number].has_left) = (true, true);
+            self.rest(self.now() + SETTLED_IN);
+        }
+        // Those who linger keep newcomers out as well.
+        let lingers = self.now() + self.net.hub().limits().linger;
+        while self.now() < lingers {
+            self.step();
+        }
+        let auditor = self.enter();
+        self.ask(auditor, Draft::new(kind::LIST, Vec::new(), About::Nothing));
+        self.rest(self.now() + SETTLED_IN);
+        let mut ids: Vec<u64> = self.steady().iter().map(|&conn| self.model.people[conn].id).collect();
+        ids.retain(|&id| id != self.model.people[auditor].id);
+        ids.sort_unstable();
+        assert_eq!(
+            self.conns[auditor].last_word,
+            None,
+            "a newcomer is let in: {} {:?} {} {:?}",
+            self.steady().len(),
+            self.net.hub().limits(),
+            self.net.hub().stats,
+            self.ghosts()
+        );
+        assert_eq!(self.conns[auditor].list, ids, "those who are here");
+        assert_eq!(self.net.hub().stats.users as usize, ids.len() + 1, "how many are here");
+        for room in ROOMS {
+            self.audit_room(auditor, room);
+        }
+        let steady = self.steady();
+        self.model.check_arrived(&steady);
+        let tails: u64 = steady.iter().map(|&conn| self.conns[conn].count_tails(&self.model)).sum();
+        let (gaps, missed) = (self.model.gaps + tails, self.net.hub().stats.events_missed);
+        assert!(gaps <= missed, "{gaps} events were missed, and the hub knows of {missed}");
+    }
+
+    /// Those who are gone, and whom the hub takes to be here.
+    fn ghosts(&self) -> Vec<String> {
+        let (world, steady) = (self.world.borrow(), self.steady());
+        let here = |number: &usize| {
+            let wire = &world.wires[*number];
+            let user = wire.slot.filter(|_| !wire.closed).and_then(|slot| self.net.hub().user(slot));
+            user.is_some_and(User::is_present) && !steady.contains(number)
+        };
+        (0..world.wires.len()).filter(here).map(|number| format!("{number}: {:?}", world.wires[number])).collect()
+    }
+
+    fn enter(&mut self) -> usize {
+        let number = self.world.borrow_mut().connect();
+        self.world.borrow_mut().wires[number].peer = Peer::Unix;
+        self.model.people.push(Person::default());
+        self.conns.push(Conn { number, ..Conn::default() });
+        let at = Reverse((self.now(), self.actors.len()));
+        self.wakes.push(at);
+        let mut actor = Actor::draw(&mut self.rng, 1);
+        (actor.is_calm, actor.conn) = (true, Some(number));
+        self.actors.push(actor);
+        number
+    }
+
+    fn ask(&mut self, number: usize, draft: Draft) {
+        self.conns[number].ask(&mut self.world.borrow_mut(), draft);
+    }
+
+    /// Those whom a WHO shows are those whom the story knows to be there, with the names that they have.
+    fn audit_room(&mut self, auditor: usize, room: &'static str) {
+        if self.model.story().last_life(room).is_none_or(|life| life.members.is_empty()) {
+            return;
+        }
+        for kind in [kind::JOIN, kind::WHO] {
+            self.ask(auditor, asks::room_draft(kind, room, &[]));
+            self.rest(self.now() + SETTLED_IN);
+        }
+        let story = self.model.story();
+        let members = &story.last_life(room).expect("it was joined").members;
+        let there: Vec<(u64, String)> = members.iter().map(|(id, name)| (*id, name.clone())).collect();
+        assert_eq!(self.conns[auditor].who, there, "those who are in {room}");
+        for (id, name) in there {
+            let person = &self.model.people[self.model.ids[&id]];
+            assert_eq!(name, person.name, "what {id} is called");
+        }
+        drop(story);
+        self.ask(auditor, asks::room_draft(kind::LEAVE, room, &[]));
+        self.rest(self.now() + SETTLED_IN);
+    }
+
+    /// The hub shuts down in time, and tells all who are there.
+    fn shut_down(&mut self) {
+        let steady = self.steady();
+        let until = self.now() + self.net.hub().limits().drain + Duration::from_millis(20);
+        self.model.is_closing = true;
+        self.net.drain();
+        while !self.net.is_drained() {
+            self.step();
+            assert!(self.now() <= until, "it is not shut down in time");
+        }
+        self.on_stage(|actors, stage| {
+            for actor in actors {
+                actor.act(stage);
+            }
+        });
+        for number in steady {
+            assert_eq!(self.conns[number].last_word, Some(11), "connection {number} was told why it is closed");
+        }
+    }
+}
