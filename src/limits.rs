@@ -45,7 +45,7 @@ pub const FIRST_FRAME: Duration = Duration::from_secs(10);
 pub const FRAME_PACE: usize = 16 * 1024;
 
 /// How long somebody who is waited for may wait itself, before what it sends to the full is refused: the two may be
-/// waiting for each other.
+/// waiting for each other. Half of [`Limits::stall`] at the most, for that ends their waiting as well.
 pub const CIRCLE: Duration = Duration::from_secs(1);
 
 /// How long reading rests where a connection asks more often than it may: short, so that what it asks flows evenly.
@@ -203,6 +203,13 @@ impl Limits {
         self.max_body = bytes;
         self.queue = self.queue.max((bytes as usize).saturating_mul(4));
         self.memory = self.memory.max(self.queue);
+    }
+
+    /// Bytes by which more than [`memory`](Limits::memory) may be held so that a frame that is begun can still be finished:
+    /// such a frame, and what may have gone over when the limit was met, which is a read, or the copies of one body.
+    pub(crate) fn memory_slack(&self) -> usize {
+        let copies = self.share_from.saturating_mul(self.max_receivers.into());
+        copies.saturating_add(self.max_body as usize + READ_BUFFER)
     }
 
     /// How long the first frame of a connection may take.

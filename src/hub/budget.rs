@@ -36,9 +36,9 @@ impl<L> Hub<L> {
         self.held() >= self.limits.memory
     }
 
-    /// Whether that is a whole body more than it may be.
+    /// Whether that is so much more that nothing else should be begun.
     pub fn is_far_over_memory(&self) -> bool {
-        self.held() >= self.limits.memory.saturating_add(self.limits.max_body as usize)
+        self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack())
     }
 
     /// The user for whom most is held, present or not.

@@ -49,8 +49,8 @@ impl<L> Hub<L> {
         self.statuses()
     }
 
-    /// Sends a body to names for the host program, as [`relay_for_host`](Hub::relay_for_host) does to users. The status
-    /// of a name is the best among its sessions.
+    /// Sends a body to names for the host program, as [`relay_for_host`](Hub::relay_for_host) does to users. A name is
+    /// refused where any of its sessions is.
     pub fn send_for_host(&mut self, names: &[&str], body: &[u8]) -> Vec<Status> {
         self.resolve_names(names.iter().copied(), IfFull::Refuse);
         self.send_mail(HOST, "", body.into(), body.len());
@@ -166,12 +166,12 @@ impl<L> Hub<L> {
     fn resolve_names<'n>(&mut self, names: impl Iterator<Item = &'n str>, if_full: IfFull) {
         let stamp = self.begin_resolving();
         for name in names {
-            let mut best = Status::Unknown;
+            let mut all = Status::Unknown;
             for slot in self.directory.sessions(name).iter().map(|&slot| slot as usize) {
                 let status = include(&mut self.scratch, slot, &mut self.users[slot], stamp, if_full);
-                best = if best == Status::Queued { best } else { status };
+                all = if all == Status::Refused { all } else { status };
             }
-            self.scratch.statuses.push(best as u8);
+            self.scratch.statuses.push(all as u8);
         }
     }
 

@@ -87,10 +87,10 @@ impl<O: Os> Loop<O> {
         }
     }
 
-    /// A link whose user waits, or all of whom wait, is not read, so that a break would not be found there.
-    pub(super) fn doom_if_held_up(&mut self, slot: usize) {
-        let held_up = self.hub.user(slot).is_some_and(User::is_held_up);
-        if held_up || !self.may_be_served(slot) {
+    /// A link that is not read, because its user waits or all do, would not be found to be broken by reading.
+    pub(super) fn doom_if_broken(&mut self, slot: usize) {
+        let Some(user) = self.hub.user(slot).filter(|user| user.link.broken) else { return };
+        if user.is_waiting() || !self.may_be_served(slot) {
             mark(Mark::DoomedWhileHeldUp);
             self.broken(slot);
         }

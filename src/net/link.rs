@@ -38,6 +38,8 @@ pub struct Link<S> {
     pub writable: bool,
     /// A short read does not mean that nothing is left to receive. See [`Edge`](super::Edge).
     pub unusual: bool,
+    /// An edge said that the connection is broken. There may be something to receive even so.
+    pub broken: bool,
     /// The end of the stream was received.
     pub ended: bool,
     /// It is on the list of those to read.
@@ -58,6 +60,7 @@ impl<S> Link<S> {
             readable: false,
             writable: true,
             unusual,
+            broken: false,
             ended: false,
             listed: false,
             asked: false,

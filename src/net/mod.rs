@@ -206,7 +206,7 @@ impl<O: Os> Loop<O> {
                 Edge::Socket { slot, readable, writable, unusual, broken } => {
                     self.note(slot, readable, writable, unusual);
                     if broken {
-                        self.doom_if_held_up(slot);
+                        self.note_broken(slot);
                     }
                 }
             }
@@ -224,6 +224,13 @@ impl<O: Os> Loop<O> {
         }
         if readable {
             self.list_to_read(slot);
+        }
+    }
+
+    fn note_broken(&mut self, slot: usize) {
+        if let Some(user) = self.hub.user_mut(slot) {
+            user.link.broken = true;
+            self.doom_if_broken(slot);
         }
     }
 

@@ -24,13 +24,16 @@ impl<O: Os> Loop<O> {
     /// Reads each link on the ready list, then those whose wait is over. What still has data, and all that comes after
     /// this turn has told enough or the hub holds enough, goes on the next turn's list, and there before what is new.
     pub(super) fn read_ready(&mut self) {
+        for slot in std::mem::take(&mut self.hub.agenda.resumed) {
+            self.list_to_read(slot);
+        }
         let mut ready = std::mem::take(&mut self.ready);
-        ready.append(&mut self.hub.agenda.resumed);
         ready.retain(|&slot| {
             let waits = self.hub.is_spent() || !self.may_be_served(slot);
             if !waits {
                 self.serve(slot);
             }
+            self.doom_if_broken(slot);
             waits
         });
         ready.append(&mut self.ready);

@@ -83,7 +83,7 @@ impl Watches {
             Watch::FirstFrame => Deadlines::exact(kind, limits.first_frame_time()),
             Watch::Frame => Deadlines::exact(kind, limits.frame_time),
             Watch::Pace => Deadlines::exact(kind, pace.max(PACE_REST)),
-            Watch::Circle => Deadlines::exact(kind, CIRCLE),
+            Watch::Circle => Deadlines::exact(kind, CIRCLE.min(limits.stall / 2)),
             Watch::Stall => Deadlines::exact(kind, limits.stall),
             Watch::Linger => Deadlines::exact(kind, limits.linger),
             Watch::LastLinger => Deadlines::exact(kind, limits.linger.min(LAST_LINGER)),
@@ -248,10 +248,20 @@ impl<O: Os> Loop<O> {
             || self.squeezed_until.is_some_and(|until| self.now < until + time)
     }
 
+    /// Begins anew with a link that is silent, where it may be the hub that did not listen; says whether that was so.
+    fn spare_unread(&mut self, slot: usize, watch: Watch) -> bool {
+        let unread = self.is_unread(slot, watch);
+        if unread {
+            mark(Mark::SilentButUnread);
+            self.watch(slot, Watch::Silence);
+        }
+        unread
+    }
+
     /// Asks a link that was silent for long whether it lives, where it was not asked by another beat before.
     fn ask(&mut self, slot: usize, watch: Watch) {
-        if self.is_unread(slot, watch) {
-            return self.watch(slot, Watch::Silence);
+        if self.spare_unread(slot, watch) {
+            return;
         }
         if self.hub.user(slot).is_some_and(|user| !user.link.asked) && !self.hub.limits().heartbeat.is_zero() {
             mark(Mark::AskedWhetherItLives);
@@ -268,9 +278,8 @@ impl<O: Os> Loop<O> {
     }
 
     fn close_silent(&mut self, slot: usize, watch: Watch) {
-        if self.is_unread(slot, watch) {
-            mark(Mark::SilentButUnread);
-            return self.watch(slot, Watch::Silence);
+        if self.spare_unread(slot, watch) {
+            return;
         }
         mark(Mark::SilentClosed);
         let text = format!("nothing was heard from this client for {:?}", self.hub.limits().idle);

@@ -17,9 +17,11 @@ const FRAMES: usize = 2;
 const FRAME_HEAD: usize = 512;
 const ANSWERS: usize = 16 * 1024;
 
-/// Bytes that one link may have received in a turn: its budget, and the buffer that went over; twice, for one that waited
-/// for the turn may stand on both lists of those to be read.
-const READ_IN_A_TURN: usize = 2 * 5 * 64 * 1024;
+/// Bytes that one link may have received in a turn: its budget, and the buffer that went over.
+const READ_IN_A_TURN: usize = 5 * 64 * 1024;
+
+/// Bytes that may be received at once.
+const READ_BUFFER: usize = 64 * 1024;
 
 /// Connections accepted from one listener in a turn, each perhaps tried in vain before.
 const ACCEPTS_IN_A_TURN: u32 = 2 * 129;
@@ -72,6 +74,8 @@ impl Watch {
             let bytes = world.wires[number].received;
             assert!(bytes <= READ_IN_A_TURN, "{bytes} bytes of one link in a turn");
         }
+        let (held, most) = (hub.held(), most_held(hub.limits(), self.seen.len()));
+        assert!(held <= most, "{held} bytes are held, and {most} may be");
         let idle = owes && calls == 0 && world.edges == 0 && hub.whole_frames() == self.requests;
         self.idle_turns = if idle { self.idle_turns + 1 } else { 0 };
         assert!(self.idle_turns < IDLE_TURNS, "the loop spins");
@@ -109,10 +113,20 @@ impl Watch {
             check_queue(user, limits);
             seen.check_full(user, world, limits);
             seen.check_silent(user, world, hub);
+            seen.check_quiet(user, world, limits);
+            seen.check_frame(user, world, hub);
             seen.check_departed(user, world, limits);
             true
         });
     }
+}
+
+/// The most that may be held in all: what was allowed; one frame that is begun, when as much more is held already; and
+/// what one request may lead to when the limit is met: a copy for each of those who are here, a part of a room's history.
+fn most_held(limits: &Limits, users: usize) -> usize {
+    let frame = limits.max_body as usize + FRAME_HEAD;
+    let copies = limits.share_from * usize::from(limits.max_receivers) + users * (limits.share_from + FRAME_HEAD);
+    limits.memory + 2 * (frame + READ_BUFFER) + 2 * copies + limits.queue / 2 + frame + ANSWERS
 }
 
 /// The most that may be queued for one user.
@@ -150,6 +164,25 @@ impl Seen {
             // Whoever waited begins anew when it waits no more.
             let most = if hub.stats.waits + hub.stats.paced > 0 { idle * 3 } else { idle + idle / 32 };
             assert!(silence <= most + SLACK, "{} is silent for {silence:?} of {idle:?}", user.id());
+        }
+    }
+
+    /// One to which nothing was said hears a beat in time.
+    fn check_quiet<L>(&self, user: &User<L>, world: &World, limits: &Limits) {
+        let quiet = world.now.saturating_sub(world.wires[self.wire].said_at);
+        let speaks = !limits.heartbeat.is_zero() && user.is_present() && user.outbox().queued() == 0;
+        let most = limits.heartbeat + limits.heartbeat / 32 + SLACK;
+        assert!(!speaks || quiet <= most, "{} has heard nothing for {quiet:?}", user.id());
+    }
+
+    /// One that has begun a frame goes on with it in time, or is closed. Where it last grew enough it had that time
+    /// again.
+    fn check_frame<L>(&self, user: &User<L>, world: &World, hub: &Hub<L>) {
+        let (time, wire) = (hub.limits().frame_time, &world.wires[self.wire]);
+        let begun = user.is_present() && user.half_received() > 0 && !user.holds_requests() && !user.is_waiting();
+        if begun && !time.is_zero() && wire.inbound.is_empty() && hub.stats.squeezes == 0 {
+            let rest = world.now.saturating_sub(wire.heard_at);
+            assert!(rest <= time * 2 + SLACK, "{} has not gone on with a frame for {rest:?}", user.id());
         }
     }
 

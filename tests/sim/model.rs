@@ -2,7 +2,7 @@
 
 use crate::frames::Fields;
 use crate::story::Story;
-use cubby::{IfFull, Limits};
+use cubby::Limits;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -79,8 +79,7 @@ pub struct Model {
     pub max_receivers: u16,
     /// Seconds between two beats, as a WELCOME tells; whether there are any.
     pub heartbeat: (u16, bool),
-    /// What is sent to the full may be refused at once; the hub may close the silent.
-    pub refuses: bool,
+    /// The hub may close the silent.
     pub is_timed: bool,
     /// After so long without a word the honest say something: before the shortest idle time is over, and no more often
     /// than they may.
@@ -114,7 +113,6 @@ impl Model {
             max_body: limits.max_body,
             max_receivers: limits.max_receivers,
             heartbeat: (limits.heartbeat.as_secs() as u16, !limits.heartbeat.is_zero()),
-            refuses: limits.if_full == IfFull::Refuse,
             is_timed: !(limits.idle.is_zero() && limits.frame_time.is_zero()),
             remind: Duration::from_millis(if (1..100).contains(&limits.rate) { 100 } else { 10 }),
             may_flood: limits.rate == 0,
@@ -237,10 +235,7 @@ impl Model {
                 }
                 let status = message.statuses.get(at).copied();
                 assert_ne!(status, Some(1), "message {number}: {name} was here all the time");
-                // The status of a name is the best of its sessions: one of them may have been full.
-                let refuses = message.sender.is_none_or(|sender| self.refuses || self.people[sender].is_slow);
-                let full = refuses && person.is_slow && !message.statuses.is_empty();
-                let excused = message.refused || status == Some(2) || full;
+                let excused = message.refused || status == Some(2);
                 let id = person.id;
                 assert!(excused || message.heard.contains(&conn), "message {number} has not reached {name} ({id})");
             }

@@ -210,9 +210,8 @@ impl Run {
     fn settle(&mut self) {
         self.world.borrow_mut().calm_down();
         self.on_stage(|actors, stage| actors.iter_mut().for_each(|actor| actor.calm_down(stage)));
-        // Where the memory is full, the largest goes each time that a stall is over.
         let limits = self.net.hub().limits();
-        let until = self.now() + SETTLED_IN + limits.stall * (2 + self.actors.len() as u32) + limits.linger * 2;
+        let until = self.now() + SETTLED_IN + limits.stall * 2 + limits.linger * 2;
         self.rest(until);
     }
 

@@ -57,9 +57,10 @@ impl fmt::Debug for Pipe {
 pub struct Wire {
     /// Whose it is.
     pub peer: Peer,
-    /// When the hub ended its side; when it last received something.
+    /// When the hub ended its side; when it last received something; when it last sent something.
     pub shut_at: Option<Duration>,
     pub heard_at: Duration,
+    pub said_at: Duration,
     /// Sent by the client, and not arrived yet.
     pub flight: Pipe,
     /// Arrived, and not received by the hub yet.
@@ -105,6 +106,7 @@ impl Wire {
             peer,
             shut_at: None,
             heard_at: Duration::ZERO,
+            said_at: Duration::ZERO,
             flight: Pipe::default(),
             inbound: Pipe::default(),
             outbound: Pipe::default(),

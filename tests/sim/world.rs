@@ -369,7 +369,7 @@ impl World {
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
         self.wires[number].slot = Some(slot);
-        self.wires[number].heard_at = self.now;
+        (self.wires[number].heard_at, self.wires[number].said_at) = (self.now, self.now);
         self.fresh.push(number);
         self.signal(number);
         Ok(())
@@ -437,6 +437,7 @@ impl World {
             self.slowed.push(number);
         }
         wire.sent += count as u64;
+        wire.said_at = self.now;
         put(wire, slices, count);
         let (has_room, gone) = (wire.room_for_hub() > 0, wire.gone);
         self.note(What::Send, number as u64, count as u64);
