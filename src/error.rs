@@ -108,8 +108,8 @@ pub enum HostError {
     TooLarge(u32),
     /// The room's name will not do, and why.
     BadName(String),
-    /// The hub has as many rooms as it may.
-    TooManyRooms(String),
+    /// The hub has as many rooms as it may, or holds as much as it may; it says which.
+    LimitReached(String),
     /// So much was posted that the hub has not come to it yet.
     Busy,
     /// It was asked within a turn of the hub, on the hub's own thread, which can not wait for itself.
@@ -122,7 +122,7 @@ impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HostError::TooLarge(limit) => write!(f, "the body is over the hub's limit of {limit} bytes"),
-            HostError::BadName(why) | HostError::TooManyRooms(why) => f.write_str(why),
+            HostError::BadName(why) | HostError::LimitReached(why) => f.write_str(why),
             HostError::WouldDeadlock => {
                 f.write_str("the hub's own thread can not wait for the hub; ask from another thread, or use `post`")
             }
@@ -142,6 +142,6 @@ impl From<Gone> for HostError {
 
 impl From<(ErrorCode, String)> for HostError {
     fn from((code, why): (ErrorCode, String)) -> HostError {
-        if code == ErrorCode::BadName { HostError::BadName(why) } else { HostError::TooManyRooms(why) }
+        if code == ErrorCode::BadName { HostError::BadName(why) } else { HostError::LimitReached(why) }
     }
 }

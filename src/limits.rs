@@ -48,6 +48,10 @@ pub const FRAME_PACE: usize = 16 * 1024;
 /// waiting for each other. Half of [`Limits::stall`] at the most, for that ends their waiting as well.
 pub const CIRCLE: Duration = Duration::from_secs(1);
 
+/// Turns in a row that leave edges waiting in the system, for which those who seem silent are spared: their edges may
+/// be among these. After so many all that there can be have come.
+pub const BEHIND: u32 = 64;
+
 /// How long reading rests where a connection asks more often than it may: short, so that what it asks flows evenly.
 pub const PACE_REST: Duration = Duration::from_millis(20);
 
@@ -70,6 +74,16 @@ pub const MAX_ROOMS: usize = 1 << 24;
 
 /// What it costs to point an outbox to a frame that is held once, as bytes copied.
 pub const POINTER_COST: usize = 256;
+
+/// What a place in an outbox's backlog costs beside the bytes that it holds or points to: its entry, the allocation's
+/// own part, and the pointers to it.
+pub const PIECE_COST: usize = 64;
+
+/// Bytes that may be copied to the members of a room for one event before it is pointed to by all, however small.
+pub const COPIED_AT_ONCE: usize = 4 * 1024 * 1024;
+
+/// Bytes of body from which on that helps: pointing costs about as much memory.
+pub const WORTH_POINTING: usize = 512;
 
 /// A table that has room for so many times what is in it gives some back: halving at a quarter keeps that cheap for
 /// each one taken out.
@@ -127,7 +141,8 @@ pub struct Limits {
     /// What becomes of a RELAY or a SEND to a user whose queue is full.
     pub if_full: IfFull,
     /// Bytes that the hub may hold, queued, half received or waiting to be carried out, before no further request is
-    /// read, but what is needed to finish one that is begun. What many hear is counted once.
+    /// read, but what is needed to finish one that is begun. What many hear is counted once. Where less than a quarter
+    /// of it drains in [`stall`](Limits::stall), the one for whom most is held is closed. The host is refused then.
     pub memory: usize,
     /// Bodies of so many bytes or more are held once and pointed to by every outbox; smaller ones are copied into
     /// each. The default is where `cargo bench --bench relay` finds both to cost the same.
@@ -148,7 +163,8 @@ pub struct Limits {
     pub history_total: usize,
     /// How long a room that nobody is in remembers anything, since its last event.
     pub history_time: Duration,
-    /// How long a user may stay over its queue limit, or take nothing much of what is left when it is being closed.
+    /// How long a user may stay over its queue limit, or take nothing much of what is left when it is being closed;
+    /// zero: it is closed at once.
     pub stall: Duration,
     /// How long nothing may be said to a user before it is sent a BEAT; zero: for ever.
     pub heartbeat: Duration,
@@ -159,7 +175,7 @@ pub struct Limits {
     pub frame_time: Duration,
     /// How long a closed link's input is still discarded, so that a client that is still sending can read why.
     pub linger: Duration,
-    /// How long all outboxes together may take to empty when the hub shuts down.
+    /// How long all outboxes together may take to empty when the hub shuts down; zero: what is queued is lost.
     pub drain: Duration,
 }
 
@@ -205,8 +221,9 @@ impl Limits {
         self.memory = self.memory.max(self.queue);
     }
 
-    /// Bytes by which more than [`memory`](Limits::memory) may be held so that a frame that is begun can still be finished:
-    /// such a frame, and what may have gone over when the limit was met, which is a read, or the copies of one body.
+    /// Bytes by which more than [`memory`](Limits::memory) may be held so that a frame that is begun can still be
+    /// finished: such a frame, and what may have gone over when the limit was met, which is a read, or the copies of
+    /// one body.
     pub(crate) fn memory_slack(&self) -> usize {
         let copies = self.share_from.saturating_mul(self.max_receivers.into());
         copies.saturating_add(self.max_body as usize + READ_BUFFER)
@@ -232,6 +249,7 @@ impl Limits {
         within("max-rooms", self.max_rooms, 1, MAX_ROOMS)?;
         within("rooms-per-session", self.rooms_per_session, 1, MAX_ROOMS)?;
         within("queue", self.queue, MIN_QUEUE, usize::MAX)?;
+        within("fan-out", self.fan_out, MIN_QUEUE, usize::MAX)?;
         within("memory", self.memory, READ_BUFFER, usize::MAX)?;
         let secs = |time: Duration| usize::try_from(time.as_secs()).unwrap_or(usize::MAX);
         let times = [
@@ -240,7 +258,7 @@ impl Limits {
             ("heartbeat-secs", self.heartbeat),
             ("idle-secs", self.idle),
             ("frame-secs", self.frame_time),
-            ("linger", self.linger),
+            ("linger-secs", self.linger),
             ("drain-secs", self.drain),
         ];
         times.into_iter().try_for_each(|(name, time)| within(name, secs(time), 0, MAX_TIME.as_secs() as usize))

@@ -343,7 +343,8 @@ impl Client {
         }
     }
 
-    /// Answers a beat. In the middle of a frame there is no need, for the hub hears the rest of it.
+    /// Answers a beat. In the middle of a frame there is no need: the hub hears the rest of it, or does not read and
+    /// then does not take the silence amiss.
     fn say_alive(&mut self) -> Result<(), ClientError> {
         if self.is_writing {
             return Ok(());

@@ -41,14 +41,15 @@ impl<L> Hub<L> {
         self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack())
     }
 
-    /// The user for whom most is held, present or not.
+    /// Whether it is for the most part requests that wait to be carried out: nothing but that makes room then.
+    pub fn is_clogged(&self) -> bool {
+        self.pool.held() < self.limits.memory / 2
+    }
+
+    /// The user for whom most is held, present or not: without it, most would be free.
     pub fn largest(&self) -> Option<usize> {
-        let weight = |user: &User<L>| user.outbox.queued() + user.half_received();
-        self.users
-            .iter()
-            .max_by_key(|(_, user)| weight(user))
-            .filter(|(_, user)| weight(user) > 0)
-            .map(|(slot, _)| slot)
+        let weigh = |(slot, user): (usize, &User<L>)| (user.outbox.weight() + user.half_received(), slot);
+        self.users.iter().map(weigh).max().filter(|(weight, _)| *weight > 0).map(|(_, slot)| slot)
     }
 
     /// Takes back what is queued for a user, but for the frame that is being sent.

@@ -3,6 +3,7 @@
 use super::outbox::{Parcel, Shared};
 use super::user::HOST;
 use super::{Hub, SharedEvent, User};
+use crate::limits::{COPIED_AT_ONCE, WORTH_POINTING};
 use crate::marks::{Mark, mark};
 use crate::wire::{EventRef, EventType, Kind, UserId};
 use std::sync::Arc;
@@ -76,7 +77,8 @@ impl<L> Hub<L> {
         if self.is_closing {
             return;
         }
-        let large = body_len >= self.limits.share_from;
+        let copies = self.rooms.at(key).members.slots().len() * frame.as_bytes().len();
+        let large = body_len >= self.limits.share_from || body_len >= WORTH_POINTING && copies > COPIED_AT_ONCE;
         let parcel = if large { Parcel::Large(frame) } else { Parcel::Small(frame.as_bytes()) };
         let (mut told, mut missed) = (0, 0);
         for slot in self.rooms.at(key).members.slots().iter().map(|&slot| slot as usize) {

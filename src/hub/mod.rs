@@ -55,6 +55,8 @@ pub struct Agenda {
     pub postponed: Vec<UserId>,
     /// Users that went over their queue limit.
     pub filled: Vec<usize>,
+    /// Users that are full, and were meant to be sent more, where such a one is to be closed at once.
+    pub choked: Vec<usize>,
     /// Users that are no longer here: their outboxes are to be sent, then they are to be removed.
     pub departed: Vec<usize>,
 }
@@ -62,7 +64,8 @@ pub struct Agenda {
 impl Agenda {
     /// Whether there is nothing to do but to let those go on who waited.
     pub fn is_done(&self) -> bool {
-        self.dirty.is_empty() && self.filled.is_empty() && self.departed.is_empty()
+        let lists = [&self.dirty, &self.filled, &self.choked, &self.departed];
+        lists.iter().all(|list| list.is_empty())
     }
 }
 
@@ -88,6 +91,8 @@ pub struct Hub<L> {
     last_mail: u64,
     /// Everybody is being dismissed: nobody is told any more who leaves.
     is_closing: bool,
+    /// Connections that were turned away and linger to hear why.
+    turned_away: usize,
     /// The number of the last connection accepted.
     generation: u32,
     /// The number of the last relay; 0 once in four billion, when all users' stamps begin anew.
@@ -139,6 +144,7 @@ impl<L> Hub<L> {
             said: 0,
             last_mail: 0,
             is_closing: false,
+            turned_away: 0,
             generation: 0,
             stamp: 0,
             pool: Pool::default(),

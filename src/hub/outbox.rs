@@ -3,7 +3,7 @@
 //! Small frames coalesce in a run; a large frame is held once for all its receivers and only pointed to. An outbox with
 //! nothing in it owns no memory: its run goes back to the [`Pool`] it came from.
 
-use crate::limits::{RUN_FULL, RUN_ROOM, SPARE_RUNS};
+use crate::limits::{PIECE_COST, RUN_FULL, RUN_ROOM, SPARE_RUNS, SPARSE};
 use crate::wire::{HEADER_LEN, Header};
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -66,6 +66,11 @@ impl Shared {
         if outboxes == 0 { self.held.bytes.len() } else { 0 }
     }
 
+    /// The bytes of it, divided by the outboxes that point to it.
+    fn share(&self) -> usize {
+        self.held.bytes.len() / self.held.outboxes.load(Ordering::Relaxed).max(1) as usize
+    }
+
     /// One outbox less points to it. Returns how many bytes need not be held any more for that.
     fn detached(&self) -> usize {
         let outboxes = self.held.outboxes.load(Ordering::Relaxed) - 1;
@@ -90,29 +95,26 @@ pub struct Pool {
     spare: Vec<Vec<u8>>,
     /// Bytes of capacity in `spare`; never over [`SPARE_RUNS`].
     bytes: usize,
-    /// Bytes in all outboxes, those counted that are sent while what stands behind them is not. What many point to
-    /// counts once.
+    /// Bytes of memory that all outboxes hold, what is sent included while what stands behind it is not. What many point
+    /// to counts once.
     held: usize,
 }
 
 impl Pool {
-    /// Bytes in all outboxes.
+    /// Bytes of memory that all outboxes hold.
     pub fn held(&self) -> usize {
         self.held
     }
 
     fn take(&mut self) -> Vec<u8> {
-        match self.spare.pop() {
-            Some(run) => {
-                self.bytes -= run.capacity();
-                run
-            }
-            None => Vec::with_capacity(RUN_ROOM),
-        }
+        let spare = self.spare.pop().inspect(|run| self.bytes -= run.capacity());
+        let run = spare.unwrap_or_else(|| Vec::with_capacity(RUN_ROOM));
+        self.held += run.capacity();
+        run
     }
 
     fn give(&mut self, mut run: Vec<u8>) {
-        self.held -= run.len();
+        self.held -= run.capacity();
         let bytes = self.bytes + run.capacity();
         if run.capacity() > 0 && bytes <= SPARE_RUNS {
             run.clear();
@@ -138,7 +140,15 @@ impl Piece {
         }
     }
 
+    fn weight(&self) -> usize {
+        match self {
+            Piece::Run(run) => PIECE_COST + run.capacity(),
+            Piece::Shared(shared) => PIECE_COST + shared.share(),
+        }
+    }
+
     fn give_back(self, pool: &mut Pool) {
+        pool.held -= PIECE_COST;
         match self {
             Piece::Run(run) => pool.give(run),
             Piece::Shared(shared) => pool.held -= shared.detached(),
@@ -171,12 +181,12 @@ impl Outbox {
         if self.run.capacity() == 0 {
             self.run = pool.take();
         }
-        let before = self.run.len();
+        let (len, capacity) = (self.run.len(), self.run.capacity());
         write(&mut self.run);
-        self.queued += self.run.len() - before;
-        pool.held += self.run.len() - before;
+        self.queued += self.run.len() - len;
+        pool.held += self.run.capacity() - capacity;
         if self.run.len() >= RUN_FULL {
-            self.freeze();
+            self.freeze(pool);
         }
     }
 
@@ -186,7 +196,7 @@ impl Outbox {
             Parcel::Small(bytes) => {
                 // A run that would double for this one is full: else those who do not read cost twice what they hold.
                 if self.run.len() + bytes.len() > RUN_FULL {
-                    self.freeze();
+                    self.freeze(pool);
                 }
                 self.append(pool, |run| run.extend_from_slice(bytes));
             }
@@ -210,17 +220,30 @@ impl Outbox {
     /// Appends a frame that is held once for all who hear it.
     pub fn attach(&mut self, frame: Shared, pool: &mut Pool) {
         self.queued += frame.as_bytes().len();
-        pool.held += frame.attached();
-        self.freeze();
+        pool.held += frame.attached() + PIECE_COST;
+        self.freeze(pool);
         self.backlog.get_or_insert_default().push_back(Piece::Shared(frame));
     }
 
-    /// Ends the run, so that what comes next stands behind it.
-    fn freeze(&mut self) {
+    /// Ends the run, so that what comes next stands behind it. One that is mostly empty gives that back: where small and
+    /// large frames take turns, runs would else be many times what they hold.
+    fn freeze(&mut self, pool: &mut Pool) {
         if !self.run.is_empty() {
-            let run = std::mem::take(&mut self.run);
+            let mut run = std::mem::take(&mut self.run);
+            pool.held += PIECE_COST;
+            if run.capacity() > SPARSE * run.len() {
+                pool.held -= run.capacity();
+                run.shrink_to_fit();
+                pool.held += run.capacity();
+            }
             self.backlog.get_or_insert_default().push_back(Piece::Run(run));
         }
+    }
+
+    /// Bytes of memory that would be free without this outbox, about: what many point to counts for its share.
+    pub fn weight(&self) -> usize {
+        let pieces = self.backlog.iter().flat_map(|pieces| pieces.iter().map(Piece::weight));
+        pieces.sum::<usize>() + self.run.capacity()
     }
 
     /// Points `slices` at the oldest bytes, as far as they reach; says how many were set.
@@ -267,7 +290,7 @@ impl Outbox {
 
     /// Gives all memory back but for the frame that is being sent, of which the other side has the beginning.
     pub fn cut(&mut self, pool: &mut Pool) {
-        self.freeze();
+        self.freeze(pool);
         let Some(pieces) = &mut self.backlog else { return };
         let begun = self.sent > 0;
         let mut kept = usize::from(begun);
@@ -275,7 +298,6 @@ impl Outbox {
             let end = end_of_frame(run, self.sent);
             // The payload of a reposted frame stands behind its header.
             kept += usize::from(end > run.len());
-            pool.held -= run.len() - end.min(run.len());
             run.truncate(end);
         }
         // A payload whose header is wholly sent looks like a frame that is not begun; it is kept too.
@@ -354,9 +376,11 @@ mod tests {
     fn spare_runs_are_bounded() {
         let mut pool = Pool::default();
         for _ in 0..100 {
-            pool.give(Vec::with_capacity(RUN_FULL));
+            let run = Vec::with_capacity(RUN_FULL);
+            pool.held += run.capacity();
+            pool.give(run);
         }
-        assert!(pool.bytes <= SPARE_RUNS);
+        assert!(pool.held == 0 && pool.bytes <= SPARE_RUNS);
         let kept = pool.spare.iter().map(Vec::capacity).sum::<usize>();
         assert_eq!(kept, pool.bytes);
     }
@@ -367,11 +391,22 @@ mod tests {
         let frame = shared(b"hello");
         ann.attach(frame.clone(), &mut pool);
         bob.attach(frame.clone(), &mut pool);
-        assert_eq!(pool.held(), 5);
+        assert_eq!(pool.held(), 5 + 2 * PIECE_COST);
+        assert_eq!((ann.weight(), bob.weight()), (2 + PIECE_COST, 2 + PIECE_COST));
         ann.advance(5, &mut pool);
-        assert_eq!(pool.held(), 5);
+        assert_eq!((pool.held(), bob.weight()), (5 + PIECE_COST, 5 + PIECE_COST));
         bob.clear(&mut pool);
         assert_eq!((pool.held(), frame.as_bytes()), (0, &b"hello"[..]));
+    }
+
+    #[test]
+    fn headers_between_large_bodies_hold_no_room_for_more() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        let frame = shared(&[7; 5000]);
+        for _ in 0..1000 {
+            outbox.repost([0; 8], &frame, 4096, &mut pool);
+        }
+        assert!((8_000 + 5_000..200_000).contains(&pool.held()), "{} bytes", pool.held());
     }
 
     #[test]

@@ -17,11 +17,10 @@ impl<L> Hub<L> {
     pub fn enter(&mut self, link: L, peer: Peer) -> Result<usize, (L, Vec<u8>)> {
         self.stats.accepted += 1;
         let refused = self.refuses(peer);
-        let lingering = self.users.len() - self.stats.users as usize;
         let next = self.generation.checked_add(1);
         let (generation, refused) = match (next, refused) {
             (Some(generation), None) => (generation, None),
-            (Some(generation), Some(fault)) if lingering < TURNED_AWAY => (generation, Some(fault)),
+            (Some(generation), Some(fault)) if self.turned_away < TURNED_AWAY => (generation, Some(fault)),
             (_, fault) => return Err((link, farewell(fault.unwrap_or_else(no_ids)))),
         };
         self.generation = generation;
@@ -33,6 +32,8 @@ impl<L> Hub<L> {
             None => self.origins.enter(slot, peer, self.limits.max_per_address),
             Some(fault) => {
                 mark(Mark::TurnedAway);
+                self.users[slot].is_turned_away = true;
+                self.turned_away += 1;
                 self.fail(slot, &fault);
             }
         }
@@ -43,8 +44,8 @@ impl<L> Hub<L> {
     /// Why a connection from there can not be served, if so.
     fn refuses(&mut self, peer: Peer) -> Option<Fault> {
         let Limits { max_connections, max_per_address, .. } = self.limits;
-        let all = self.users.len();
-        let text = if self.stats.users >= max_connections as u64 || all >= max_connections + TURNED_AWAY {
+        // Those who have departed count as well, until they are gone.
+        let text = if self.users.len() - self.turned_away >= max_connections {
             self.stats.refused_full += 1;
             format!("this hub is at its limit of {max_connections} connections; try again later")
         } else if self.origins.is_full(peer, max_per_address) {
@@ -78,7 +79,6 @@ impl<L> Hub<L> {
         let Some(user) = self.users.get_mut(slot).filter(|user| user.present) else { return false };
         user.present = false;
         self.unread -= user.decoder.release().len();
-        self.origins.leave(slot);
         self.stats.users -= 1;
         self.relieve(slot);
         self.part_all(slot, false);
@@ -124,12 +124,14 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Asks a user whether it lives, where nothing else is on its way to it.
-    pub fn beat(&mut self, slot: usize) {
-        if self.user(slot).is_some_and(|user| user.present && user.outbox.queued() == 0) {
+    /// Asks a user whether it lives, behind all that is on its way to it; not one that is full. Says whether it did.
+    pub fn beat(&mut self, slot: usize) -> bool {
+        let asks = self.user(slot).is_some_and(|user| user.present && !user.full);
+        if asks {
             mark(Mark::Beat);
             self.say(slot, 0, &Answer::Beat { unix_ms: self.unix_ms });
         }
+        asks
     }
 
     /// Tells a user what was wrong with its request, and ends its presence where that is fatal.
@@ -147,6 +149,8 @@ impl<L> Hub<L> {
         self.end_presence(slot);
         let mut user = self.users.try_remove(slot)?;
         user.outbox.clear(&mut self.pool);
+        self.origins.leave(slot);
+        self.turned_away -= usize::from(user.is_turned_away);
         Some(user.link)
     }
 }

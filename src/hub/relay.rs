@@ -45,6 +45,7 @@ impl<L> Hub<L> {
     /// Returns the status of each receiver, in the order asked.
     pub fn relay_for_host(&mut self, receivers: &[UserId], body: &[u8]) -> Vec<Status> {
         self.resolve_users(receivers.iter().copied(), IfFull::Refuse);
+        self.refuse_all_if_over_memory();
         self.deliver(Kind::Deliver, &deliver_head(HOST, body.len()), body.into(), body.len());
         self.statuses()
     }
@@ -53,8 +54,19 @@ impl<L> Hub<L> {
     /// refused where any of its sessions is.
     pub fn send_for_host(&mut self, names: &[&str], body: &[u8]) -> Vec<Status> {
         self.resolve_names(names.iter().copied(), IfFull::Refuse);
+        self.refuse_all_if_over_memory();
         self.send_mail(HOST, "", body.into(), body.len());
         self.statuses()
+    }
+
+    /// What the host asks can not be left unread; so where the hub holds as much as it may, it is refused.
+    fn refuse_all_if_over_memory(&mut self) {
+        if self.is_over_memory() {
+            self.scratch.refused += self.scratch.receivers.len() as u32;
+            self.scratch.receivers.clear();
+            let queued = self.scratch.statuses.iter_mut().filter(|status| **status == Status::Queued as u8);
+            queued.for_each(|status| *status = Status::Refused as u8);
+        }
     }
 
     fn statuses(&self) -> Vec<Status> {
@@ -238,6 +250,9 @@ impl<L> Hub<L> {
             let user = &self.users[receiver];
             if user.full && user.outbox.queued() > over {
                 self.wait_for(sender, receiver);
+                if self.limits.if_full == IfFull::Close {
+                    self.agenda.choked.push(receiver);
+                }
                 mark(Mark::SenderWaits);
                 waits = true;
             } else if user.full {

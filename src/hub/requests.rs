@@ -121,7 +121,10 @@ impl<L> Hub<L> {
             Ok(Request::Identity) => self.say(slot, tag, &Answer::Identity(self.users[slot].id)),
             Ok(Request::List) => self.list(slot, tag),
             Ok(Request::Ping(body)) => self.say(slot, tag, &Answer::Pong(body)),
-            Ok(Request::Bye) => self.depart(slot),
+            Ok(Request::Bye) => {
+                self.stats.left += 1;
+                self.depart(slot);
+            }
             Ok(Request::Stats) => self.tell_stats(slot, tag),
             Ok(Request::Alive | Request::Ack(_)) => {}
             Err(fault) => self.fail(slot, &fault),

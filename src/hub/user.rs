@@ -74,6 +74,8 @@ pub struct User<L> {
     pub(super) has_spoken: bool,
     /// Whether it is on this machine.
     pub(super) is_local: bool,
+    /// Whether it came when there was no room, and is only told so.
+    pub(super) is_turned_away: bool,
     /// What the carrier keeps.
     pub link: L,
 }
@@ -102,6 +104,7 @@ impl<L> User<L> {
             is_paced: false,
             is_impatient: false,
             is_local,
+            is_turned_away: false,
             has_spoken: false,
             paced_to: 0,
             decoder: Decoder::default(),

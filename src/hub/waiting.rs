@@ -68,7 +68,7 @@ impl<L> Hub<L> {
     /// would ever go on. Whoever is in such a circle is full and waits, so if each of them does so for a bounded time
     /// only, no circle stands. Until it is full no longer, what it sends to the full is refused.
     ///
-    /// Not so one that does not read its own answers: it waits for nobody else.
+    /// Not so one that is queued more than others could have sent: it waits for itself, to read its own answers.
     pub fn break_circle(&mut self, slot: usize) {
         let room = self.room_for_answers();
         let Some(user) = self.users.get_mut(slot) else { return };
@@ -81,9 +81,10 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Up to how many bytes a full user may be queued answers to its own requests before these wait: as much again as
-    /// others may fill, so that nobody is kept from asking by what others send it.
+    /// Up to how many bytes may be queued for a user before its own requests wait for it to read the answers: more than
+    /// others can fill (those who have waited are let in up to half as much again, each with a body), so that nobody is
+    /// kept from asking by what others send it.
     pub(super) fn room_for_answers(&self) -> usize {
-        self.limits.queue.saturating_mul(2)
+        self.limits.queue.saturating_mul(2).saturating_add(self.limits.max_body as usize)
     }
 }

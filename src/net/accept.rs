@@ -25,6 +25,7 @@ impl<O: Os> Loop<O> {
         }
         let rested = self.accept_again.take().is_some();
         for listener in std::mem::take(&mut self.crowded) {
+            self.os.regain_spare();
             match self.accept_from(listener, rested) {
                 Crowd::Gone => {}
                 Crowd::Waits => self.crowded.push(listener),
@@ -39,6 +40,7 @@ impl<O: Os> Loop<O> {
     }
 
     fn accept_from(&mut self, listener: usize, rested: bool) -> Crowd {
+        let mut failures = 0;
         for _ in 0..ACCEPT_BUDGET {
             match self.os.accept(listener) {
                 Ok((socket, peer)) => {
@@ -46,17 +48,21 @@ impl<O: Os> Loop<O> {
                     self.let_in(socket, peer);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Crowd::Gone,
-                Err(error) if is_of_one(&error) => {
+                Err(error) if is_of_one(&error) && failures < ACCEPT_BUDGET / 2 => {
                     mark(Mark::AcceptFailedOnce);
+                    failures += 1;
                     log::debug!("a connection was gone before it was accepted: {error}");
                 }
-                Err(error) if is_out_of_descriptors(&error) && self.refuse_one(listener, &error) => {}
-                Err(error) => {
-                    if !rested {
-                        log::warn!("can not accept a connection: {error}; trying again every {ACCEPT_RETRY:?}");
+                Err(error) => match self.refuse_one(listener, &error) {
+                    Crowd::Waits => {}
+                    Crowd::Gone => return Crowd::Gone,
+                    Crowd::NoRoom => {
+                        if !rested {
+                            log::warn!("can not accept a connection: {error}; trying again every {ACCEPT_RETRY:?}");
+                        }
+                        return Crowd::NoRoom;
                     }
-                    return Crowd::NoRoom;
-                }
+                },
             }
         }
         Crowd::Waits
@@ -82,27 +88,30 @@ impl<O: Os> Loop<O> {
     }
 
     /// Out of descriptors: accepts one connection by the descriptor kept in reserve, tells it so, and closes it, so
-    /// that nobody is left waiting without a word. Says whether that could be done.
-    fn refuse_one(&mut self, listener: usize, why: &io::Error) -> bool {
+    /// that nobody is left waiting without a word. Some systems say that there is no descriptor before they look
+    /// whether anybody waits at all.
+    fn refuse_one(&mut self, listener: usize, why: &io::Error) -> Crowd {
         self.os.regain_spare();
-        if !self.os.spend_spare() {
+        if !is_out_of_descriptors(why) || !self.os.spend_spare() {
             mark(Mark::NoSpare);
-            return false;
-        }
-        if !std::mem::replace(&mut self.out_of_descriptors, true) {
-            log::warn!(
-                "can not keep a further connection: {why}; raise the descriptor limit, or lower --max-connections"
-            );
+            return Crowd::NoRoom;
         }
         mark(Mark::SpareSpent);
-        let accepted = self.os.accept(listener);
-        let told = accepted.is_ok();
-        if let Ok((socket, _)) = accepted {
-            let farewell = self.hub.no_descriptor();
-            self.send_off(socket, &farewell);
-        }
+        let outcome = match self.os.accept(listener) {
+            Ok((socket, _)) => {
+                if !std::mem::replace(&mut self.out_of_descriptors, true) {
+                    log::warn!("{why}: raise the descriptor limit, or lower --max-connections");
+                }
+                let farewell = self.hub.no_descriptor();
+                self.send_off(socket, &farewell);
+                Crowd::Waits
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Crowd::Gone,
+            Err(error) if is_of_one(&error) => Crowd::Waits,
+            Err(_) => Crowd::NoRoom,
+        };
         self.os.regain_spare();
-        told
+        outcome
     }
 
     /// Tells somebody in one breath that there is no room, and closes. What it has sent already is received, for else

@@ -5,10 +5,9 @@
 //! reaped at the turn's end.
 
 use super::link::Stage;
-use super::watch::Watch;
+use super::watches::Watch;
 use super::{Loop, Os};
 use crate::hub::User;
-use crate::limits::IfFull;
 use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 
@@ -39,8 +38,15 @@ impl<O: Os> Loop<O> {
     /// Has those looked at who are full now, and those who have departed move a step towards their end.
     pub(super) fn watch_troubled(&mut self) {
         while let Some(slot) = self.hub.agenda.filled.pop() {
-            if self.hub.user(slot).is_some_and(|user| user.is_full() && user.is_present()) {
-                self.watch_full(slot);
+            if self.is_stuck(slot) {
+                self.watch(slot, Watch::Stall);
+                self.watch_reading(slot, false);
+            }
+        }
+        while let Some(slot) = self.hub.agenda.choked.pop() {
+            if self.is_stuck(slot) {
+                mark(Mark::FullAndClosed);
+                self.close_too_slow(slot);
             }
         }
         while let Some(slot) = self.hub.agenda.departed.pop() {
@@ -48,14 +54,9 @@ impl<O: Os> Loop<O> {
         }
     }
 
-    /// A user is full and has not read enough in this turn.
-    fn watch_full(&mut self, slot: usize) {
-        if self.hub.limits().if_full == IfFull::Close {
-            mark(Mark::FullAndClosed);
-            return self.close_too_slow(slot);
-        }
-        self.watch(slot, Watch::Stall);
-        self.watch_reading(slot, false);
+    /// Whether a user is full, and has not read enough in this turn.
+    fn is_stuck(&self, slot: usize) -> bool {
+        self.hub.user(slot).is_some_and(|user| user.is_full() && user.is_present())
     }
 
     /// A user has departed: what is left in its outbox is sent, as long as it is taken.
@@ -117,6 +118,7 @@ impl<O: Os> Loop<O> {
         while let Some(slot) = self.doomed.pop() {
             self.unwatch_all(slot);
             self.hub.remove(slot);
+            self.os.regain_spare();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the loop keeps for one connection, beside what the hub keeps for its user.
 
-use super::watch::Watch;
+use super::watches::Watch;
 use crate::deadlines::Hook;
 
 /// How far a link is on its way out. Only ever goes down the list.

@@ -37,16 +37,33 @@ impl<O: Os> Loop<O> {
             }
             return;
         }
-        if self.squeezed.is_none() {
-            mark(Mark::Squeezed);
-            self.squeezed = Some(self.now);
-            self.hub.stats.squeezes += 1;
-            log::debug!("{} bytes are held: no further request is read for now", self.hub.held());
-        } else if self.next_eviction().is_some_and(|at| at <= self.now) {
-            self.squeezed = Some(self.now);
-            self.evict();
+        match self.next_eviction() {
+            None => {
+                mark(Mark::Squeezed);
+                self.begin_squeeze();
+                self.hub.stats.squeezes += 1;
+                log::debug!("{} bytes are held: no further request is read for now", self.hub.held());
+            }
+            Some(at) if at <= self.now => {
+                if !self.has_drained() {
+                    self.evict();
+                }
+                self.begin_squeeze();
+            }
+            Some(_) => {}
         }
         self.choose_favoured();
+    }
+
+    fn begin_squeeze(&mut self) {
+        self.squeezed = Some(self.now);
+        self.sent_then = self.hub.stats.bytes_out;
+    }
+
+    /// Whether so much was sent since the squeeze began that others may be waited for: a quarter of what may be held.
+    fn has_drained(&self) -> bool {
+        let sent = self.hub.stats.bytes_out - self.sent_then;
+        sent >= self.hub.limits().memory as u64 / 4
     }
 
     /// Closes the one for whom most is held, with no more than the frame that is being sent to it, and why.
@@ -70,27 +87,34 @@ impl<O: Os> Loop<O> {
         }
     }
 
-    /// Keeps the favoured until its frame is finished, then chooses another. It is put on the list of those to read.
+    /// Keeps the favoured until its frame is finished, then chooses another. While it sends nothing, others go on whose
+    /// requests have come whole.
     fn choose_favoured(&mut self) {
-        let favoured = self.favoured.and_then(|slot| self.hub.user(slot));
-        if !favoured.is_some_and(|user| may_finish(user) && !user.holds_requests()) {
-            self.favoured = self.next_favoured();
+        let is_unfinished = |user: &User<Link<O::Socket>>| may_finish(user) && !user.holds_requests();
+        let kept = self.favoured.filter(|&slot| self.hub.user(slot).is_some_and(is_unfinished));
+        if kept.and_then(|slot| self.hub.user(slot)).is_some_and(|user| user.link.readable) {
+            return;
         }
+        self.favoured = self.next_favoured(kept.is_none()).or(kept);
         if let Some(slot) = self.favoured {
             mark(Mark::Favoured);
             self.hub.favour(slot);
         }
     }
 
-    /// The one that has sent most of a frame and goes on sending, or has asked something that is still to be carried
-    /// out. Nobody where so much is held already that what one after the other finishes might add up.
-    fn next_favoured(&self) -> Option<usize> {
-        if self.hub.is_far_over_memory() {
+    /// The one that has asked something that is still to be carried out, or, where `begun`, has sent most of a frame
+    /// and goes on sending. Nobody where so much is held already that what one after the other finishes might add up,
+    /// unless it is just that which takes the room.
+    fn next_favoured(&self, begun: bool) -> Option<usize> {
+        let far = self.hub.is_far_over_memory();
+        if far {
             mark(Mark::FarOverMemory);
-            return None;
         }
+        let (begun, whole) = (begun && !far, !far || self.hub.is_clogged());
         let users = self.hub.slots().filter_map(|slot| Some((slot, self.hub.user(slot)?)));
-        let candidates = users.filter(|(_, user)| may_finish(user) && (user.link.readable || user.holds_requests()));
+        let candidates = users.filter(|(_, user)| {
+            may_finish(user) && (if user.holds_requests() { whole } else { begun && user.link.readable })
+        });
         candidates.max_by_key(|(_, user)| user.half_received()).map(|(slot, _)| slot)
     }
 }

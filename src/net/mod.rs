@@ -24,6 +24,7 @@ mod tests;
 #[cfg(test)]
 mod virtual_os;
 mod watch;
+mod watches;
 
 #[doc(hidden)]
 pub use link::Link;
@@ -35,7 +36,7 @@ use crate::limits::{Limits, READ_BUFFER};
 use crate::marks::{Mark, mark};
 use std::io;
 use std::time::Duration;
-use watch::Watches;
+use watches::Watches;
 
 /// The hub of a loop over one operating system: each user with its connection.
 pub type HubOf<O> = Hub<Link<<O as Os>::Socket>>;
@@ -52,19 +53,23 @@ pub struct Loop<O: Os> {
     woken: bool,
     /// More edges wait in the system than the last wait could take.
     more_edges: bool,
+    /// Turns in a row of which that is so.
+    behind: u32,
     /// Listeners where connections may wait: an edge came, and `WouldBlock` has not since.
     crowded: Vec<usize>,
     /// When to try those again, where the machine had no room for another connection.
     accept_again: Option<Duration>,
     /// Since the last connection that could be let in, there was one for which no descriptor was left.
     out_of_descriptors: bool,
-    /// Links to read in the next turn, each once.
+    /// Links to read in the next turn.
     ready: Vec<usize>,
     /// What every link is received into.
     buffer: Box<[u8]>,
     watches: Watches,
     /// While the hub holds as much as it may: since when, or since when again after the largest was closed for that.
     squeezed: Option<Duration>,
+    /// Bytes that had been sent by then.
+    sent_then: u64,
     /// When that was so for the last time.
     squeezed_until: Option<Duration>,
     /// The one who is read even then.
@@ -83,6 +88,7 @@ impl<O: Os> Loop<O> {
             os,
             watches: Watches::new(&limits),
             squeezed: None,
+            sent_then: 0,
             squeezed_until: None,
             favoured: None,
             hub: Hub::new(limits),
@@ -90,6 +96,7 @@ impl<O: Os> Loop<O> {
             edges: Vec::new(),
             woken: false,
             more_edges: false,
+            behind: 0,
             crowded: Vec::new(),
             accept_again: None,
             out_of_descriptors: false,
@@ -151,6 +158,7 @@ impl<O: Os> Loop<O> {
         let timeout = [timeout, self.patience_at(now)].into_iter().flatten().min();
         self.edges.clear();
         self.more_edges = self.os.wait(timeout, &mut self.edges)?;
+        self.behind = if self.more_edges { self.behind.saturating_add(1) } else { 0 };
         self.tick();
         self.hub.begin_turn();
         self.woken = self.edges.contains(&Edge::Woken);
@@ -179,8 +187,8 @@ impl<O: Os> Loop<O> {
         self.flush_dirty();
         self.expire_writing();
         self.watch_troubled();
-        self.reap();
         self.weigh();
+        self.reap();
     }
 
     /// Both halves.

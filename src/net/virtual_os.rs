@@ -55,6 +55,8 @@ pub struct World {
     pub accept_errors: VecDeque<i32>,
     pub accepts: u32,
     pub crowd: bool,
+    /// Whether there always seem to be more edges than a wait can take.
+    pub more: bool,
     /// Edges that mean nothing, to be reported next.
     pub spurious: Vec<Edge>,
 }
@@ -185,20 +187,21 @@ impl Os for VirtualOs {
         if edges.is_empty() {
             world.now += timeout.expect("a wait with nothing to come would last for ever");
         }
-        Ok(false)
+        Ok(world.more)
     }
 
     fn accept(&mut self, _listener: usize) -> io::Result<(VirtualSocket, Peer)> {
         let mut world = self.0.borrow_mut();
         world.accepts += 1;
-        if world.backlog.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
         if let Some(code) = world.accept_errors.pop_front() {
             return Err(io::Error::from_raw_os_error(code));
         }
+        // As Linux does: before it looks whether anybody waits.
         if world.descriptors == 0 {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        }
+        if world.backlog.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
         world.descriptors -= 1;
         let wire = world.backlog.pop_front().expect("somebody waits");

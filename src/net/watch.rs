@@ -1,113 +1,19 @@
-//! What links are watched for, and what becomes of those whose time has come: who is silent, who is slow to finish a
-//! frame, who asks too often, who waits in a circle, who does not read, who takes long to leave.
+//! What becomes of links whose time has come: those who are silent, slow to finish a frame, ask too often, wait in a
+//! circle, do not read, or take long to leave. The lists themselves stand in `watches`.
 
-use super::link::{HOOKS, Link, Stage};
+use super::link::Stage;
+use super::watches::{HEARD, READING, SAID, WRITING, Watch, counted};
 use super::{Loop, Os};
-use crate::deadlines::{Deadlines, Hook, Hooks};
-use crate::hub::{Hub, User};
-use crate::limits::{CIRCLE, FRAME_PACE, LAST_LINGER, Limits, PACE_REST};
+use crate::hub::User;
+use crate::limits::{BEHIND, CLOSING_PACE, FRAME_PACE};
 use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 use std::time::Duration;
-
-/// For what a link is watched. Each has a list of its own, for all in a list have the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Watch {
-    /// Nothing is heard from it.
-    Silence,
-    /// The same, and it was asked whether it lives.
-    Asked,
-    /// Nothing is said to it.
-    Quiet,
-    /// It has begun its very first frame.
-    FirstFrame,
-    /// It has begun a frame.
-    Frame,
-    /// It asked more often than it may.
-    Pace,
-    /// It waits for somebody who is full, and is full itself.
-    Circle,
-    /// It is full, or has departed, and does not take what is queued for it.
-    Stall,
-    /// All was sent to it, or it was too slow before, and it has not ended yet.
-    Linger,
-    /// The same, while the hub shuts down.
-    LastLinger,
-}
-
-/// The kinds of hooks, as places in [`Link::hooks`].
-const HEARD: usize = 0;
-const SAID: usize = 1;
-const READING: usize = 2;
-const WRITING: usize = 3;
-
-/// Every list and its kind of hook, in order.
-const LISTS: [(Watch, usize); 10] = [
-    (Watch::Silence, HEARD),
-    (Watch::Asked, HEARD),
-    (Watch::Quiet, SAID),
-    (Watch::FirstFrame, READING),
-    (Watch::Frame, READING),
-    (Watch::Pace, READING),
-    (Watch::Circle, READING),
-    (Watch::Stall, WRITING),
-    (Watch::Linger, WRITING),
-    (Watch::LastLinger, WRITING),
-];
-
-impl Watch {
-    fn kind(self) -> usize {
-        LISTS[self as usize].1
-    }
-}
-
-impl<S> Hooks for Hub<Link<S>> {
-    fn hook(&mut self, kind: usize, slot: u32) -> &mut Hook {
-        let user =
-            self.user_mut(slot as usize).expect("whoever is watched is here: a link is taken off before it goes");
-        &mut user.link.hooks[kind]
-    }
-}
-
-/// The lists of all that are watched.
-#[derive(Debug)]
-pub struct Watches([Deadlines; LISTS.len()]);
-
-impl Watches {
-    pub fn new(limits: &Limits) -> Watches {
-        let pace = Duration::from_secs(1) / limits.rate.max(1);
-        Watches(LISTS.map(|(watch, kind)| match watch {
-            Watch::Silence | Watch::Asked => Deadlines::slack(kind, limits.idle / 2),
-            Watch::Quiet => Deadlines::slack(kind, limits.heartbeat),
-            Watch::FirstFrame => Deadlines::exact(kind, limits.first_frame_time()),
-            Watch::Frame => Deadlines::exact(kind, limits.frame_time),
-            Watch::Pace => Deadlines::exact(kind, pace.max(PACE_REST)),
-            Watch::Circle => Deadlines::exact(kind, CIRCLE.min(limits.stall / 2)),
-            Watch::Stall => Deadlines::exact(kind, limits.stall),
-            Watch::Linger => Deadlines::exact(kind, limits.linger),
-            Watch::LastLinger => Deadlines::exact(kind, limits.linger.min(LAST_LINGER)),
-        }))
-    }
-
-    /// When to look at the first of all.
-    pub fn next(&self) -> Option<Duration> {
-        self.0.iter().filter_map(Deadlines::next).min()
-    }
-
-    fn of(&mut self, watch: Watch) -> &mut Deadlines {
-        &mut self.0[watch as usize]
-    }
-}
 
 /// Bytes that must flow in this time at so many a second.
 fn owed_in(time: Duration, pace: usize) -> usize {
     let bytes = pace as u128 * time.as_millis() / 1000;
     usize::try_from(bytes).unwrap_or(usize::MAX).max(1)
-}
-
-fn counted(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 impl<O: Os> Loop<O> {
@@ -117,39 +23,12 @@ impl<O: Os> Loop<O> {
         self.watch_unless_off(slot, Watch::Quiet);
     }
 
-    /// Watches a link for this from now on, instead of for anything else of the same kind.
-    pub(super) fn watch(&mut self, slot: usize, watch: Watch) {
-        self.unwatch(slot, watch.kind());
-        if let Some(user) = self.hub.user_mut(slot) {
-            user.link.watched[watch.kind()] = Some(watch);
-            user.link.queued_then = counted(user.outbox().queued());
-            self.watches.of(watch).push(&mut self.hub, slot as u32, self.now);
-        }
-    }
-
-    /// The same, where the time for it is not set to zero, which turns it off.
-    fn watch_unless_off(&mut self, slot: usize, watch: Watch) {
-        if !self.watches.of(watch).after().is_zero() {
-            self.watch(slot, watch);
-        }
-    }
-
-    fn unwatch(&mut self, slot: usize, kind: usize) {
-        if let Some(watch) = self.hub.user_mut(slot).and_then(|user| user.link.watched[kind].take()) {
-            self.watches.of(watch).remove(&mut self.hub, slot as u32, self.now);
-        }
-    }
-
     /// A user that was full is so no more.
     pub(super) fn no_longer_full(&mut self, slot: usize) {
         if self.hub.user(slot).is_some_and(User::is_present) {
             self.unwatch(slot, WRITING);
+            self.watch_reading(slot, false);
         }
-    }
-
-    /// Takes a link off all lists.
-    pub(super) fn unwatch_all(&mut self, slot: usize) {
-        (0..HOOKS).for_each(|kind| self.unwatch(slot, kind));
     }
 
     /// Bytes came from a link, or it waits no more and may be read again.
@@ -200,15 +79,17 @@ impl<O: Os> Loop<O> {
 
     /// Looks at those whose silence, reading or waiting has lasted long enough.
     pub(super) fn expire_reading(&mut self) {
-        // Those whose edges wait in the system are not silent.
-        if !self.more_edges {
+        if !(1..BEHIND).contains(&self.behind) {
             self.expire(Watch::Silence, Self::ask);
             self.expire(Watch::Asked, Self::close_silent);
             self.expire(Watch::FirstFrame, Self::close_unless_it_grew);
             self.expire(Watch::Frame, Self::close_unless_it_grew);
         }
         self.expire(Watch::Quiet, |net, slot, _| {
-            net.beat(slot);
+            // What is on its way to it already will do.
+            if net.hub.user(slot).is_some_and(|user| user.outbox().queued() == 0) {
+                net.beat(slot);
+            }
             net.watch(slot, Watch::Quiet);
         });
         self.expire(Watch::Pace, |net, slot, _| {
@@ -227,22 +108,10 @@ impl<O: Os> Loop<O> {
         }
     }
 
-    /// Calls `then` for each that this list gives up; those who have departed meanwhile only where it is about writing.
-    fn expire(&mut self, watch: Watch, then: impl Fn(&mut Self, usize, Watch)) {
-        while let Some(slot) = self.watches.of(watch).pop(&mut self.hub, self.now) {
-            let slot = slot as usize;
-            let Some(user) = self.hub.user_mut(slot) else { continue };
-            user.link.watched[watch.kind()] = None;
-            if user.is_present() || watch.kind() == WRITING {
-                then(self, slot, watch);
-            }
-        }
-    }
-
     /// Whether the hub has not read all that may have come from a link, so that it is not to blame.
     fn is_unread(&self, slot: usize, watch: Watch) -> bool {
         let user = self.hub.user(slot);
-        let time = self.watches.0[watch as usize].after();
+        let time = self.watches.time_of(watch);
         user.is_some_and(|user| user.is_waiting() || user.link.readable)
             || self.squeezed.is_some()
             || self.squeezed_until.is_some_and(|until| self.now < until + time)
@@ -263,17 +132,20 @@ impl<O: Os> Loop<O> {
         if self.spare_unread(slot, watch) {
             return;
         }
-        if self.hub.user(slot).is_some_and(|user| !user.link.asked) && !self.hub.limits().heartbeat.is_zero() {
+        let must_ask = !self.hub.limits().heartbeat.is_zero();
+        if must_ask && self.hub.user(slot).is_some_and(|user| !user.link.asked) {
             mark(Mark::AskedWhetherItLives);
             self.beat(slot);
         }
-        self.watch(slot, Watch::Asked);
+        let asked = self.hub.user(slot).is_some_and(|user| user.link.asked);
+        // One that is full can not be asked now. It reads, or is closed for that.
+        self.watch(slot, if asked || !must_ask { Watch::Asked } else { Watch::Silence });
     }
 
     fn beat(&mut self, slot: usize) {
-        self.hub.beat(slot);
+        let asked = self.hub.beat(slot);
         if let Some(user) = self.hub.user_mut(slot) {
-            user.link.asked = true;
+            user.link.asked |= asked;
         }
     }
 
@@ -288,11 +160,12 @@ impl<O: Os> Loop<O> {
 
     fn close_unless_it_grew(&mut self, slot: usize, watch: Watch) {
         let Some(user) = self.hub.user(slot) else { return };
-        let time = self.watches.0[watch as usize].after();
+        let time = self.watches.time_of(watch);
         let kept = user.half_received();
         let grown = kept.saturating_sub(user.link.kept_then as usize);
         // What a link could not send while all had to wait is not its fault; but what it did not send is.
-        if user.link.readable || grown >= owed_in(time, FRAME_PACE) {
+        let had_to_wait = self.squeezed.is_none() && self.squeezed_until.is_some_and(|until| self.now < until + time);
+        if user.link.readable || had_to_wait || grown >= owed_in(time, FRAME_PACE) {
             mark(Mark::FrameGrew);
             return self.begin_to_watch_reading(slot, watch, kept);
         }
@@ -325,8 +198,8 @@ impl<O: Os> Loop<O> {
         let Some(user) = self.hub.user(slot) else { return };
         let (queued, watch) = (user.outbox().queued(), self.last_watch(user.link.stage));
         let taken = user.link.queued_then.saturating_sub(counted(queued)) as usize;
-        let time = self.watches.0[watch as usize].after();
-        if queued > 0 && taken >= owed_in(time, crate::limits::CLOSING_PACE) {
+        let time = self.watches.time_of(watch);
+        if queued > 0 && taken >= owed_in(time, CLOSING_PACE) {
             mark(Mark::TookSome);
             return self.watch(slot, watch);
         }

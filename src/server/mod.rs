@@ -1,8 +1,7 @@
 //! The embedding API: a hub that listens, inside whatever program wants one.
 //!
 //! Owns the [`Loop`] over the real operating system, the queue of what other threads ask, and the channel that takes
-//! events to them. All else happens in `net`
-//! and `hub`.
+//! events to them. All else happens in `net` and `hub`.
 
 mod builder;
 mod event_channel;

@@ -118,7 +118,7 @@ fn a_handle_speaks_sends_looks_around_and_closes() {
     ann.join("lobby").expect("an answer");
     bob.join("lobby").expect("an answer");
     assert_eq!(handle.publish("lobby", b"welcome"), Ok(3));
-    assert!(matches!(handle.publish("attic", b""), Err(HostError::TooManyRooms(why)) if why.contains("1 rooms")));
+    assert!(matches!(handle.publish("attic", b""), Err(HostError::LimitReached(why)) if why.contains("1 rooms")));
     assert!(matches!(handle.publish("\n", b""), Err(HostError::BadName(_))));
     let members = [(ann.welcome().user, "ann".to_owned()), (bob.welcome().user, "bob".to_owned())];
     assert_eq!(handle.members("lobby"), Ok(members.to_vec()));

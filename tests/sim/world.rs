@@ -344,15 +344,15 @@ impl World {
     pub fn accept(&mut self, listener: usize) -> io::Result<usize> {
         self.calls += 1;
         self.accepts += 1;
-        if self.backlogs[listener].is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
         if self.strikes(Fault::BadAccept) {
             let error = [libc::EINTR, libc::ECONNABORTED, libc::ENFILE, libc::ENOBUFS][self.rng.usize(..4)];
             return Err(io::Error::from_raw_os_error(error));
         }
         if self.descriptors == 0 {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        }
+        if self.backlogs[listener].is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
         self.descriptors -= 1;
         let number = self.backlogs[listener].pop_front().expect("somebody waits");

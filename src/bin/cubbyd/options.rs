@@ -41,7 +41,7 @@ const OPTIONS: [(&str, &str, &str, &str); 26] = [
     ("", "queue", "BYTES", "unread by one client before it is full (4M)"),
     ("", "when-full", "POLICY", "then wait, refuse, or close that client (wait)"),
     ("", "stall-secs", "SECS", "full for so long, it is closed (10)"),
-    ("", "memory", "BYTES", "of all queues (256M, or a quarter of the machine)"),
+    ("", "memory", "BYTES", "queued, half received (256M, a quarter of the host)"),
     ("", "heartbeat-secs", "SECS", "nothing said for so long, a beat is; 0: none (30)"),
     ("", "idle-secs", "SECS", "nothing heard so long, it is closed; 0: never (90)"),
     ("", "frame-secs", "SECS", "for a frame, if not at 16 KiB/s; 0: any time (30)"),
@@ -146,14 +146,14 @@ fn pressure(limits: &mut Limits, matches: &Matches) -> Result<(), String> {
     Ok(())
 }
 
-/// A quarter of what this machine, or the group of processes that this one is in, may have, where that is less.
+/// A quarter of what this machine may have, or the container that this is, where that is less.
 fn default_memory(most: usize) -> Option<usize> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
     let machine = total.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).map(|kilobytes| kilobytes * 1024);
     // "max" is no number, and no limit.
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").unwrap_or_default();
-    let least = machine.into_iter().chain(group.trim().parse().ok()).min()?;
+    let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max").unwrap_or_default();
+    let least = machine.into_iter().chain(container.trim().parse().ok()).min()?;
     usize::try_from(least / 4).ok().filter(|quarter| *quarter < most).map(|quarter| quarter.max(MIN_MEMORY))
 }
 

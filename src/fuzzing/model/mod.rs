@@ -51,6 +51,8 @@ pub fn relay(ids: &[u64], body: &[u8], receipt: bool) -> Vec<u8> {
 struct Client {
     id: u64,
     present: bool,
+    /// It was let in and is not gone yet, present or not.
+    counts: bool,
     name: String,
     /// The rooms it is in, in the order in which it would leave them, backwards.
     rooms: Vec<String>,
@@ -104,10 +106,10 @@ impl Model {
     pub fn connect(&mut self, id: u64, let_in: bool) {
         assert!(id != 0 && self.ids.insert(id), "{id} is given twice");
         assert!(self.clients.iter().all(|client| client.id < id), "ids rise with arrival");
-        let full = self.clients.iter().filter(|client| client.present).count() >= MAX_USERS;
+        let full = self.clients.iter().filter(|client| client.counts).count() >= MAX_USERS;
         // Where users wait, some who have said goodbye by now are still there.
         assert!(!self.exact || let_in != full, "the limit of connections is kept");
-        self.clients.push(Client { id, present: true, ..Client::default() });
+        self.clients.push(Client { id, present: true, counts: let_in, ..Client::default() });
         if !let_in {
             self.fail(self.clients.len() - 1, 14, 0, 0, true);
         }
@@ -116,6 +118,7 @@ impl Model {
     pub fn disconnect(&mut self, user: u8) {
         self.depart(usize::from(user));
         let client = &mut self.clients[usize::from(user)];
+        client.counts = false;
         client.foretold.clear();
         client.unread.clear();
     }

@@ -13,7 +13,7 @@ fn out_of_descriptors_it_neither_spins_nor_stalls() {
     let turns = bench.pass(Duration::from_secs(1));
     let retries = (1000 / ACCEPT_RETRY.as_millis()) as u32;
     assert!(turns <= retries + 1 && bench.world().accepts <= retries + 1, "{turns} turns");
-    bench.world().descriptors = 1;
+    bench.world().descriptors = 2;
     bench.ask(late, Request::Identity);
     bench.pass(ACCEPT_RETRY);
     assert_eq!(bench.answers(late).len(), 1, "it was let in, though no edge came");
@@ -37,23 +37,21 @@ fn a_slot_is_not_given_again_in_the_turn_that_vacates_it() {
 #[test]
 fn out_of_descriptors_each_is_told_so_by_the_one_in_reserve() {
     let mut bench = Bench::new();
-    bench.world().keeps_spare = true;
     bench.enter();
-    bench.world().descriptors = 1;
-    let first = bench.world().connect();
-    bench.settle();
-    assert!(!bench.is_closed(first), "the last one, and now none is in reserve");
+    let first = bench.enter().0;
+    bench.world().keeps_spare = true;
+    bench.world().descriptors = 0;
     bench.world().reset(first);
     bench.settle();
-    bench.world().descriptors = 1;
-    bench.net.os_mut().regain_spare();
+    assert!(bench.world().spare, "the first descriptor that comes back is kept in reserve");
     let late: Vec<usize> = (0..300).map(|_| bench.world().connect()).collect();
     bench.settle();
     for &wire in &late {
         assert!(matches!(&bench.answers(wire)[..], [(0xFF, payload)] if payload[..2] == [0, 14]));
         assert!(bench.is_closed(wire));
     }
-    assert_eq!((bench.net.hub().stats.refused_descriptors, bench.net.patience()), (300, None));
+    let rests = bench.net.hub().stats.accept_rests;
+    assert_eq!((bench.net.hub().stats.refused_descriptors, rests, bench.net.patience()), (300, 0, None));
     bench.world().descriptors = 1;
     bench.enter();
 }
@@ -70,4 +68,20 @@ fn one_connection_that_did_not_come_about_does_not_stop_the_others() {
     bench.ask(wire, Request::Identity);
     bench.pass(3 * ACCEPT_RETRY);
     assert_eq!((bench.answers(wire).len(), bench.net.hub().stats.accept_rests), (1, 2));
+}
+
+#[test]
+fn those_who_have_said_goodbye_count_until_they_are_gone() {
+    let mut bench = Bench::with(Limits { max_connections: 2, ..quiet() });
+    let mut most = 0;
+    for _ in 0..200 {
+        let wire = bench.world().connect();
+        bench.ask(wire, Request::Bye);
+        bench.settle();
+        most = most.max(bench.net.hub().slots().count());
+    }
+    assert!(most <= 2 + crate::limits::TURNED_AWAY, "{most} connections at once");
+    assert_eq!(bench.net.hub().stats.left, 2);
+    bench.pass(Limits::default().linger);
+    bench.enter();
 }

@@ -1,13 +1,15 @@
 //! The loop over the virtual operating system: what only timing and faults bring out.
 
 mod crowd;
+mod memory;
 mod pressure;
 mod time;
 
 use super::virtual_os::{VirtualOs, World};
-use super::{Edge, Loop, Os};
+use super::{Edge, Loop};
+use crate::hub::User;
 use crate::limits::{ACCEPT_RETRY, IfFull, LAST_LINGER, Limits, READ_BUDGET};
-use crate::wire::{Answer, ErrorCode, HEADER_LEN, Header, Ids, Request, UserId};
+use crate::wire::{Answer, ErrorCode, HEADER_LEN, Header, Ids, Request, Status, UserId};
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
@@ -106,6 +108,15 @@ impl Bench {
     fn is_closed(&self, wire: usize) -> bool {
         self.world().wires[wire].closed
     }
+}
+
+/// The bytes of a relay.
+fn relay_frame(to: &[UserId], body: &[u8]) -> Vec<u8> {
+    let block: Vec<u8> = to.iter().flat_map(|id| id.0.to_be_bytes()).collect();
+    let mut frame = Vec::new();
+    let receivers = Ids::new(&block).expect("whole ids");
+    Request::Relay { receivers, body, receipt: false }.encode(1, &mut frame);
+    frame
 }
 
 const MEGABYTE: &[u8] = &[7; 1 << 20];

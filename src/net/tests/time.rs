@@ -153,3 +153,44 @@ fn one_who_asks_too_often_is_read_later_and_loses_nothing() {
     assert_eq!(at_once + later + bench.answers(eager).len(), 500);
     assert_eq!(bench.net.patience(), None);
 }
+
+#[test]
+fn one_with_a_backlog_is_asked_behind_it_and_stays_if_it_answers() {
+    let mut bench = Bench::new_with_times();
+    let ((sender, _), (listener, id)) = (bench.enter(), bench.enter());
+    bench.world().make_room(listener, 0);
+    bench.settle();
+    let (mut heard, mut beats) = (Vec::new(), 0);
+    for second in 0..200 {
+        bench.relay(sender, id, &[7; 50_000]);
+        bench.settle();
+        if second > 4 {
+            bench.world().make_room(listener, 50_016);
+        }
+        bench.pass(SECOND);
+        heard.extend(bench.world().take(listener));
+        while let Some(header) = Header::decode(&heard).filter(|header| heard.len() >= header.frame_len()) {
+            heard.drain(..header.frame_len());
+            if header.kind == 0xCC {
+                beats += 1;
+                bench.ask(listener, Request::Alive);
+            }
+        }
+    }
+    assert!((3..=5).contains(&beats), "{beats} beats");
+    assert_eq!(bench.net.hub().stats.closed_with(ErrorCode::Idle), 0);
+}
+
+#[test]
+fn a_crowd_of_edges_spares_nobody_for_ever() {
+    let mut bench = Bench::with(Limits { frame_time: 30 * SECOND, ..quiet() });
+    let ((busy, _), (drip, _)) = (bench.enter(), bench.enter());
+    bench.world().more = true;
+    bench.world().send(drip, &[4, 0, 0, 1, 0, 0]);
+    for _ in 0..120 {
+        bench.ask(busy, Request::Ping(b""));
+        bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
+        bench.world().now += SECOND;
+    }
+    assert_eq!(bench.net.hub().stats.closed_with(ErrorCode::Idle), 1);
+}

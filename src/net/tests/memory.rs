@@ -1,0 +1,218 @@
+//! What the hub holds, and what becomes of those who have it hold more than it may.
+
+use super::*;
+
+/// Somebody who has sent so many bytes of a relay of a megabyte, and no more; and the rest of it.
+fn begin_a_megabyte(bench: &mut Bench, to: UserId, sent: usize) -> (usize, Vec<u8>) {
+    let wire = bench.world().connect();
+    let mut frame = relay_frame(&[to], MEGABYTE);
+    bench.world().send(wire, &frame[..sent]);
+    bench.settle();
+    (wire, frame.split_off(sent))
+}
+
+/// A hub that may hold 4 MiB.
+fn small() -> Bench {
+    Bench::with(Limits { memory: 4 << 20, ..quiet() })
+}
+
+#[test]
+fn half_of_many_frames_is_no_more_than_the_hub_may_hold() {
+    let mut bench = small();
+    let (bystander, id) = bench.enter();
+    (0..20).for_each(|_| drop(begin_a_megabyte(&mut bench, id, 900_000)));
+    let held = bench.net.hub().held();
+    assert!(held <= (5 << 20) + 200_000, "{held} bytes");
+    bench.ask(bystander, Request::Ping(b"not now"));
+    bench.settle();
+    assert!(bench.answers(bystander).is_empty() && bench.net.hub().stats.squeezes == 1);
+    for _ in 0..16 {
+        bench.pass(Limits::default().stall);
+    }
+    assert_eq!(bench.answers(bystander), [(0x8C, b"not now".to_vec())], "once those have gone that do not go on");
+    let closed = bench.net.hub().stats.closed_with(ErrorCode::TooSlow);
+    assert!((14..=16).contains(&closed), "{closed} had to go for that");
+}
+
+#[test]
+fn many_who_send_something_large_at_once_all_get_through() {
+    let mut bench = small();
+    let (receiver, id) = bench.enter();
+    let begun: Vec<(usize, Vec<u8>)> = (0..20).map(|_| begin_a_megabyte(&mut bench, id, 500_000)).collect();
+    for (wire, rest) in &begun {
+        bench.world().send(*wire, rest);
+    }
+    bench.settle();
+    assert_eq!(bench.answers(receiver).len(), 20, "one after the other");
+    assert!(bench.net.hub().stats.most_held <= (5 << 20) + 200_000);
+    assert_eq!((bench.net.hub().held(), bench.net.patience()), (0, None));
+}
+
+#[test]
+fn when_nothing_drains_the_largest_queue_goes_and_the_others_go_on() {
+    let mut bench = Bench::with(Limits { memory: 2 << 20, queue: 64 << 20, stall: 5 * SECOND, ..quiet() });
+    let (sender, _) = bench.enter();
+    let (stuck, stuck_id) = bench.enter();
+    let (slow, slow_id) = bench.enter();
+    bench.world().make_room(stuck, 100);
+    bench.world().make_room(slow, 0);
+    bench.relay(sender, slow_id, MEGABYTE);
+    (0..4).for_each(|_| bench.relay(sender, stuck_id, MEGABYTE));
+    bench.ask(sender, Request::Ping(b"done"));
+    bench.pass(4 * SECOND);
+    assert!(bench.answers(sender).is_empty());
+    bench.pass(2 * SECOND);
+    assert_eq!(bench.answers(sender), [(0x8C, b"done".to_vec())]);
+    bench.world().make_room(stuck, usize::MAX);
+    bench.world().make_room(slow, usize::MAX);
+    bench.settle();
+    assert_eq!(bench.answers(slow).len(), 1, "nothing of others is lost");
+    let heard = bench.answers(stuck);
+    let kinds: Vec<u8> = heard.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [0xC4, 0xCD], "the frame that was begun, and why");
+}
+
+#[test]
+fn what_many_hear_is_held_once() {
+    let mut bench = small();
+    let (sender, _) = bench.enter();
+    let all: Vec<(usize, UserId)> = (0..50).map(|_| bench.enter()).collect();
+    all.iter().for_each(|&(wire, _)| bench.world().make_room(wire, 0));
+    let block: Vec<u8> = all.iter().flat_map(|(_, id)| id.0.to_be_bytes()).collect();
+    let receivers = Ids::new(&block).expect("ids");
+    bench.ask(sender, Request::Relay { receivers, body: MEGABYTE, receipt: false });
+    bench.ask(sender, Request::Ping(b"done"));
+    bench.settle();
+    assert_eq!(bench.answers(sender).len(), 1);
+    assert!((1 << 20..(1 << 20) + 100_000).contains(&bench.net.hub().held()));
+    all.iter().for_each(|&(wire, _)| bench.world().reset(wire));
+    bench.settle();
+    assert_eq!(bench.net.hub().held(), 0);
+}
+
+#[test]
+fn requests_that_wait_are_carried_out_though_they_take_all_the_room() {
+    let mut bench = Bench::with(Limits { memory: 4 << 20, queue: 1024, ..quiet() });
+    let ((receiver, id), (filler, _)) = (bench.enter(), bench.enter());
+    bench.world().make_room(receiver, 0);
+    bench.relay(filler, id, &[1; 1100]);
+    bench.settle();
+    let senders: Vec<usize> = (0..6).map(|_| bench.enter().0).collect();
+    let frame = relay_frame(&[id], MEGABYTE);
+    for (number, &sender) in senders.iter().enumerate() {
+        bench.world().send(sender, if number < 3 { &frame } else { &frame[..150_000] });
+        bench.settle();
+    }
+    senders[3..].iter().for_each(|&sender| bench.world().send(sender, &frame[150_000..]));
+    bench.settle();
+    bench.world().make_room(receiver, usize::MAX);
+    bench.settle();
+    assert_eq!((bench.answers(receiver).len(), bench.net.hub().held()), (7, 0));
+}
+
+#[test]
+fn while_much_drains_nobody_has_to_go() {
+    let mut bench = Bench::with(Limits { memory: 4 << 20, ..quiet() });
+    let receivers: Vec<(usize, UserId)> = (0..5).map(|_| bench.enter()).collect();
+    let senders: Vec<usize> = (0..5).map(|_| bench.enter().0).collect();
+    receivers.iter().for_each(|&(wire, _)| bench.world().make_room(wire, 0));
+    for (&sender, &(_, id)) in senders.iter().zip(&receivers) {
+        (0..100).for_each(|_| bench.relay(sender, id, &MEGABYTE[..100_000]));
+    }
+    bench.settle();
+    for _ in 0..300 {
+        receivers.iter().for_each(|&(wire, _)| bench.world().make_room(wire, 30_000));
+        bench.pass(Duration::from_millis(100));
+    }
+    assert_eq!(bench.net.hub().stats.closed_with(ErrorCode::TooSlow), 0);
+}
+
+#[test]
+fn the_one_without_whom_most_is_free_goes_first() {
+    let mut bench = small();
+    let (sender, _) = bench.enter();
+    let all: Vec<(usize, UserId)> = (0..10).map(|_| bench.enter()).collect();
+    let (hog, hog_id) = bench.enter();
+    all.iter().map(|(wire, _)| wire).chain([&hog]).for_each(|&wire| bench.world().make_room(wire, 0));
+    let ids: Vec<UserId> = all.iter().map(|(_, id)| *id).collect();
+    (0..2).for_each(|_| bench.world().send(sender, &relay_frame(&ids, MEGABYTE)));
+    (0..3).for_each(|_| bench.world().send(sender, &relay_frame(&[hog_id], &MEGABYTE[..900_000])));
+    bench.settle();
+    let bystander = bench.world().connect();
+    bench.ask(bystander, Request::Ping(b"done"));
+    bench.pass(Limits::default().stall + SECOND);
+    assert_eq!(bench.answers(bystander).len(), 1);
+    assert!(bench.net.hub().user(11).is_none_or(|user| !user.is_present()), "the hog has gone");
+    assert_eq!(bench.net.hub().stats.closed_with(ErrorCode::TooSlow), 1);
+}
+
+#[test]
+fn one_who_had_departed_and_does_not_read_goes_when_it_must() {
+    let mut bench = small();
+    let ((sender, _), (stuck, stuck_id)) = (bench.enter(), bench.enter());
+    let ((leaver, leaver_id), (bystander, _)) = (bench.enter(), bench.enter());
+    [stuck, leaver].iter().for_each(|&wire| bench.world().make_room(wire, 0));
+    bench.relay(sender, stuck_id, MEGABYTE);
+    bench.relay(sender, stuck_id, &MEGABYTE[..400_000]);
+    (0..3).for_each(|_| bench.relay(leaver, leaver_id, MEGABYTE));
+    bench.ask(leaver, Request::Bye);
+    bench.settle();
+    bench.pass(5 * SECOND);
+    bench.world().make_room(leaver, 200_000);
+    bench.ask(bystander, Request::Ping(b"now?"));
+    bench.pass(6 * SECOND);
+    assert_eq!((bench.answers(bystander).len(), bench.is_closed(leaver)), (1, true));
+}
+
+#[test]
+fn the_host_is_refused_what_there_is_no_room_for() {
+    let mut bench = small();
+    let all: Vec<(usize, UserId)> = (0..50).map(|_| bench.enter()).collect();
+    all.iter().for_each(|&(wire, _)| bench.world().make_room(wire, 0));
+    let mut statuses = Vec::new();
+    for &(_, id) in &all {
+        statuses.extend(bench.net.hub_mut().relay_for_host(&[id], MEGABYTE));
+        bench.settle();
+    }
+    assert!(bench.net.hub().held() < 6 << 20, "{} bytes", bench.net.hub().held());
+    assert_eq!(statuses.iter().filter(|status| **status == Status::Refused).count(), 46);
+    assert!(bench.net.hub_mut().publish_for_host("lobby", b"").is_err());
+}
+
+#[test]
+fn one_event_for_thousands_is_not_copied_thousands_of_times() {
+    let mut bench = small();
+    bench.world().descriptors = 10_000;
+    let members: Vec<usize> = (0..2000).map(|_| bench.enter().0).collect();
+    members.iter().for_each(|&wire| bench.ask(wire, Request::Join { room: "lobby" }));
+    bench.settle();
+    for &wire in &members {
+        bench.answers(wire);
+        bench.world().make_room(wire, 0);
+    }
+    bench.ask(members[0], Request::Publish { room: "lobby", body: &[1; 4095], receipt: false, no_echo: true });
+    bench.settle();
+    assert!(bench.net.hub().held() < 1 << 20, "{} bytes", bench.net.hub().held());
+}
+
+#[test]
+fn those_who_wait_for_room_have_their_time_for_a_frame_after_that() {
+    let mut bench = Bench::with(Limits { memory: 2 << 20, frame_time: 5 * SECOND, stall: 60 * SECOND, ..quiet() });
+    let ((sender, _), (stuck, stuck_id), (slow, _)) = (bench.enter(), bench.enter(), bench.enter());
+    bench.world().make_room(stuck, 0);
+    let mut frame = relay_frame(&[stuck_id], MEGABYTE);
+    bench.world().send(slow, &frame[..1000]);
+    bench.settle();
+    // Three more than fill the memory, and one in whose favour the rest waits.
+    (0..3).for_each(|_| bench.relay(sender, stuck_id, MEGABYTE));
+    bench.world().send(slow, &frame[1000..2000]);
+    bench.settle();
+    bench.pass(4 * SECOND);
+    bench.world().make_room(stuck, usize::MAX);
+    bench.settle();
+    bench.pass(2 * SECOND);
+    bench.world().send(slow, &frame.split_off(2000));
+    bench.settle();
+    assert_eq!(bench.net.hub().stats.closed_with(ErrorCode::Idle), 0);
+    assert_eq!(bench.answers(stuck).len(), 4);
+}
