@@ -61,9 +61,10 @@
 //! | `limits`, `error` | every bound in one place with its reason; errors, by whose fault they are |
 //! | `stats`, `address` | what is counted; where a hub listens |
 //! | `deadlines`, `escape` | what is due when; what a line may hold |
+//! | `marks` | which rare branches a test has reached |
 //! | `json` | events as JSON, for logs and scripts (a feature, `json`) |
 //!
-//! Dependencies point one way: `server → net → hub → wire`, and `client → wire`. What all rooms may use (the last four
+//! Dependencies point one way: `server → net → hub → wire`, and `client → wire`. What all rooms may use (the last five
 //! rows) knows of `wire` at the most.
 //!
 //! # What it will never do

@@ -32,6 +32,10 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// for, a dripping one is not.
 pub const CLOSING_PACE: usize = 16 * 1024;
 
+/// How long a user that was too slow may take nothing of what is queued before it is given up: long enough that one that
+/// reads again hears why. A kernel reports in steps of a megabyte what a slow reader takes.
+pub const LAST_WORDS: Duration = Duration::from_secs(4);
+
 /// How long a link waits for its peer's end while the hub shuts down: a round trip to anywhere. Those who stop a hub
 /// wait for this as well, so it is shorter than [`Limits::linger`].
 pub const LAST_LINGER: Duration = Duration::from_millis(300);
@@ -51,6 +55,10 @@ pub const CIRCLE: Duration = Duration::from_secs(1);
 /// Turns in a row that leave edges waiting in the system, for which those who seem silent are spared: their edges may
 /// be among these. After so many all that there can be have come.
 pub const BEHIND: u32 = 64;
+
+/// A wait that lasts so much longer than it should was stopped with the whole process. What came meanwhile is looked at
+/// before anybody is blamed for silence.
+pub const OVERSLEPT: Duration = Duration::from_millis(50);
 
 /// How long reading rests where a connection asks more often than it may: short, so that what it asks flows evenly.
 pub const PACE_REST: Duration = Duration::from_millis(20);
@@ -115,7 +123,7 @@ pub enum IfFull {
     Wait,
     /// It is refused: status 2 in the receipt, error 8 where none was asked for.
     Refuse,
-    /// It is refused, and the user that does not read is closed at once, with error 12.
+    /// The user that does not read is closed, with error 12, at the end of the turn in which somebody writes to it.
     Close,
 }
 

@@ -41,6 +41,17 @@ impl<L> Hub<L> {
         self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack())
     }
 
+    /// Whether what is half received, or waits to be carried out, takes half of what may be held. Then no frame grows but
+    /// one at a time, so that there is always room for those who ask for little.
+    pub fn is_crowded(&self) -> bool {
+        self.unread >= self.limits.memory / 2
+    }
+
+    /// Whether that is so much more that nothing else should be begun.
+    pub fn is_far_over_crowded(&self) -> bool {
+        self.unread >= self.limits.memory / 2 + self.limits.memory_slack()
+    }
+
     /// Whether it is for the most part requests that wait to be carried out: nothing but that makes room then.
     pub fn is_clogged(&self) -> bool {
         self.pool.held() < self.limits.memory / 2

@@ -9,8 +9,8 @@ impl<L> Hub<L> {
     ///
     /// # Errors
     ///
-    /// 6 where the room's name will not do, 8 where the hub may have no further room or holds as much as it may; and why,
-    /// for a person.
+    /// 6 where the room's name will not do, 8 where the hub may have no further room or holds as much as it may; and
+    /// why, for a person.
     pub fn publish_for_host(&mut self, room: &str, body: &[u8]) -> Result<u64, (ErrorCode, String)> {
         if self.is_over_memory() {
             let text = "the hub holds as much as it may for those who have not read it; try again later";

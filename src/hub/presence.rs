@@ -124,14 +124,12 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Asks a user whether it lives, behind all that is on its way to it; not one that is full. Says whether it did.
-    pub fn beat(&mut self, slot: usize) -> bool {
-        let asks = self.user(slot).is_some_and(|user| user.present && !user.full);
-        if asks {
+    /// Asks a user whether it lives, behind all that is on its way to it.
+    pub fn beat(&mut self, slot: usize) {
+        if self.user(slot).is_some_and(User::is_present) {
             mark(Mark::Beat);
             self.say(slot, 0, &Answer::Beat { unix_ms: self.unix_ms });
         }
-        asks
     }
 
     /// Tells a user what was wrong with its request, and ends its presence where that is fatal.

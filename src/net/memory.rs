@@ -1,7 +1,8 @@
 //! What is read while the hub holds as much as it may, and what goes if that does not change.
 //!
-//! Then one link alone is read, the favoured: else many who have each sent a part of something large would stand in one
-//! another's way for ever.
+//! Where half of that is requests that have come in part, no such request grows: those who ask for little go on. Where
+//! all of it is used up, nobody is read. Either way one link is, the favoured: else many who have each sent a part of
+//! something large would stand in one another's way for ever.
 
 use super::{Link, Loop, Os};
 use crate::hub::User;
@@ -11,9 +12,9 @@ use std::time::Duration;
 impl<O: Os> Loop<O> {
     /// Whether a link may be read now, and its user's requests carried out.
     pub(super) fn may_be_served(&self, slot: usize) -> bool {
-        !self.hub.is_over_memory()
-            || self.hub.user(slot).is_none_or(|user| !user.is_present())
-            || self.favoured == Some(slot)
+        let Some(user) = self.hub.user(slot).filter(|user| user.is_present()) else { return true };
+        let grows = user.half_received() > 0 && !user.holds_requests();
+        !(self.hub.is_over_memory() || grows && self.hub.is_crowded()) || self.favoured == Some(slot)
     }
 
     /// Whether one of those to be read may be.
@@ -30,7 +31,7 @@ impl<O: Os> Loop<O> {
     /// Notes, at the end of a turn, whether there is room, and who goes on where there is none.
     pub(super) fn weigh(&mut self) {
         self.hub.note_held();
-        if !self.hub.is_over_memory() {
+        if !self.hub.is_over_memory() && !self.hub.is_crowded() {
             if self.squeezed.take().is_some() {
                 self.squeezed_until = Some(self.now);
                 self.favoured = None;
@@ -42,7 +43,7 @@ impl<O: Os> Loop<O> {
                 mark(Mark::Squeezed);
                 self.begin_squeeze();
                 self.hub.stats.squeezes += 1;
-                log::debug!("{} bytes are held: no further request is read for now", self.hub.held());
+                log::debug!("{} bytes are held: some requests are not read for now", self.hub.held());
             }
             Some(at) if at <= self.now => {
                 if !self.has_drained() {
@@ -66,9 +67,20 @@ impl<O: Os> Loop<O> {
         sent >= self.hub.limits().memory as u64 / 4
     }
 
-    /// Closes the one for whom most is held, with no more than the frame that is being sent to it, and why.
+    /// The one that is to go: without whom most would be free. Where it is only that frames do not get finished, of
+    /// those who do not go on with theirs.
+    fn burden(&self) -> Option<usize> {
+        if self.hub.is_over_memory() {
+            return self.hub.largest();
+        }
+        let users = self.hub.slots().filter_map(|slot| Some((slot, self.hub.user(slot)?)));
+        let unfinished = users.filter(|(_, user)| may_finish(user) && !user.holds_requests());
+        unfinished.max_by_key(|(_, user)| (!user.link.readable, user.half_received())).map(|(slot, _)| slot)
+    }
+
+    /// Closes one, with no more than the frame that is being sent to it, and why.
     fn evict(&mut self) {
-        let Some(slot) = self.hub.largest() else { return };
+        let Some(slot) = self.burden() else { return };
         let Some(user) = self.hub.user(slot) else { return };
         log::warn!(
             "{} bytes are held for long: {} is closed, which holds {} and {} of them",
@@ -80,7 +92,7 @@ impl<O: Os> Loop<O> {
         if user.is_present() {
             mark(Mark::Evicted);
             self.hub.cut(slot);
-            self.close_too_slow(slot);
+            self.close_as_burden(slot, "the hub holds as much as it may, and most of it for this client");
         } else {
             mark(Mark::EvictedDeparted);
             self.doom(slot);
@@ -106,7 +118,7 @@ impl<O: Os> Loop<O> {
     /// and goes on sending. Nobody where so much is held already that what one after the other finishes might add up,
     /// unless it is just that which takes the room.
     fn next_favoured(&self, begun: bool) -> Option<usize> {
-        let far = self.hub.is_far_over_memory();
+        let far = self.hub.is_far_over_memory() || !self.hub.is_over_memory() && self.hub.is_far_over_crowded();
         if far {
             mark(Mark::FarOverMemory);
         }

@@ -32,7 +32,7 @@ pub use mio_os::{MioOs, Waker};
 pub use os::{Edge, Os};
 
 use crate::hub::Hub;
-use crate::limits::{Limits, READ_BUFFER};
+use crate::limits::{Limits, OVERSLEPT, READ_BUFFER};
 use crate::marks::{Mark, mark};
 use std::io;
 use std::time::Duration;
@@ -158,6 +158,9 @@ impl<O: Os> Loop<O> {
         let timeout = [timeout, self.patience_at(now)].into_iter().flatten().min();
         self.edges.clear();
         self.more_edges = self.os.wait(timeout, &mut self.edges)?;
+        if self.edges.is_empty() && timeout.is_some_and(|timeout| self.os.now() > now + timeout + OVERSLEPT) {
+            self.more_edges = self.os.wait(Some(Duration::ZERO), &mut self.edges)?;
+        }
         self.behind = if self.more_edges { self.behind.saturating_add(1) } else { 0 };
         self.tick();
         self.hub.begin_turn();

@@ -55,6 +55,8 @@ pub struct World {
     pub accept_errors: VecDeque<i32>,
     pub accepts: u32,
     pub crowd: bool,
+    /// The next wait lasts for so long, and sees nothing.
+    pub asleep: Option<Duration>,
     /// Whether there always seem to be more edges than a wait can take.
     pub more: bool,
     /// Edges that mean nothing, to be reported next.
@@ -183,6 +185,10 @@ impl Os for VirtualOs {
 
     fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<bool> {
         let mut world = self.0.borrow_mut();
+        if let Some(time) = world.asleep.take() {
+            world.now += time;
+            return Ok(false);
+        }
         world.edges(edges);
         if edges.is_empty() {
             world.now += timeout.expect("a wait with nothing to come would last for ever");

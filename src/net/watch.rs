@@ -103,7 +103,7 @@ impl<O: Os> Loop<O> {
 
     /// Looks at those who have taken long to take what is queued for them, or to end.
     pub(super) fn expire_writing(&mut self) {
-        for watch in [Watch::Stall, Watch::Linger, Watch::LastLinger] {
+        for watch in [Watch::Stall, Watch::LastWords, Watch::Linger, Watch::LastLinger] {
             self.expire(watch, Self::close_stalled);
         }
     }
@@ -132,20 +132,17 @@ impl<O: Os> Loop<O> {
         if self.spare_unread(slot, watch) {
             return;
         }
-        let must_ask = !self.hub.limits().heartbeat.is_zero();
-        if must_ask && self.hub.user(slot).is_some_and(|user| !user.link.asked) {
+        if self.hub.user(slot).is_some_and(|user| !user.link.asked) && !self.hub.limits().heartbeat.is_zero() {
             mark(Mark::AskedWhetherItLives);
             self.beat(slot);
         }
-        let asked = self.hub.user(slot).is_some_and(|user| user.link.asked);
-        // One that is full can not be asked now. It reads, or is closed for that.
-        self.watch(slot, if asked || !must_ask { Watch::Asked } else { Watch::Silence });
+        self.watch(slot, Watch::Asked);
     }
 
     fn beat(&mut self, slot: usize) {
-        let asked = self.hub.beat(slot);
+        self.hub.beat(slot);
         if let Some(user) = self.hub.user_mut(slot) {
-            user.link.asked |= asked;
+            user.link.asked = true;
         }
     }
 
@@ -186,11 +183,16 @@ impl<O: Os> Loop<O> {
 
     /// Closes a user that does not read what is queued for it.
     pub(super) fn close_too_slow(&mut self, slot: usize) {
+        self.close_as_burden(slot, "this client did not read what was queued for it");
+    }
+
+    /// Closes a user for which too much is held, and says why.
+    pub(super) fn close_as_burden(&mut self, slot: usize, why: &str) {
         let Some(user) = self.hub.user_mut(slot) else { return };
-        log::info!("{} is closed: it took too little of {} bytes", user.label(), user.outbox().queued());
+        log::info!("{} is closed with {} bytes queued: {why}", user.label(), user.outbox().queued());
         mark(Mark::TooSlow);
         user.link.stage = Stage::TooSlow;
-        self.hub.dismiss(slot, ErrorCode::TooSlow, "this client did not read what was queued for it");
+        self.hub.dismiss(slot, ErrorCode::TooSlow, why);
     }
 
     /// The time of a link on its way out is over. It gets as much again where it took some of what is queued for it.
@@ -212,7 +214,8 @@ impl<O: Os> Loop<O> {
     pub(super) fn last_watch(&self, stage: Stage) -> Watch {
         match stage {
             Stage::Open => Watch::Stall,
-            _ if self.drained_by.is_some() && stage == Stage::Shut => Watch::LastLinger,
+            Stage::TooSlow => Watch::LastWords,
+            _ if self.drained_by.is_some() => Watch::LastLinger,
             _ => Watch::Linger,
         }
     }

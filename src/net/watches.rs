@@ -6,7 +6,7 @@ use super::link::{HOOKS, Link};
 use super::{Loop, Os};
 use crate::deadlines::{Deadlines, Hook, Hooks};
 use crate::hub::Hub;
-use crate::limits::{CIRCLE, LAST_LINGER, Limits, PACE_REST};
+use crate::limits::{CIRCLE, LAST_LINGER, LAST_WORDS, Limits, PACE_REST};
 use std::time::Duration;
 
 /// For what a link is watched. Each has a list of its own, for all in a list have the same time.
@@ -29,7 +29,9 @@ pub enum Watch {
     Circle,
     /// It is full, or has departed, and does not take what is queued for it.
     Stall,
-    /// All was sent to it, or it was too slow before, and it has not ended yet.
+    /// It was too slow, and does not take what is queued for it even so.
+    LastWords,
+    /// All was sent to it, and it has not ended yet.
     Linger,
     /// The same, while the hub shuts down.
     LastLinger,
@@ -42,7 +44,7 @@ pub(super) const READING: usize = 2;
 pub(super) const WRITING: usize = 3;
 
 /// Every list and its kind of hook, in order.
-const LISTS: [(Watch, usize); 10] = [
+const LISTS: [(Watch, usize); 11] = [
     (Watch::Silence, HEARD),
     (Watch::Asked, HEARD),
     (Watch::Quiet, SAID),
@@ -51,6 +53,7 @@ const LISTS: [(Watch, usize); 10] = [
     (Watch::Pace, READING),
     (Watch::Circle, READING),
     (Watch::Stall, WRITING),
+    (Watch::LastWords, WRITING),
     (Watch::Linger, WRITING),
     (Watch::LastLinger, WRITING),
 ];
@@ -84,6 +87,7 @@ impl Watches {
             Watch::Pace => Deadlines::exact(kind, pace.max(PACE_REST)),
             Watch::Circle => Deadlines::exact(kind, CIRCLE.min(limits.stall / 2)),
             Watch::Stall => Deadlines::exact(kind, limits.stall),
+            Watch::LastWords => Deadlines::exact(kind, LAST_WORDS.min(limits.stall)),
             Watch::Linger => Deadlines::exact(kind, limits.linger),
             Watch::LastLinger => Deadlines::exact(kind, limits.linger.min(LAST_LINGER)),
         }))

@@ -7,8 +7,8 @@ use cubby::Limits;
 use cubby::hub::{Hub, User};
 use std::time::Duration;
 
-/// What may be queued for a user, in queues: two for the answers to what it asked itself, and at most a half for the last
-/// of them, which is a part of a room's history.
+/// What may be queued for a user, in queues: two for the answers to what it asked itself, and at most a half for the
+/// last of them, which is a part of a room's history.
 const QUEUES: usize = 3;
 
 /// What may be queued beyond that: the frame that went over, on either account, with what stands before its body; and
@@ -47,6 +47,8 @@ struct Seen {
     /// Since when it is full without a break, and what it had been sent by then.
     full_since: Option<(Duration, u64)>,
     departed_at: Option<Duration>,
+    /// Since when its requests have not waited.
+    free_since: Duration,
 }
 
 /// Looks at each link in turn.
@@ -62,7 +64,7 @@ pub struct Watch {
 impl Watch {
     /// The hub has begun to watch a connection.
     pub fn add(&mut self, wire: usize, slot: usize) {
-        self.seen.push(Seen { wire, slot, full_since: None, departed_at: None });
+        self.seen.push(Seen { wire, slot, full_since: None, departed_at: None, free_since: Duration::ZERO });
     }
 
     /// After a turn; `owes` says whether the loop wants another one at once.
@@ -111,6 +113,9 @@ impl Watch {
             let user = hub.user(seen.slot).expect("a connection that is open has a user");
             assert_eq!(user.id().0, model.people[seen.wire].id, "who lives in slot {}", seen.slot);
             check_queue(user, limits);
+            if user.is_waiting() || user.holds_requests() {
+                seen.free_since = world.now;
+            }
             seen.check_full(user, world, limits);
             seen.check_silent(user, world, hub);
             seen.check_quiet(user, world, limits);
@@ -122,11 +127,12 @@ impl Watch {
 }
 
 /// The most that may be held in all: what was allowed; one frame that is begun, when as much more is held already; and
-/// what one request may lead to when the limit is met: a copy for each of those who are here, a part of a room's history.
+/// what one request may lead to when the limit is met: a copy for each of those who are here, for which the memory that
+/// it goes to may double, and a part of a room's history.
 fn most_held(limits: &Limits, users: usize) -> usize {
     let frame = limits.max_body as usize + FRAME_HEAD;
     let copies = limits.share_from * usize::from(limits.max_receivers) + users * (limits.share_from + FRAME_HEAD);
-    limits.memory + 2 * (frame + READ_BUFFER) + 2 * copies + limits.queue / 2 + frame + ANSWERS
+    2 * limits.memory + 2 * (frame + READ_BUFFER) + 2 * copies + limits.queue / 2 + frame + ANSWERS
 }
 
 /// The most that may be queued for one user.
@@ -160,7 +166,7 @@ impl Seen {
         let (idle, wire) = (hub.limits().idle, &world.wires[self.wire]);
         let unread = user.is_waiting() || user.holds_requests() || hub.stats.squeezes > 0 || !wire.inbound.is_empty();
         if !idle.is_zero() && user.is_present() && !unread {
-            let silence = world.now.saturating_sub(wire.heard_at);
+            let silence = world.now.saturating_sub(wire.heard_at.max(self.free_since));
             // Whoever waited begins anew when it waits no more.
             let most = if hub.stats.waits + hub.stats.paced > 0 { idle * 3 } else { idle + idle / 32 };
             assert!(silence <= most + SLACK, "{} is silent for {silence:?} of {idle:?}", user.id());
@@ -179,10 +185,10 @@ impl Seen {
     /// again.
     fn check_frame<L>(&self, user: &User<L>, world: &World, hub: &Hub<L>) {
         let (time, wire) = (hub.limits().frame_time, &world.wires[self.wire]);
-        let begun = user.is_present() && user.half_received() > 0 && !user.holds_requests() && !user.is_waiting();
+        let begun = user.is_present() && user.half_received() > 0 && self.free_since < world.now;
         if begun && !time.is_zero() && wire.inbound.is_empty() && hub.stats.squeezes == 0 {
-            let rest = world.now.saturating_sub(wire.heard_at);
-            assert!(rest <= time * 2 + SLACK, "{} has not gone on with a frame for {rest:?}", user.id());
+            let rest = world.now.saturating_sub(wire.heard_at.max(self.free_since));
+            assert!(rest <= time * 2 + SLACK, "{} has not gone on with a frame for {rest:?} of {time:?}", user.id());
         }
     }
 

@@ -151,7 +151,7 @@ pub fn draw_limits(rng: &mut Rng, actors: usize) -> Limits {
     limits.max_per_address = if rng.bool() { 0 } else { rng.usize(1..10) };
     limits.rate = [0, 0, 20, 1_000][rng.usize(..4)];
     limits.if_full = [IfFull::Wait, IfFull::Wait, IfFull::Refuse, IfFull::Close][rng.usize(..4)];
-    limits.memory = [64 * 1024, 100 * 1024, 256 * 1024, 256 << 20][rng.usize(..4)];
+    limits.memory = [64 * 1024, 64 * 1024, 100 * 1024, 256 << 20][rng.usize(..4)];
     let silent = [0, 30, 300][rng.usize(..3)];
     limits.heartbeat = millis(rng, silent / 2, silent);
     limits.idle = [Duration::ZERO, millis(rng, 120, 400)][rng.usize(..2)];

@@ -22,6 +22,7 @@ mod regressions;
 mod rooms;
 mod run;
 mod story;
+mod system;
 mod wire;
 mod world;
 

@@ -194,3 +194,19 @@ fn a_crowd_of_edges_spares_nobody_for_ever() {
     }
     assert_eq!(bench.net.hub().stats.closed_with(ErrorCode::Idle), 1);
 }
+
+#[test]
+fn a_process_that_was_stopped_looks_what_came_before_it_blames_anybody() {
+    let mut bench = Bench::with(Limits { frame_time: 2 * SECOND, ..quiet() });
+    let (wire, _) = bench.enter();
+    let mut frame = Vec::new();
+    Request::Ping(&[1; 100]).encode(1, &mut frame);
+    bench.world().send(wire, &frame[..50]);
+    bench.settle();
+    // The wait that is under way lasts for a minute, and says nothing of what came in it.
+    bench.world().send(wire, &frame[50..]);
+    bench.world().asleep = Some(60 * SECOND);
+    bench.net.turn(None).expect("it can not fail");
+    bench.settle();
+    assert_eq!(bench.answers(wire).len(), 1);
+}
