@@ -32,8 +32,8 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// for, a dripping one is not.
 pub const CLOSING_PACE: usize = 16 * 1024;
 
-/// How long a user that was too slow may take nothing of what is queued before it is given up: long enough that one that
-/// reads again hears why. A kernel reports in steps of a megabyte what a slow reader takes.
+/// How long a user that was too slow may take nothing of what is queued before it is given up: long enough that one
+/// that reads again hears why. A kernel reports in steps of a megabyte what a slow reader takes.
 pub const LAST_WORDS: Duration = Duration::from_secs(4);
 
 /// How long a link waits for its peer's end while the hub shuts down: a round trip to anywhere. Those who stop a hub

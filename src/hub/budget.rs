@@ -41,8 +41,8 @@ impl<L> Hub<L> {
         self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack())
     }
 
-    /// Whether what is half received, or waits to be carried out, takes half of what may be held. Then no frame grows but
-    /// one at a time, so that there is always room for those who ask for little.
+    /// Whether what is half received, or waits to be carried out, takes half of what may be held. Then no frame grows
+    /// but one at a time, so that there is always room for those who ask for little.
     pub fn is_crowded(&self) -> bool {
         self.unread >= self.limits.memory / 2
     }

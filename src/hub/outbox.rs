@@ -95,8 +95,8 @@ pub struct Pool {
     spare: Vec<Vec<u8>>,
     /// Bytes of capacity in `spare`; never over [`SPARE_RUNS`].
     bytes: usize,
-    /// Bytes of memory that all outboxes hold, what is sent included while what stands behind it is not. What many point
-    /// to counts once.
+    /// Bytes of memory that all outboxes hold, what is sent included while what stands behind it is not. What many
+    /// point to counts once.
     held: usize,
 }
 
@@ -225,8 +225,8 @@ impl Outbox {
         self.backlog.get_or_insert_default().push_back(Piece::Shared(frame));
     }
 
-    /// Ends the run, so that what comes next stands behind it. One that is mostly empty gives that back: where small and
-    /// large frames take turns, runs would else be many times what they hold.
+    /// Ends the run, so that what comes next stands behind it. One that is mostly empty gives that back: where small
+    /// and large frames take turns, runs would else be many times what they hold.
     fn freeze(&mut self, pool: &mut Pool) {
         if !self.run.is_empty() {
             let mut run = std::mem::take(&mut self.run);

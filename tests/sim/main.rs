@@ -1,5 +1,5 @@
-//! The simulator: the whole hub and its loop over virtual sockets and a virtual clock, with actors and faults drawn from
-//! a seed, held against a naive model. One number reproduces a run exactly.
+//! The simulator: the whole hub and its loop over virtual sockets and a virtual clock, with actors and faults drawn
+//! from a seed, held against a naive model. One number reproduces a run exactly.
 //!
 //! `cargo test` runs a few dozen seeds, each twice. By environment:
 //!

@@ -22,7 +22,7 @@ fn half_of_many_frames_leaves_room_for_those_who_ask_for_little() {
     let (bystander, id) = bench.enter();
     (0..60).for_each(|_| drop(begin_a_megabyte(&mut bench, id, 900_000)));
     let held = bench.net.hub().held();
-    assert!(held <= (8 + 3 << 20) + 60 * 65_536, "{held} bytes");
+    assert!(held <= ((8 + 3) << 20) + 60 * 65_536, "{held} bytes");
     bench.ask(bystander, Request::Ping(b"at once"));
     bench.settle();
     assert_eq!(bench.answers(bystander), [(0x8C, b"at once".to_vec())]);
