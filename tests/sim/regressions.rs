@@ -1,4 +1,10 @@
-//! Seeds that once failed, each with what was wrong.
+//! Seeds that once failed, each with what was wrong. They hold as long as a seed draws the same run: whoever changes
+//! what is drawn undoes the mend, finds a seed that fails again, and puts it here.
 
 /// Seeds, and what they found.
-pub const REGRESSIONS: [(u64, &str); 0] = [];
+pub const REGRESSIONS: [(u64, &str); 4] = [
+    (11, "a SEND was told to have reached a name whose one session had refused it"),
+    (317, "a connection that broke while its requests waited for their pace stayed listed"),
+    (1_001_397, "one that was full and silent was neither asked nor closed for that"),
+    (5_001_181, "the same, where the hub asks nobody"),
+];
