@@ -154,6 +154,10 @@ pub fn draw_limits(rng: &mut Rng, actors: usize) -> Limits {
     limits.memory = [64 * 1024, 64 * 1024, 100 * 1024, 256 << 20][rng.usize(..4)];
     let silent = [0, 30, 300][rng.usize(..3)];
     limits.heartbeat = millis(rng, silent / 2, silent);
+    if (1..100).contains(&limits.rate) && !limits.heartbeat.is_zero() {
+        // The answers to beats alone must not use up the pace.
+        limits.heartbeat = limits.heartbeat.max(Duration::from_secs(2) / limits.rate);
+    }
     limits.idle = [Duration::ZERO, millis(rng, 120, 400)][rng.usize(..2)];
     let slow = [20, 200][rng.usize(..2)];
     limits.frame_time = [Duration::ZERO, millis(rng, 5, slow)][rng.usize(..2)];
