@@ -60,6 +60,9 @@ pub const BEHIND: u32 = 64;
 /// before anybody is blamed for silence.
 pub const OVERSLEPT: Duration = Duration::from_millis(50);
 
+/// Connections closed at once, at the most, to make room: what many hold a little of takes many.
+pub const EVICTIONS: usize = 64;
+
 /// How long reading rests where a connection asks more often than it may: short, so that what it asks flows evenly.
 pub const PACE_REST: Duration = Duration::from_millis(20);
 

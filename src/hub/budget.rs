@@ -47,11 +47,6 @@ impl<L> Hub<L> {
         self.unread >= self.limits.memory / 2
     }
 
-    /// Whether that is so much more that nothing else should be begun.
-    pub fn is_far_over_crowded(&self) -> bool {
-        self.unread >= self.limits.memory / 2 + self.limits.memory_slack()
-    }
-
     /// Whether it is for the most part requests that wait to be carried out: nothing but that makes room then.
     pub fn is_clogged(&self) -> bool {
         self.pool.held() < self.limits.memory / 2

@@ -116,7 +116,7 @@ impl Pool {
     fn give(&mut self, mut run: Vec<u8>) {
         self.held -= run.capacity();
         let bytes = self.bytes + run.capacity();
-        if run.capacity() > 0 && bytes <= SPARE_RUNS {
+        if run.capacity() >= RUN_ROOM && bytes <= SPARE_RUNS {
             run.clear();
             self.bytes = bytes;
             self.spare.push(run);
@@ -342,9 +342,9 @@ mod tests {
     #[test]
     fn an_empty_outbox_owns_no_memory() {
         let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
-        outbox.append(&mut pool, |run| run.extend_from_slice(b"hello"));
+        outbox.append(&mut pool, |run| run.extend_from_slice(&[7; 500]));
         outbox.attach(shared(b"world"), &mut pool);
-        outbox.advance(10, &mut pool);
+        outbox.advance(505, &mut pool);
         assert_eq!((outbox.queued(), outbox.run.capacity(), outbox.backlog.is_none()), (0, 0, true));
         assert_eq!((pool.spare.len(), pool.held), (1, 0));
     }

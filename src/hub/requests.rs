@@ -1,7 +1,7 @@
 //! What each request does. The match below names them all; each has a function.
 
 use super::{Hub, User, name};
-use crate::limits::LIST_FRAME_IDS;
+use crate::limits::{LIST_FRAME_IDS, SPARSE};
 use crate::marks::{Mark, mark};
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Ids, Kind, Request, SERVER, UserId, VERSION};
 
@@ -14,6 +14,7 @@ impl<L> Hub<L> {
     pub fn feed(&mut self, slot: usize, mut input: &[u8]) {
         if let Some(frame) = self.carry_out_all(slot, &mut input, false) {
             let mut held = frame.into_bytes().into_owned();
+            held.reserve_exact(input.len());
             held.extend_from_slice(input);
             self.hold(slot, held, true);
         } else if self.users.get(slot).is_some_and(User::is_waiting) {
@@ -40,6 +41,9 @@ impl<L> Hub<L> {
         if self.users.get(slot).is_some_and(User::is_waiting) {
             mark(Mark::ResumedAndWaits);
             held.drain(..done);
+            if held.capacity() > SPARSE * held.len() {
+                held.shrink_to_fit();
+            }
             self.hold(slot, held, waits > 0);
         }
     }

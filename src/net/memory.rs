@@ -4,8 +4,10 @@
 //! all of it is used up, nobody is read. Either way one link is, the favoured: else many who have each sent a part of
 //! something large would stand in one another's way for ever.
 
+use super::watch::owed_in;
 use super::{Link, Loop, Os};
 use crate::hub::User;
+use crate::limits::{EVICTIONS, FRAME_PACE, PACE_REST, READ_BUFFER};
 use crate::marks::{Mark, mark};
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ impl<O: Os> Loop<O> {
     /// Whether a link may be read now, and its user's requests carried out.
     pub(super) fn may_be_served(&self, slot: usize) -> bool {
         let Some(user) = self.hub.user(slot).filter(|user| user.is_present()) else { return true };
-        let grows = user.half_received() > 0 && !user.holds_requests();
+        let grows = user.half_received() >= READ_BUFFER && !user.holds_requests();
         !(self.hub.is_over_memory() || grows && self.hub.is_crowded()) || self.favoured == Some(slot)
     }
 
@@ -25,19 +27,17 @@ impl<O: Os> Loop<O> {
 
     /// When the largest is to go, if nothing changes.
     pub(super) fn next_eviction(&self) -> Option<Duration> {
-        self.squeezed.map(|since| since + self.hub.limits().stall)
+        self.squeezed.map(|since| since + self.hub.limits().stall.max(PACE_REST))
     }
 
     /// Notes, at the end of a turn, whether there is room, and who goes on where there is none.
     pub(super) fn weigh(&mut self) {
         self.hub.note_held();
         if !self.hub.is_over_memory() && !self.hub.is_crowded() {
-            if self.squeezed.take().is_some() {
-                self.squeezed_until = Some(self.now);
-                self.favoured = None;
-            }
+            (self.squeezed, self.favoured) = (None, None);
             return;
         }
+        self.choose_favoured();
         match self.next_eviction() {
             None => {
                 mark(Mark::Squeezed);
@@ -46,25 +46,36 @@ impl<O: Os> Loop<O> {
                 log::debug!("{} bytes are held: some requests are not read for now", self.hub.held());
             }
             Some(at) if at <= self.now => {
-                if !self.has_drained() {
+                if !self.has_progressed() {
                     self.evict();
                 }
                 self.begin_squeeze();
             }
             Some(_) => {}
         }
-        self.choose_favoured();
     }
 
     fn begin_squeeze(&mut self) {
         self.squeezed = Some(self.now);
         self.sent_then = self.hub.stats.bytes_out;
+        self.favoured_then = self.favoured.map(|slot| (slot, self.half_received(slot)));
     }
 
-    /// Whether so much was sent since the squeeze began that others may be waited for: a quarter of what may be held.
-    fn has_drained(&self) -> bool {
-        let sent = self.hub.stats.bytes_out - self.sent_then;
-        sent >= self.hub.limits().memory as u64 / 4
+    fn half_received(&self, slot: usize) -> usize {
+        self.hub.user(slot).map_or(0, User::half_received)
+    }
+
+    /// Whether so much went on since the squeeze began that it may be waited for. Where all is used up, a quarter of it
+    /// must have been sent; where it is only that frames are not finished, the favoured must go on with its own, or be
+    /// another by now.
+    fn has_progressed(&self) -> bool {
+        if self.hub.is_over_memory() {
+            let sent = self.hub.stats.bytes_out - self.sent_then;
+            return sent >= self.hub.limits().memory as u64 / 4;
+        }
+        let Some((slot, then)) = self.favoured_then else { return self.favoured.is_some() };
+        let now = self.half_received(slot);
+        self.favoured != Some(slot) || now < then || now - then >= owed_in(self.hub.limits().stall, FRAME_PACE)
     }
 
     /// The one that is to go: without whom most would be free. Where it is only that frames do not get finished, of
@@ -78,29 +89,29 @@ impl<O: Os> Loop<O> {
         unfinished.max_by_key(|(_, user)| (!user.link.readable, user.half_received())).map(|(slot, _)| slot)
     }
 
-    /// Closes one, with no more than the frame that is being sent to it, and why.
+    /// Closes those who are a burden, each with no more than the frame that is being sent to it, and why: one, and more
+    /// where each holds so little that not even a quarter of all becomes free.
     fn evict(&mut self) {
-        let Some(slot) = self.burden() else { return };
-        let Some(user) = self.hub.user(slot) else { return };
-        log::warn!(
-            "{} bytes are held for long: {} is closed, which holds {} and {} of them",
-            self.hub.held(),
-            user.label(),
-            user.outbox().queued(),
-            user.half_received()
-        );
-        if user.is_present() {
+        let enough = self.hub.held().saturating_sub(self.hub.limits().memory / 4);
+        for _ in 0..EVICTIONS {
+            let is_tight = self.hub.held() > enough && (self.hub.is_over_memory() || self.hub.is_crowded());
+            let Some(slot) = self.burden().filter(|_| is_tight) else { return };
+            let Some(user) = self.hub.user(slot) else { return };
+            let (queued, half) = (user.outbox().queued(), user.half_received());
+            log::warn!("{} bytes are held for long: {} goes, with {queued} and {half}", self.hub.held(), user.label());
+            if !user.is_present() {
+                mark(Mark::EvictedDeparted);
+                // What it holds is free only when it is reaped.
+                return self.doom(slot);
+            }
             mark(Mark::Evicted);
             self.hub.cut(slot);
-            self.close_as_burden(slot, "the hub holds as much as it may, and most of it for this client");
-        } else {
-            mark(Mark::EvictedDeparted);
-            self.doom(slot);
+            self.close_as_burden(slot, "the hub holds as much as it may, and this client is one of those it is for");
         }
     }
 
-    /// Keeps the favoured until its frame is finished, then chooses another. While it sends nothing, others go on whose
-    /// requests have come whole.
+    /// Keeps the favoured while it goes on with its frame, then chooses another. While it sends nothing, others may go
+    /// on whose requests have come whole.
     fn choose_favoured(&mut self) {
         let is_unfinished = |user: &User<Link<O::Socket>>| may_finish(user) && !user.holds_requests();
         let kept = self.favoured.filter(|&slot| self.hub.user(slot).is_some_and(is_unfinished));
@@ -118,7 +129,7 @@ impl<O: Os> Loop<O> {
     /// and goes on sending. Nobody where so much is held already that what one after the other finishes might add up,
     /// unless it is just that which takes the room.
     fn next_favoured(&self, begun: bool) -> Option<usize> {
-        let far = self.hub.is_far_over_memory() || !self.hub.is_over_memory() && self.hub.is_far_over_crowded();
+        let far = self.hub.is_far_over_memory();
         if far {
             mark(Mark::FarOverMemory);
         }

@@ -70,8 +70,8 @@ pub struct Loop<O: Os> {
     squeezed: Option<Duration>,
     /// Bytes that had been sent by then.
     sent_then: u64,
-    /// When that was so for the last time.
-    squeezed_until: Option<Duration>,
+    /// The favoured then, and how much of its frame had come.
+    favoured_then: Option<(usize, usize)>,
     /// The one who is read even then.
     favoured: Option<usize>,
     /// Links to reap at the end of this turn, each once.
@@ -89,7 +89,7 @@ impl<O: Os> Loop<O> {
             watches: Watches::new(&limits),
             squeezed: None,
             sent_then: 0,
-            squeezed_until: None,
+            favoured_then: None,
             favoured: None,
             hub: Hub::new(limits),
             now,

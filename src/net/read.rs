@@ -29,8 +29,11 @@ impl<O: Os> Loop<O> {
         }
         let mut ready = std::mem::take(&mut self.ready);
         ready.retain(|&slot| {
-            let waits = self.hub.is_spent() || !self.may_be_served(slot);
-            if !waits {
+            let held_back = !self.may_be_served(slot);
+            let waits = held_back || self.hub.is_spent();
+            if held_back {
+                self.hold_back(slot);
+            } else if !waits {
                 self.serve(slot);
             }
             self.doom_if_broken(slot);

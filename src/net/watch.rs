@@ -11,7 +11,7 @@ use crate::wire::ErrorCode;
 use std::time::Duration;
 
 /// Bytes that must flow in this time at so many a second.
-fn owed_in(time: Duration, pace: usize) -> usize {
+pub(super) fn owed_in(time: Duration, pace: usize) -> usize {
     let bytes = pace as u128 * time.as_millis() / 1000;
     usize::try_from(bytes).unwrap_or(usize::MAX).max(1)
 }
@@ -109,17 +109,13 @@ impl<O: Os> Loop<O> {
     }
 
     /// Whether the hub has not read all that may have come from a link, so that it is not to blame.
-    fn is_unread(&self, slot: usize, watch: Watch) -> bool {
-        let user = self.hub.user(slot);
-        let time = self.watches.time_of(watch);
-        user.is_some_and(|user| user.is_waiting() || user.link.readable)
-            || self.squeezed.is_some()
-            || self.squeezed_until.is_some_and(|until| self.now < until + time)
+    fn is_unread(&self, slot: usize) -> bool {
+        self.hub.user(slot).is_some_and(|user| user.is_waiting() || user.link.readable)
     }
 
     /// Begins anew with a link that is silent, where it may be the hub that did not listen; says whether that was so.
-    fn spare_unread(&mut self, slot: usize, watch: Watch) -> bool {
-        let unread = self.is_unread(slot, watch);
+    fn spare_unread(&mut self, slot: usize) -> bool {
+        let unread = self.is_unread(slot);
         if unread {
             mark(Mark::SilentButUnread);
             self.watch(slot, Watch::Silence);
@@ -127,9 +123,17 @@ impl<O: Os> Loop<O> {
         unread
     }
 
+    /// A link is held back, though something has come from it: its frame is timed anew when it is read again.
+    pub(super) fn hold_back(&mut self, slot: usize) {
+        let watched = self.hub.user(slot).and_then(|user| user.link.watched[READING]);
+        if matches!(watched, Some(Watch::FirstFrame | Watch::Frame)) {
+            self.unwatch(slot, READING);
+        }
+    }
+
     /// Asks a link that was silent for long whether it lives, where it was not asked by another beat before.
-    fn ask(&mut self, slot: usize, watch: Watch) {
-        if self.spare_unread(slot, watch) {
+    fn ask(&mut self, slot: usize, _: Watch) {
+        if self.spare_unread(slot) {
             return;
         }
         if self.hub.user(slot).is_some_and(|user| !user.link.asked) && !self.hub.limits().heartbeat.is_zero() {
@@ -146,8 +150,8 @@ impl<O: Os> Loop<O> {
         }
     }
 
-    fn close_silent(&mut self, slot: usize, watch: Watch) {
-        if self.spare_unread(slot, watch) {
+    fn close_silent(&mut self, slot: usize, _: Watch) {
+        if self.spare_unread(slot) {
             return;
         }
         mark(Mark::SilentClosed);
@@ -160,9 +164,7 @@ impl<O: Os> Loop<O> {
         let time = self.watches.time_of(watch);
         let kept = user.half_received();
         let grown = kept.saturating_sub(user.link.kept_then as usize);
-        // What a link could not send while all had to wait is not its fault; but what it did not send is.
-        let had_to_wait = self.squeezed.is_none() && self.squeezed_until.is_some_and(|until| self.now < until + time);
-        if user.link.readable || had_to_wait || grown >= owed_in(time, FRAME_PACE) {
+        if user.link.readable || grown >= owed_in(time, FRAME_PACE) {
             mark(Mark::FrameGrew);
             return self.begin_to_watch_reading(slot, watch, kept);
         }

@@ -1,6 +1,4 @@
-//! The lists of links that are watched, and what they are watched for. What becomes of those whose time has come stands
-//! in
-//! `watch`.
+//! The lists of links that are watched, and for what. What becomes of those whose time has come stands in `watch`.
 
 use super::link::{HOOKS, Link};
 use super::{Loop, Os};

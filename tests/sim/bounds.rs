@@ -44,7 +44,7 @@ const PACE: u64 = 16 * 1024;
 struct Seen {
     wire: usize,
     slot: usize,
-    /// Since when it is full without a break, and what it had been sent by then.
+    /// Since when it is full without a break, and what it must have been sent before it can have been full no longer.
     full_since: Option<(Duration, u64)>,
     departed_at: Option<Duration>,
     /// Since when its requests have not waited.
@@ -132,7 +132,7 @@ impl Watch {
 fn most_held(limits: &Limits, users: usize) -> usize {
     let frame = limits.max_body as usize + FRAME_HEAD;
     let copies = limits.share_from * usize::from(limits.max_receivers) + users * (limits.share_from + FRAME_HEAD);
-    2 * limits.memory + 2 * (frame + READ_BUFFER) + 2 * copies + limits.queue / 2 + frame + ANSWERS
+    2 * limits.memory + 3 * (frame + READ_BUFFER) + 2 * copies + limits.queue / 2 + frame + ANSWERS
 }
 
 /// The most that may be queued for one user.
@@ -146,16 +146,18 @@ fn check_queue<L>(user: &User<L>, limits: &Limits) {
 }
 
 impl Seen {
-    /// One that stays full is closed in time. It may have been down to half between two looks, if it took as much.
+    /// One that stays full is closed in time. It may have been down to half between two looks, if it took as much as
+    /// that needs.
     fn check_full<L>(&mut self, user: &User<L>, world: &World, limits: &Limits) {
         let (now, sent) = (world.now, world.wires[self.wire].sent);
         if !user.is_full() || !user.is_present() {
             self.full_since = None;
             return;
         }
-        let (since, sent_then) = *self.full_since.get_or_insert((now, sent));
-        if sent - sent_then >= limits.queue as u64 / 2 {
-            self.full_since = Some((now, sent));
+        let relieved_at = sent + user.outbox().queued().saturating_sub(limits.queue / 2) as u64;
+        let (since, enough) = *self.full_since.get_or_insert((now, relieved_at));
+        if sent >= enough {
+            self.full_since = Some((now, relieved_at));
         } else {
             assert!(now - since <= limits.stall + SLACK, "{} is full since {since:?}", user.id());
         }
