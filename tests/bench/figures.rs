@@ -5,6 +5,10 @@
 #[allow(dead_code, reason = "the tests use all of it")]
 mod support;
 
+#[path = "processor.rs"]
+mod processor;
+
+use processor::processor_secs;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 use support::*;
@@ -65,13 +69,6 @@ fn idle_connections() {
     all[0].id();
     let grown = daemon.status("VmRSS") - before;
     println!("after each spoke once: {grown} kB, {} bytes each", grown * 1024 / COUNT);
-}
-
-/// What the daemon's one thread has used of the processor.
-fn processor_secs(daemon: &Daemon) -> f64 {
-    let schedstat = daemon.proc_file("schedstat");
-    let nanos = schedstat.split_whitespace().next().expect("the time on the processor");
-    nanos.parse::<f64>().expect("nanoseconds") / 1e9
 }
 
 /// The part of it that was the daemon's own and not the kernel's, in clock ticks of 10 ms.

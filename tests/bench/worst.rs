@@ -1,10 +1,14 @@
-//! `cargo bench --bench worst`: what the worst clients cost the daemon and those beside them, as the kernel accounts for
-//! it.
+//! `cargo bench --bench worst`: what the worst clients cost the daemon and those beside them, as the kernel accounts
+//! for it.
 
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "the tests use all of it")]
 mod support;
 
+#[path = "processor.rs"]
+mod processor;
+
+use processor::processor_secs;
 use std::io::Write;
 use std::process::Command;
 use std::sync::Arc;
@@ -19,13 +23,6 @@ fn main() {
     out_of_descriptors();
     resets();
     heartbeats();
-}
-
-/// What the daemon's one thread has used of the processor.
-fn processor_secs(daemon: &Daemon) -> f64 {
-    let schedstat = daemon.proc_file("schedstat");
-    let nanos = schedstat.split_whitespace().next().expect("the time on the processor");
-    nanos.parse::<f64>().expect("nanoseconds") / 1e9
 }
 
 /// The median and the 99th percentile of so many round trips from one client to another, in microseconds.
