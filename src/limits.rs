@@ -52,8 +52,8 @@ pub const FRAME_PACE: usize = 16 * 1024;
 /// waiting for each other. Half of [`Limits::stall`] at the most, for that ends their waiting as well.
 pub const CIRCLE: Duration = Duration::from_secs(1);
 
-/// Turns in a row that leave edges waiting in the system, for which those who seem silent are spared: their edges may
-/// be among these. After so many all that there can be have come.
+/// Turns in a row that leave edges waiting in the system, for which those who seem silent or slow are spared: their
+/// edges may be among these. After so many all that there can be have come.
 pub const BEHIND: u32 = 64;
 
 /// A wait that lasts so much longer than it should was stopped with the whole process. What came meanwhile is looked at

@@ -93,16 +93,19 @@ impl<O: Os> Loop<O> {
     /// where each holds so little that not even a quarter of all becomes free.
     fn evict(&mut self) {
         let enough = self.hub.held().saturating_sub(self.hub.limits().memory / 4);
-        for _ in 0..EVICTIONS {
+        for gone in 0..EVICTIONS {
             let is_tight = self.hub.held() > enough && (self.hub.is_over_memory() || self.hub.is_crowded());
             let Some(slot) = self.burden().filter(|_| is_tight) else { return };
             let Some(user) = self.hub.user(slot) else { return };
             let (queued, half) = (user.outbox().queued(), user.half_received());
             log::warn!("{} bytes are held for long: {} goes, with {queued} and {half}", self.hub.held(), user.label());
             if !user.is_present() {
-                mark(Mark::EvictedDeparted);
-                // What it holds is free only when it is reaped.
-                return self.doom(slot);
+                // One that goes just now has yet to hear why. What a doomed one holds is free only when it is reaped.
+                if gone == 0 {
+                    mark(Mark::EvictedDeparted);
+                    self.doom(slot);
+                }
+                return;
             }
             mark(Mark::Evicted);
             self.hub.cut(slot);

@@ -79,7 +79,7 @@ impl<O: Os> Loop<O> {
 
     /// Looks at those whose silence, reading or waiting has lasted long enough.
     pub(super) fn expire_reading(&mut self) {
-        if !(1..BEHIND).contains(&self.behind) {
+        if !self.is_behind() {
             self.expire(Watch::Silence, Self::ask);
             self.expire(Watch::Asked, Self::close_silent);
             self.expire(Watch::FirstFrame, Self::close_unless_it_grew);
@@ -103,9 +103,16 @@ impl<O: Os> Loop<O> {
 
     /// Looks at those who have taken long to take what is queued for them, or to end.
     pub(super) fn expire_writing(&mut self) {
-        for watch in [Watch::Stall, Watch::LastWords, Watch::Linger, Watch::LastLinger] {
-            self.expire(watch, Self::close_stalled);
+        if !self.is_behind() {
+            for watch in [Watch::Stall, Watch::LastWords, Watch::Linger, Watch::LastLinger] {
+                self.expire(watch, Self::close_stalled);
+            }
         }
+    }
+
+    /// Whether edges wait in the system that may show somebody to be neither silent nor slow.
+    fn is_behind(&self) -> bool {
+        (1..BEHIND).contains(&self.behind)
     }
 
     /// Whether the hub has not read all that may have come from a link, so that it is not to blame.
