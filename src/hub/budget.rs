@@ -41,6 +41,11 @@ impl<L> Hub<L> {
         self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack())
     }
 
+    /// Whether that is so much more that not even what is begun can be finished.
+    pub fn is_beyond_finishing(&self) -> bool {
+        self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack().saturating_mul(2))
+    }
+
     /// Whether what is half received, or waits to be carried out, takes half of what may be held. Then no frame grows
     /// but one at a time, so that there is always room for those who ask for little.
     pub fn is_crowded(&self) -> bool {

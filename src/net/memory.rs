@@ -19,6 +19,13 @@ impl<O: Os> Loop<O> {
         !(self.hub.is_over_memory() || grows && self.hub.is_crowded()) || self.favoured == Some(slot)
     }
 
+    /// Whether a link may be received from. Not even the favoured where more is held than its frame may have made it:
+    /// what it asks for beyond that would be held as well.
+    pub(super) fn may_receive(&self, slot: usize) -> bool {
+        let ends = self.hub.user(slot).is_none_or(|user| !user.is_present());
+        ends || self.may_be_served(slot) && !self.hub.is_beyond_finishing()
+    }
+
     /// Whether one of those to be read may be.
     pub(super) fn has_some_to_serve(&self) -> bool {
         let first = |slots: &[usize]| slots.iter().any(|&slot| self.may_be_served(slot));
