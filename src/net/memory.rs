@@ -16,14 +16,9 @@ impl<O: Os> Loop<O> {
     pub(super) fn may_be_served(&self, slot: usize) -> bool {
         let Some(user) = self.hub.user(slot).filter(|user| user.is_present()) else { return true };
         let grows = user.half_received() >= READ_BUFFER && !user.holds_requests();
-        !(self.hub.is_over_memory() || grows && self.hub.is_crowded()) || self.favoured == Some(slot)
-    }
-
-    /// Whether a link may be received from. Not even the favoured where more is held than its frame may have made it:
-    /// what it asks for beyond that would be held as well.
-    pub(super) fn may_receive(&self, slot: usize) -> bool {
-        let ends = self.hub.user(slot).is_none_or(|user| !user.is_present());
-        ends || self.may_be_served(slot) && !self.hub.is_beyond_finishing()
+        // Where more is held than the favoured's frame may have made it, what it asks for beyond would be held as well.
+        let is_favoured = self.favoured == Some(slot) && (user.holds_requests() || !self.hub.is_beyond_finishing());
+        !(self.hub.is_over_memory() || grows && self.hub.is_crowded()) || is_favoured
     }
 
     /// Whether one of those to be read may be.

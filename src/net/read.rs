@@ -63,7 +63,7 @@ impl<O: Os> Loop<O> {
             if budget == 0 {
                 mark(Mark::ReadBudget);
             }
-            if budget == 0 || !self.may_receive(slot) {
+            if budget == 0 || !self.may_be_served(slot) {
                 return self.list_to_read(slot);
             }
             let count = match self.receive(slot) {
