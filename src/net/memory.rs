@@ -9,6 +9,7 @@ use super::{Link, Loop, Os};
 use crate::hub::User;
 use crate::limits::{EVICTIONS, FRAME_PACE, PACE_REST, READ_BUFFER};
 use crate::marks::{Mark, mark};
+use crate::wire::Kind;
 use std::time::Duration;
 
 impl<O: Os> Loop<O> {
@@ -59,8 +60,13 @@ impl<O: Os> Loop<O> {
 
     fn begin_squeeze(&mut self) {
         self.squeezed = Some(self.now);
-        self.sent_then = self.hub.stats.bytes_out;
+        self.sent_then = self.sent();
         self.favoured_then = self.favoured.map(|slot| (slot, self.half_received(slot)));
+    }
+
+    /// Bytes sent so far. Beats do not count: they are owed to those who wait, and make no room.
+    fn sent(&self) -> u64 {
+        self.hub.stats.bytes_out.saturating_sub(self.hub.stats.frames.of(Kind::Beat).bytes)
     }
 
     fn half_received(&self, slot: usize) -> usize {
@@ -72,8 +78,7 @@ impl<O: Os> Loop<O> {
     /// another by now.
     fn has_progressed(&self) -> bool {
         if self.hub.is_over_memory() {
-            let sent = self.hub.stats.bytes_out - self.sent_then;
-            return sent >= self.hub.limits().memory as u64 / 4;
+            return self.sent().saturating_sub(self.sent_then) >= self.hub.limits().memory as u64 / 4;
         }
         let Some((slot, then)) = self.favoured_then else { return self.favoured.is_some() };
         let now = self.half_received(slot);
@@ -115,10 +120,11 @@ impl<O: Os> Loop<O> {
         }
     }
 
-    /// Keeps the favoured while it goes on with its frame, then chooses another. While it sends nothing, others may go
-    /// on whose requests have come whole.
+    /// Keeps the favoured while it may go on with its frame, then chooses another. While it sends nothing, others may
+    /// go on whose requests have come whole.
     fn choose_favoured(&mut self) {
-        let is_unfinished = |user: &User<Link<O::Socket>>| may_finish(user) && !user.holds_requests();
+        let beyond = self.hub.is_beyond_finishing();
+        let is_unfinished = |user: &User<Link<O::Socket>>| may_finish(user) && !user.holds_requests() && !beyond;
         let kept = self.favoured.filter(|&slot| self.hub.user(slot).is_some_and(is_unfinished));
         if kept.and_then(|slot| self.hub.user(slot)).is_some_and(|user| user.link.readable) {
             return;
