@@ -63,6 +63,7 @@
 //! | `deadlines`, `escape` | what is due when; what a line may hold |
 //! | `marks` | which rare branches a test has reached |
 //! | `json` | events as JSON, for logs and scripts (a feature, `json`) |
+//! | `load` | the load generator, for hubs of any language (hidden, for `cubby bench` and the benchmarks) |
 //!
 //! Dependencies point one way: `server → net → hub → wire`, and `client → wire`. What all rooms may use (the last five
 //! rows) knows of `wire` at the most.
@@ -80,6 +81,9 @@
 pub mod fuzzing;
 #[doc(hidden)]
 pub mod hub;
+#[doc(hidden)]
+#[cfg(feature = "bins")]
+pub mod load;
 #[doc(hidden)]
 pub mod marks;
 #[doc(hidden)]

@@ -3,7 +3,7 @@
 mod error;
 mod push;
 mod rooms;
-mod stream;
+pub(crate) mod stream;
 
 pub use error::ClientError;
 pub use push::{Delivery, Mail, Push};

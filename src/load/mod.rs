@@ -1,0 +1,120 @@
+//! The load generator: one thread that drives a hub of any language over many connections, and measures what comes of
+//! it. `cubby bench` and the benchmarks use it; the hub knows nothing of it, and it nothing of the hub but its protocol.
+//!
+//! Every message is checked as it comes: that it was sent, to this group, once, and after those before it. The hub's
+//! languages stand behind [`Dialect`]; the engine counts [`Heard::Body`] and looks at no byte of a body but its stamp.
+//!
+//! It must cost less for each message than any hub, or it would measure itself. So: one read buffer, one clock read for
+//! each read of a connection, deliveries that were sent together recorded together, and all that a publisher may send
+//! in one write.
+
+mod assemble;
+mod clock;
+mod course;
+mod dialect;
+mod ear;
+mod engine;
+mod link;
+mod native;
+mod plan;
+mod poll;
+mod processor;
+mod schedule;
+mod sizes;
+mod stamp;
+mod visits;
+mod window;
+
+pub use dialect::{Dialect, Heard, Part};
+pub use native::Native;
+pub use plan::{Extent, LoadError, Outcome, Pace, Phase, Plan, Progress};
+pub use sizes::Sizes;
+pub use stamp::STAMP_LEN;
+
+use crate::address::Address;
+use crate::client::stream::Stream;
+use engine::Engine;
+use std::time::{Duration, Instant};
+
+/// Bytes read at once while a connection is greeted.
+const GREETING_READ: usize = 4096;
+
+/// Carries a plan out. `dialect` makes one for each connection. `progress` is told at each change of phase, and a few
+/// times a second.
+///
+/// # Errors
+///
+/// Why it could not begin. What goes wrong afterwards is counted in the outcome.
+pub fn run<D: Dialect>(
+    plan: &Plan,
+    dialect: impl FnMut() -> D,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Outcome, LoadError> {
+    assemble::check(plan)?;
+    Engine::new(plan, dialect)?.run(progress)
+}
+
+/// Connections that are only held.
+#[derive(Debug)]
+pub struct Crowd(#[allow(dead_code, reason = "they are held to be dropped")] Vec<Stream>);
+
+/// Connections that are made and greeted as publishers, and then only held. Dropping them closes them.
+///
+/// # Errors
+///
+/// Why not all of them could be made.
+pub fn hold<D: Dialect>(address: &Address, count: u32, mut dialect: impl FnMut() -> D) -> Result<Crowd, LoadError> {
+    assemble::need_descriptors(count.into())?;
+    let all = count as usize;
+    (0..all).map(|made| meet(address, made, all, dialect())).collect::<Result<_, _>>().map(Crowd)
+}
+
+/// Connects, is known, and leaves, one after the other, `count` times: the time that all took.
+///
+/// # Errors
+///
+/// Why it could not be done so often.
+pub fn come_and_go<D: Dialect>(
+    address: &Address,
+    count: u32,
+    mut dialect: impl FnMut() -> D,
+) -> Result<Duration, LoadError> {
+    let (all, began) = (count as usize, Instant::now());
+    for made in 0..all {
+        drop(meet(address, made, all, dialect())?);
+    }
+    Ok(began.elapsed())
+}
+
+/// Makes a connection, greets as a publisher, and waits until it is let in.
+fn meet<D: Dialect>(address: &Address, made: usize, all: usize, mut dialect: D) -> Result<Stream, LoadError> {
+    let mut stream = assemble::connect(address, made)?;
+    let refused = |why: String| LoadError::Greeting { ready: made, of: all, why };
+    let broke = |error: std::io::Error| refused(error.to_string());
+    let timeout = Some(assemble::GREETING_TIMEOUT);
+    stream.set_read_timeout(timeout).map_err(broke)?;
+    let (mut out, mut input, mut buffer) = (Vec::new(), Vec::new(), [0; GREETING_READ]);
+    dialect.greet(Part::Publisher(0), &mut out);
+    loop {
+        while !out.is_empty() {
+            let sent = stream.write(&out).map_err(broke)?;
+            out.drain(..sent);
+        }
+        let count = match stream.read(&mut buffer) {
+            Ok(0) => return Err(refused("the hub closed the connection".to_owned())),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) if crate::client::stream::is_timeout(&error) => {
+                return Err(refused("it does not answer".to_owned()));
+            }
+            other => other.map_err(broke)?,
+        };
+        input.extend_from_slice(&buffer[..count]);
+        while let Some((len, heard)) = dialect.next(&input, &mut out).map_err(refused)? {
+            match heard {
+                Heard::Ready(_) => return Ok(stream),
+                Heard::Refused(why) => return Err(refused(why)),
+                _ => drop(input.drain(..len)),
+            }
+        }
+    }
+}

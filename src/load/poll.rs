@@ -1,0 +1,109 @@
+//! Sockets and readiness for the generator: the one file of this room that names mio.
+
+use crate::client::stream::Stream;
+use mio::net::{TcpStream, UnixStream};
+use mio::{Events, Interest, Poll, Token};
+use socket2::SockRef;
+use std::io::{self, Read};
+use std::time::Duration;
+
+/// Edges taken from the kernel at once: as many as the hub's own loop takes.
+const EVENTS: usize = 1024;
+
+/// A connection of either family, that never blocks.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// What the kernel reports of one connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edge {
+    pub slot: usize,
+    pub readable: bool,
+    pub writable: bool,
+    /// The other side sends no more.
+    pub closed: bool,
+}
+
+/// The kernel's list of what is watched.
+#[derive(Debug)]
+pub(super) struct Poller {
+    poll: Poll,
+    events: Events,
+}
+
+impl Poller {
+    pub fn new() -> io::Result<Poller> {
+        Ok(Poller { poll: Poll::new()?, events: Events::with_capacity(EVENTS) })
+    }
+
+    /// Reports edges of `socket` with this slot, from now on.
+    pub fn watch(&self, socket: &mut Socket, slot: usize) -> io::Result<()> {
+        let (registry, both) = (self.poll.registry(), Interest::READABLE.add(Interest::WRITABLE));
+        match socket {
+            Socket::Tcp(stream) => registry.register(stream, Token(slot), both),
+            Socket::Unix(stream) => registry.register(stream, Token(slot), both),
+        }
+    }
+
+    /// Waits for edges, or for a signal, for so long at the most, and puts them in place of what is in `edges`.
+    pub fn wait(&mut self, timeout: Duration, edges: &mut Vec<Edge>) -> io::Result<()> {
+        edges.clear();
+        match self.poll.poll(&mut self.events, Some(timeout)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            other => other?,
+        }
+        edges.extend(self.events.iter().map(|event| Edge {
+            slot: event.token().0,
+            readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+            writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+            closed: event.is_read_closed() || event.is_error(),
+        }));
+        Ok(())
+    }
+}
+
+impl Socket {
+    /// Takes over a connection that is made.
+    pub fn new(stream: Stream) -> io::Result<Socket> {
+        Ok(match stream {
+            Stream::Tcp(stream) => {
+                stream.set_nonblocking(true)?;
+                Socket::Tcp(TcpStream::from_std(stream))
+            }
+            Stream::Unix(stream) => {
+                stream.set_nonblocking(true)?;
+                Socket::Unix(UnixStream::from_std(stream))
+            }
+        })
+    }
+
+    /// Reads what is there; `WouldBlock` where nothing is.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let received = match self {
+                Socket::Tcp(stream) => stream.read(buffer),
+                Socket::Unix(stream) => stream.read(buffer),
+            };
+            if !received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+                return received;
+            }
+        }
+    }
+
+    /// Sends as much as the kernel takes; `WouldBlock` where it takes nothing.
+    pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let socket = match self {
+            Socket::Tcp(stream) => SockRef::from(stream),
+            Socket::Unix(stream) => SockRef::from(stream),
+        };
+        loop {
+            let sent = socket.send_with_flags(bytes, libc::MSG_NOSIGNAL);
+            if !sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+                return sent;
+            }
+        }
+    }
+}
