@@ -19,6 +19,9 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a hub may let nobody in while some wait for it.
 pub(super) const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What is said of a hub that did not in that time.
+pub(super) const NO_ANSWER: &str = "it has not answered for 10 s; is it a hub, and not stopped?";
+
 /// Connections that wait to be let in while further ones are made: a hub's backlog may be as short as a hundred.
 const GREETED_AT_ONCE: usize = 64;
 
@@ -173,7 +176,7 @@ impl<D: Dialect, F: FnMut() -> D> Engine<'_, D, F> {
             }
             let silent = Duration::from_nanos(now_ns - since_ns) > GREETING_TIMEOUT;
             let why = self.hall.outcome.first_error.take();
-            if let Some(why) = why.or_else(|| silent.then(|| "it does not answer".to_owned())) {
+            if let Some(why) = why.or_else(|| silent.then(|| NO_ANSWER.to_owned())) {
                 return Err(LoadError::Greeting { ready, of: all, why });
             }
             self.tell(Phase::Connecting, ready as f64 / all as f64, progress);

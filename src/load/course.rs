@@ -21,8 +21,8 @@ const GRAIN_NS: u64 = 1_000_000;
 /// How long messages are waited for at the most after the run, however slowly they come.
 const SETTLING: Duration = Duration::from_secs(60);
 
-/// The same after a run that was stopped.
-const SETTLING_STOPPED: Duration = Duration::from_secs(1);
+/// The same after a run that was stopped, or whose publishers are gone: what they sent last may never be heard.
+const SETTLING_CUT: Duration = Duration::from_secs(1);
 
 /// One part of the course.
 struct Leg {
@@ -79,17 +79,16 @@ impl<D: Dialect, F: FnMut() -> D> Engine<'_, D, F> {
             self.open_doors(began_ns);
         }
         self.go(&mut leg, progress)?;
-        self.close_doors();
         let over_ns = self.clock.now_ns();
-        let mut settling = SETTLING;
-        if self.is_stopped() {
-            settling = SETTLING_STOPPED;
-        }
+        // Whose time came in the last turn.
+        self.visit(over_ns);
+        self.close_doors();
+        let settling = if self.is_stopped() { SETTLING_CUT } else { SETTLING };
         if self.is_stopped() || matches!(self.plan.pace, Pace::Window(_)) {
             (0..self.hall.publishers.len()).for_each(|number| self.retire(number as u32));
         }
-        let phase = if phase == Phase::Running { Phase::Settling } else { phase };
-        let mut leg = Leg { phase, began_ns, end_ns: over_ns + nanos(settling), told_ns: 0, messages: None };
+        let end_settling_ns = over_ns + nanos(settling);
+        let mut leg = Leg { phase: Phase::Settling, began_ns, end_ns: end_settling_ns, told_ns: 0, messages: None };
         self.go(&mut leg, progress)?;
         // By messages it is over with the last delivery, by time with the time.
         Ok((began_ns, if messages.is_some() { 0 } else { over_ns.min(end_ns) }))
@@ -133,16 +132,16 @@ impl<D: Dialect, F: FnMut() -> D> Engine<'_, D, F> {
 
     /// Whether nothing is left to be sent; and, once that is all that is waited for, to be heard.
     fn is_over(&self, leg: &Leg) -> bool {
-        let settling = leg.messages.is_none() && leg.phase != Phase::Running;
-        self.active == 0 && (self.hall.under_way == 0 || !settling)
+        self.active == 0 && (self.hall.under_way == 0 || leg.phase != Phase::Settling)
     }
 
     /// Whether nothing was heard for too long. That is an error, told once.
     fn is_stuck(&mut self, now_ns: u64) -> bool {
-        let patience = if self.is_stopped() { SETTLING_STOPPED } else { self.plan.patience };
+        let cut = self.is_stopped() || self.publisher_lost && self.active == 0;
+        let patience = if cut { SETTLING_CUT.min(self.plan.patience) } else { self.plan.patience };
         let since_ns = self.hall.heard_ns.max(self.roused_ns);
         let stuck = self.hall.under_way > 0 && now_ns.saturating_sub(since_ns) > nanos(patience);
-        if stuck && !std::mem::replace(&mut self.was_stuck, true) {
+        if stuck && !self.publisher_lost && !std::mem::replace(&mut self.was_stuck, true) {
             let (secs, count) = (patience.as_secs_f64(), self.hall.under_way);
             self.hall.outcome.wrong(|| format!("nothing was heard for {secs} s, with {count} messages under way"));
         }

@@ -238,7 +238,9 @@ mod tests {
     /// A hall in which each of so many publishers has sent so many messages, each to one subscriber.
     fn hall(publishers: usize, messages: u32) -> Hall {
         let mut hall = Hall::new((0..publishers).map(|_| Publisher::new(0, 0)).collect());
-        hall.publishers.iter_mut().for_each(|publisher| (0..messages).for_each(|_| drop(publisher.send(1))));
+        for publisher in &mut hall.publishers {
+            assert_eq!((0..messages).map(|_| publisher.send(1)).last(), messages.checked_sub(1));
+        }
         hall.under_way = publishers as u64 * u64::from(messages);
         hall.now_ns = 1000;
         hall

@@ -42,6 +42,8 @@ pub(super) struct Engine<'p, D, F> {
     pub roused_ns: u64,
     /// Whether nothing was heard for too long.
     pub was_stuck: bool,
+    /// Whether the connection of a publisher is over.
+    pub publisher_lost: bool,
     /// What the thread had used of the processor after a turn that did nothing but wait.
     pub waiting_since: Option<Duration>,
     /// What was used of the processor for waiting so.
@@ -74,6 +76,7 @@ impl<'p, D: Dialect, F: FnMut() -> D> Engine<'p, D, F> {
             began_ns: 0,
             roused_ns: 0,
             was_stuck: false,
+            publisher_lost: false,
             waiting_since: None,
             waited: Duration::ZERO,
             buffer: ReadBuffer::new(),
@@ -178,17 +181,19 @@ impl<'p, D: Dialect, F: FnMut() -> D> Engine<'p, D, F> {
         }
         let link = &self.links[slot];
         match link.role {
-            Role::Slow => self.hall.outcome.slow_closed += 1,
-            Role::Leaver => {}
+            Role::Slow | Role::Leaver => {}
             _ if link.refused => {}
             _ => self.hall.outcome.wrong(|| why),
         }
         for (publisher, next) in link.heed.awaited() {
-            let count = self.hall.publishers[publisher as usize].next().wrapping_sub(next);
+            // While the connections are being made there are no publishers.
+            let Some(state) = self.hall.publishers.get(publisher as usize) else { break };
+            let count = state.next().wrapping_sub(next);
             self.hall.outcome.missed += u64::from(count);
             self.hall.settle(publisher, next, count);
         }
         let (role, place, (first, count)) = (link.role, link.place, link.groups);
+        self.publisher_lost |= role == Role::Publisher;
         for group in first..first + count {
             let publishers = group * self.plan.publishers;
             match role {
@@ -206,7 +211,6 @@ impl<'p, D: Dialect, F: FnMut() -> D> Engine<'p, D, F> {
 
     /// A publisher sends no more.
     pub fn retire(&mut self, number: u32) {
-        // While the connections are being made there is none.
         let Some(publisher) = self.hall.publishers.get_mut(number as usize) else { return };
         publisher.due = 0;
         if std::mem::take(&mut publisher.left) > 0 {

@@ -19,12 +19,19 @@ const GLIMPSE_FROM: usize = 2 * 1024;
 /// Bytes of spent output that are cut off its front rather than kept before the rest.
 const SPENT: usize = 64 * 1024;
 
+/// Bytes that the kernel is asked to throw away at once, at the most.
+const VOID_BYTES: usize = 1024 * 1024;
+
 /// The buffer that all links are read into.
-pub(super) struct ReadBuffer(Vec<u8>);
+pub(super) struct ReadBuffer {
+    bytes: Vec<u8>,
+    /// Room that is never written to: where what is thrown away would go.
+    void: Vec<u8>,
+}
 
 impl ReadBuffer {
     pub fn new() -> ReadBuffer {
-        ReadBuffer(vec![0; TAIL_ROOM + READ_BYTES])
+        ReadBuffer { bytes: vec![0; TAIL_ROOM + READ_BYTES], void: Vec::with_capacity(VOID_BYTES) }
     }
 }
 
@@ -93,6 +100,21 @@ pub(super) enum Got {
     Over(String),
 }
 
+/// What a read came to, for which so many bytes were asked, after `take` took what came.
+fn got(received: io::Result<usize>, asked: usize, take: impl FnOnce(usize) -> Result<(), String>) -> Got {
+    let count = match received {
+        Ok(0) => return Got::Over("the hub closed a connection".to_owned()),
+        Ok(count) => count,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Got::Nothing,
+        Err(error) => return Got::Over(format!("a connection broke: {error}")),
+    };
+    match take(count) {
+        Err(why) => Got::Over(format!("the hub can not be understood: {why}")),
+        Ok(()) if count == asked => Got::Full,
+        Ok(()) => Got::Some,
+    }
+}
+
 impl<D: Dialect> Link<D> {
     pub fn new(socket: Socket, dialect: D, role: Role, groups: (u32, u32), place: u32, heed: Heed) -> Link<D> {
         Link {
@@ -122,19 +144,35 @@ impl<D: Dialect> Link<D> {
 
     /// Receives once, and hears what came.
     pub fn read(&mut self, buffer: &mut ReadBuffer, hall: &mut Hall, clock: &Clock) -> Got {
-        let count = match self.socket.receive(&mut buffer.0[TAIL_ROOM..]) {
-            Ok(0) => return Got::Over("the hub closed a connection".to_owned()),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Got::Nothing,
-            Err(error) => return Got::Over(format!("a connection broke: {error}")),
-        };
-        hall.now_ns = clock.now_ns();
-        hall.heard_ns = hall.now_ns;
-        match self.take(buffer, count, hall) {
-            Err(why) => Got::Over(format!("the hub can not be understood: {why}")),
-            Ok(()) if count == READ_BYTES => Got::Full,
-            Ok(()) => Got::Some,
+        if self.large.missing > READ_BYTES
+            && let Some(got) = self.discard(buffer, hall, clock)
+        {
+            return got;
         }
+        let received = self.socket.receive(&mut buffer.bytes[TAIL_ROOM..]);
+        got(received, READ_BYTES, |count| {
+            hall.now_ns = clock.now_ns();
+            hall.heard_ns = hall.now_ns;
+            self.take(buffer, count, hall)
+        })
+    }
+
+    /// Throws the rest of a large message away where the kernel can, without a copy: that nobody looks at it should not
+    /// cost what the hub could use. `None` where it can not.
+    fn discard(&mut self, buffer: &mut ReadBuffer, hall: &mut Hall, clock: &Clock) -> Option<Got> {
+        let asked = self.large.missing.min(VOID_BYTES);
+        let discarded = self.socket.discard(&mut buffer.void.spare_capacity_mut()[..asked])?;
+        Some(got(discarded, asked, |count| {
+            hall.now_ns = clock.now_ns();
+            hall.heard_ns = hall.now_ns;
+            self.large.missing -= count;
+            if self.large.missing == 0 {
+                let mut ear = Ear::new(&mut self.heed, hall);
+                ear.hear(&self.large.stamp, self.large.body_len);
+                ear.finish();
+            }
+            Ok(())
+        }))
     }
 
     /// Hears all that is whole in what is left of the last time and the `count` bytes that came, and keeps the rest.
@@ -142,7 +180,7 @@ impl<D: Dialect> Link<D> {
         let (mut begin, end) = (TAIL_ROOM, TAIL_ROOM + count);
         if self.tail.len() > TAIL_ROOM {
             let mut tail = std::mem::take(&mut self.tail);
-            tail.extend_from_slice(&buffer.0[begin..end]);
+            tail.extend_from_slice(&buffer.bytes[begin..end]);
             let heard = self.understand(&tail, hall)?;
             if !self.may_throw_away(&tail[heard..]) {
                 tail.drain(..heard);
@@ -151,10 +189,10 @@ impl<D: Dialect> Link<D> {
             return Ok(());
         }
         begin -= self.tail.len();
-        buffer.0[begin..TAIL_ROOM].copy_from_slice(&self.tail);
+        buffer.bytes[begin..TAIL_ROOM].copy_from_slice(&self.tail);
         self.tail.clear();
-        let heard = self.understand(&buffer.0[begin..end], hall)?;
-        let rest = &buffer.0[begin + heard..end];
+        let heard = self.understand(&buffer.bytes[begin..end], hall)?;
+        let rest = &buffer.bytes[begin + heard..end];
         if !self.may_throw_away(rest) {
             self.tail.extend_from_slice(rest);
         }

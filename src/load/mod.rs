@@ -1,12 +1,12 @@
 //! The load generator: one thread that drives a hub of any language over many connections, and measures what comes of
-//! it. `cubby bench` and the benchmarks use it; the hub knows nothing of it, and it nothing of the hub but its protocol.
+//! it, for `cubby bench` and the benchmarks. The hub knows nothing of it, and it nothing of the hub but its protocol.
 //!
 //! Every message is checked as it comes: that it was sent, to this group, once, and after those before it. The hub's
 //! languages stand behind [`Dialect`]; the engine counts [`Heard::Body`] and looks at no byte of a body but its stamp.
 //!
 //! It must cost less for each message than any hub, or it would measure itself. So: one read buffer, one clock read for
-//! each read of a connection, deliveries that were sent together recorded together, and all that a publisher may send
-//! in one write.
+//! each read of a connection, deliveries that were sent together recorded together, all that a publisher may send in
+//! one write, and the rest of a large body thrown away by the kernel, without a copy.
 
 mod assemble;
 mod clock;
@@ -56,9 +56,12 @@ pub fn run<D: Dialect>(
 
 /// Connections that are only held.
 #[derive(Debug)]
-pub struct Crowd(#[allow(dead_code, reason = "they are held to be dropped")] Vec<Stream>);
+pub struct Crowd {
+    _held: Vec<Stream>,
+}
 
-/// Connections that are made and greeted as publishers, and then only held. Dropping them closes them.
+/// Connections that are made and greeted as publishers, and then only held. Dropping them closes them. They answer
+/// nothing, so a hub that asks whether they live closes them when their time is over.
 ///
 /// # Errors
 ///
@@ -66,7 +69,8 @@ pub struct Crowd(#[allow(dead_code, reason = "they are held to be dropped")] Vec
 pub fn hold<D: Dialect>(address: &Address, count: u32, mut dialect: impl FnMut() -> D) -> Result<Crowd, LoadError> {
     assemble::need_descriptors(count.into())?;
     let all = count as usize;
-    (0..all).map(|made| meet(address, made, all, dialect())).collect::<Result<_, _>>().map(Crowd)
+    let held: Result<Vec<_>, _> = (0..all).map(|made| meet(address, made, all, dialect())).collect();
+    Ok(Crowd { _held: held? })
 }
 
 /// Connects, is known, and leaves, one after the other, `count` times: the time that all took.
@@ -104,7 +108,7 @@ fn meet<D: Dialect>(address: &Address, made: usize, all: usize, mut dialect: D) 
             Ok(0) => return Err(refused("the hub closed the connection".to_owned())),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) if crate::client::stream::is_timeout(&error) => {
-                return Err(refused("it does not answer".to_owned()));
+                return Err(refused(assemble::NO_ANSWER.to_owned()));
             }
             other => other.map_err(broke)?,
         };

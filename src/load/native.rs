@@ -208,3 +208,114 @@ fn put_relay(relay: &[u8], body: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(relay.len() - HEADER_LEN + body.len()).expect("bodies are far below 4 GiB");
     BigEndian::write_u32(&mut out[start + 4..start + HEADER_LEN], length);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A WELCOME for user 9, whose hub takes two receivers at once.
+    const WELCOME: &[u8] = b"\x81\0\0\0\0\0\0\x1a\x01\0\0\0\0\0\0\0\x09\0\x10\0\0\0\x02\0\x1e\0\x07cubby/0";
+
+    /// What a hub's bytes say, and what is answered.
+    fn told<'a>(native: &mut Native, mut input: &'a [u8]) -> (Vec<Heard<'a>>, Vec<u8>) {
+        let (mut all, mut out) = (Vec::new(), Vec::new());
+        while let Some((len, heard)) = native.next(input, &mut out).expect("it is understood") {
+            all.push(heard);
+            input = &input[len..];
+        }
+        assert!(input.is_empty(), "all was whole");
+        (all, out)
+    }
+
+    fn greeted(mut native: Native, part: Part) -> (Native, Vec<u8>) {
+        let mut out = Vec::new();
+        native.greet(part, &mut out);
+        (native, out)
+    }
+
+    /// An EVENT of a room: a message by user 9.
+    fn event(id: u8, room: &[u8], body: &[u8]) -> Vec<u8> {
+        let length = 27 + room.len() + body.len();
+        let head = [0xC9, 0, 0, 0, 0, 0, 0, length as u8, 1, 0, 0, 0, 0, 0, 0, 0, id];
+        [&head[..], &[0; 15], &[9, room.len() as u8], room, &[0], body].concat()
+    }
+
+    #[test]
+    fn a_relay_goes_to_as_many_at_once_as_the_hub_takes() {
+        let (mut native, hello) = greeted(Native::relay(), Part::Publisher(3));
+        assert_eq!(hello, b"\x01\0\0\0\0\0\0\x04\x01\0\0\0");
+        assert_eq!(told(&mut native, WELCOME), (vec![Heard::Ready(9)], vec![]));
+        native.aim(&[5, 6, 7]);
+        let mut out = Vec::new();
+        native.publish(b"hi", &mut out);
+        let first = b"\x04\0\0\0\0\0\0\x14\0\x02\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x06hi";
+        let second = b"\x04\0\0\0\0\0\0\x0c\0\x01\0\0\0\0\0\0\0\x07hi";
+        assert_eq!(out, [&first[..], second].concat());
+        out.clear();
+        native.leave(&mut out);
+        assert_eq!(out, b"\x0d\0\0\0\0\0\0\0");
+    }
+
+    #[test]
+    fn a_delivery_is_its_body_and_a_beat_is_answered() {
+        let (mut native, _) = greeted(Native::relay(), Part::Subscriber(0));
+        let bytes = b"\xc4\0\0\0\0\0\0\x0a\0\0\0\0\0\0\0\x09hi\xcc\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x01";
+        let (heard, out) = told(&mut native, bytes);
+        assert_eq!((&heard[..], &out[..]), (&[Heard::Body(b"hi"), Heard::Other][..], &b"\x0e\0\0\0\0\0\0\0"[..]));
+        for cut in 0..18 {
+            assert_eq!(native.next(&bytes[..cut], &mut Vec::new()), Ok(None), "{cut} bytes are not whole");
+        }
+    }
+
+    #[test]
+    fn a_room_is_entered_by_those_who_hear_and_spoken_in_by_others() {
+        let (mut native, out) = greeted(Native::rooms(), Part::Subscriber(7));
+        assert_eq!(out, b"\x01\0\0\0\0\0\0\x04\x01\0\0\0\x07\0\0\0\0\0\0\x08\x07bench-7");
+        let joined = b"\x87\0\0\0\0\0\0\x0c\0\0\0\x01\0\0\0\0\0\0\0\x01";
+        assert_eq!(told(&mut native, &[WELCOME, joined].concat()).0, [Heard::Other, Heard::Ready(9)]);
+        let (mut native, _) = greeted(Native::rooms(), Part::Publisher(7));
+        assert!(!native.also(Part::Publisher(8), &mut Vec::new()), "nobody answers");
+        assert_eq!(told(&mut native, WELCOME).0, [Heard::Ready(9)]);
+        let mut out = Vec::new();
+        native.publish(b"hi", &mut out);
+        native.publish_in(8, b"ho", &mut out);
+        assert_eq!(out, b"\x09\0\0\0\0\0\0\x0a\x07bench-7hi\x09\0\0\0\0\0\0\x0a\x07bench-8ho");
+    }
+
+    #[test]
+    fn a_gap_in_the_numbers_of_a_room_is_missed() {
+        let (mut native, _) = greeted(Native::rooms(), Part::Subscriber(7));
+        assert!(native.also(Part::Subscriber(8), &mut Vec::new()), "it is answered");
+        let bytes = [event(5, b"bench-7", b"a"), event(9, b"bench-7", b"b"), event(2, b"bench-8", b"c")].concat();
+        let (heard, _) = told(&mut native, &bytes);
+        assert_eq!(heard, [Heard::Body(b"a"), Heard::Missed(3), Heard::Body(b"b"), Heard::Body(b"c")]);
+        for (bytes, what) in [(event(9, b"bench-7", b"d"), "came after"), (event(1, b"bench-9", b"e"), "bench-9")] {
+            let said = native.next(&bytes, &mut Vec::new()).expect_err("not understood");
+            assert!(said.contains(what), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_in_words() {
+        let (mut native, _) = greeted(Native::relay(), Part::Publisher(0));
+        let bytes = b"\xff\0\0\0\0\0\0\x06\0\x08\x04\x02no\xcd\0\0\0\0\0\0\x07\0\x0c\x04slow";
+        let (heard, _) = told(&mut native, bytes);
+        let words = ["error 8 (limit reached): no", "error 12 (too slow): slow"];
+        assert_eq!(heard, words.map(|words| Heard::Refused(words.to_owned())));
+        let said = native.next(b"\x82\0\0\0\0\0\0\0", &mut Vec::new()).expect_err("an id is missing");
+        assert!(said.contains("user id"), "{said}");
+    }
+
+    #[test]
+    fn of_a_large_message_the_front_is_enough() {
+        let (mut native, _) = greeted(Native::rooms(), Part::Subscriber(7));
+        let front = b"\xc4\0\0\0\0\x10\0\x08\0\0\0\0\0\0\0\x09front";
+        assert_eq!(native.glimpse(front), Some((0x10_0010, &b"front"[..])));
+        assert_eq!(native.glimpse(b"\xff\0\0\0\0\0\0\x06\0"), None);
+        told(&mut native, &event(5, b"bench-7", b"a"));
+        let (after_next, next) = (event(7, b"bench-7", b"large"), event(6, b"bench-7", b"large"));
+        assert_eq!(native.glimpse(&after_next), None, "what was missed is to be said first");
+        assert_eq!(native.glimpse(&next), Some((next.len(), &b"large"[..])));
+        assert_eq!(told(&mut native, &after_next).0, [Heard::Body(b"large")], "the one before was not missed");
+    }
+}

@@ -113,8 +113,6 @@ pub struct Outcome {
     pub processor: Duration,
     /// Sessions that came in, and that left, during the run.
     pub visits: (u64, u64),
-    /// Of those that never read, how many the hub closed.
-    pub slow_closed: u32,
 }
 
 impl Outcome {
@@ -130,7 +128,6 @@ impl Outcome {
             first_error: None,
             processor: Duration::ZERO,
             visits: (0, 0),
-            slow_closed: 0,
         }
     }
 }
@@ -144,7 +141,7 @@ pub enum Phase {
     WarmingUp,
     /// Messages are sent and counted.
     Running,
-    /// No more are sent; those under way are waited for.
+    /// After either of these: no more are sent, and those under way are waited for.
     Settling,
     /// All is over, and the connections still stand.
     Done,

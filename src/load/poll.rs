@@ -5,6 +5,7 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 use std::io::{self, Read};
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
 /// Edges taken from the kernel at once: as many as the hub's own loop takes.
@@ -82,14 +83,20 @@ impl Socket {
 
     /// Reads what is there; `WouldBlock` where nothing is.
     pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let received = match self {
-                Socket::Tcp(stream) => stream.read(buffer),
-                Socket::Unix(stream) => stream.read(buffer),
-            };
-            if !received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
-                return received;
+        uninterrupted(|| match self {
+            Socket::Tcp(stream) => stream.read(buffer),
+            Socket::Unix(stream) => stream.read(buffer),
+        })
+    }
+
+    /// Has the kernel throw away as many bytes as `room` has, at the most, rather than copy them; `None` where it can
+    /// not.
+    pub fn discard(&self, room: &mut [MaybeUninit<u8>]) -> Option<io::Result<usize>> {
+        match self {
+            Socket::Tcp(stream) if cfg!(target_os = "linux") => {
+                Some(uninterrupted(|| SockRef::from(stream).recv_with_flags(room, libc::MSG_TRUNC)))
             }
+            _ => None,
         }
     }
 
@@ -99,11 +106,16 @@ impl Socket {
             Socket::Tcp(stream) => SockRef::from(stream),
             Socket::Unix(stream) => SockRef::from(stream),
         };
-        loop {
-            let sent = socket.send_with_flags(bytes, libc::MSG_NOSIGNAL);
-            if !sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
-                return sent;
-            }
+        uninterrupted(|| socket.send_with_flags(bytes, libc::MSG_NOSIGNAL))
+    }
+}
+
+/// Does it again where a signal came between.
+fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
         }
     }
 }
