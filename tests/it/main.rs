@@ -1,6 +1,7 @@
 //! The real daemon, the real client and the embedding API over real sockets, told apart by literal bytes.
 
 mod bad_input;
+mod bench;
 mod chat;
 mod command_line;
 mod corpus;

@@ -75,10 +75,11 @@ impl Daemon {
     }
 
     pub fn signal(&self, name: &str) {
-        // The shell's own `kill`: a small machine may have no other.
-        let command = format!("kill -s {name} {}", self.child.id());
-        let sent = Command::new("sh").args(["-c", &command]).status().expect("a shell runs");
-        assert!(sent.success());
+        signal(self.child.id(), name);
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its exit code, once it has ended, and the rest of what it said on standard error.
@@ -117,6 +118,13 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal to a process of the test's own.
+pub fn signal(pid: u32, name: &str) {
+    // The shell's own `kill`: a small machine may have no other.
+    let sent = Command::new("sh").args(["-c", &format!("kill -s {name} {pid}")]).status().expect("a shell runs");
+    assert!(sent.success());
 }
 
 fn listening(line: &str) -> String {

@@ -21,6 +21,8 @@ pub struct Session {
 pub enum Failure {
     /// The command line is wrong.
     Usage(String),
+    /// That of `cubby bench` is.
+    BenchUsage(String),
     /// Something else is.
     Other(String),
     /// Some receivers were not reached, and each was named already.
@@ -35,6 +37,10 @@ impl Failure {
         match self {
             Failure::Usage(what) => {
                 show::complain(&format!("{what}; see cubby --help"));
+                ExitCode::from(2)
+            }
+            Failure::BenchUsage(what) => {
+                show::complain(&format!("{what}; see cubby bench --help"));
                 ExitCode::from(2)
             }
             Failure::Other(what) => {

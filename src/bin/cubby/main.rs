@@ -2,6 +2,7 @@
 //! `rooms` and `chat`, how things are shown in `show`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod chat;
 mod commands;
 mod rooms;
@@ -32,26 +33,36 @@ Commands:
     listen              print the own id, then what is sent or relayed here
     list                print the ids of all who are connected
     id                  print the id that the hub gives this connection
-    stats               print what the hub counts, on its own machine";
+    stats               print what the hub counts, on its own machine
+    bench               put load on a hub; `cubby bench --help` shows how";
 
 /// The commands.
-const COMMANDS: [&str; 10] = ["chat", "sub", "pub", "who", "send", "relay", "listen", "list", "id", "stats"];
+const COMMANDS: [&str; 11] = ["chat", "sub", "pub", "who", "send", "relay", "listen", "list", "id", "stats", "bench"];
 
 /// The options that belong to some commands alone.
 const OWN_OPTIONS: [(&str, &[&str]); 4] =
     [("file", &["pub", "send", "relay"]), ("save", &["listen"]), ("history", &["sub"]), ("mess", &["chat"])];
 
 fn main() -> ExitCode {
-    let options = options();
-    let outcome = match arguments().and_then(|arguments| options.parse(arguments).map_err(|error| error.to_string())) {
-        Ok(matches) if matches.opt_present("help") => show::line(options.usage(USAGE).trim_end()),
-        Ok(matches) if matches.opt_present("version") => show::line(concat!("cubby ", env!("CARGO_PKG_VERSION"))),
-        Ok(matches) => run(&matches),
+    let outcome = match arguments() {
+        Ok(arguments) if arguments.first().is_some_and(|first| first == "bench") => bench::bench(&arguments[1..]),
+        Ok(arguments) => command(arguments),
         Err(what) => Err(Failure::Usage(what)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
+    }
+}
+
+/// Does what these arguments ask for.
+fn command(arguments: Vec<String>) -> Result<(), Failure> {
+    let options = options();
+    match options.parse(arguments) {
+        Ok(matches) if matches.opt_present("help") => show::line(options.usage(USAGE).trim_end()),
+        Ok(matches) if matches.opt_present("version") => show::line(concat!("cubby ", env!("CARGO_PKG_VERSION"))),
+        Ok(matches) => run(&matches),
+        Err(error) => Err(Failure::Usage(error.to_string())),
     }
 }
 
@@ -104,6 +115,9 @@ fn check_arguments(matches: &Matches, command: &str, arguments: &[String]) -> Re
         let hint = nearest(command, &COMMANDS).map_or_else(String::new, |known| format!("; did you mean {known}?"));
         return Err(Failure::Usage(format!("{command:?} is no command{hint}")));
     }
+    if command == "bench" {
+        return Err(Failure::Usage("bench has options of its own, and comes before them".to_owned()));
+    }
     for (option, owners) in OWN_OPTIONS {
         if matches.opt_present(option) && !owners.contains(&command) {
             return Err(Failure::Usage(format!("--{option} goes with {}", owners.join(", "))));
@@ -136,16 +150,19 @@ fn history(matches: &Matches) -> Result<u64, Failure> {
     matches.opt_str("history").map_or(Ok(0), |text| text.parse().map_err(|_| wrong(text)))
 }
 
+/// Where the hub is: as an option says, else the environment, else where it is by default.
+fn hub_address(option: Option<String>) -> Result<String, String> {
+    match (option, std::env::var("CUBBY_HUB")) {
+        (Some(hub), _) if hub.is_empty() => Err("--hub: the address is empty".to_owned()),
+        (Some(hub), _) => Ok(hub),
+        (None, Ok(hub)) if !hub.is_empty() => Ok(hub),
+        (None, Err(VarError::NotUnicode(hub))) => Err(format!("CUBBY_HUB: {hub:?} is not UTF-8")),
+        (None, _) => Ok(DEFAULT_HUB.to_owned()),
+    }
+}
+
 fn session(matches: &Matches) -> Result<Session, Failure> {
-    let hub = match (matches.opt_str("hub"), std::env::var("CUBBY_HUB")) {
-        (Some(hub), _) if hub.is_empty() => return Err(Failure::Usage("--hub: the address is empty".to_owned())),
-        (Some(hub), _) => hub,
-        (None, Ok(hub)) if !hub.is_empty() => hub,
-        (None, Err(VarError::NotUnicode(hub))) => {
-            return Err(Failure::Usage(format!("CUBBY_HUB: {hub:?} is not UTF-8")));
-        }
-        (None, _) => DEFAULT_HUB.to_owned(),
-    };
+    let hub = hub_address(matches.opt_str("hub")).map_err(Failure::Usage)?;
     let timeout = match matches.opt_str("timeout").map(|text| (text.parse::<u64>(), text)) {
         None => cubby::DEFAULT_TIMEOUT,
         Some((Ok(secs), _)) if (1..=86_400).contains(&secs) => Duration::from_secs(secs),

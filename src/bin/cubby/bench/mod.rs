@@ -1,0 +1,139 @@
+//! `cubby bench`: puts load on a running hub and shows what came of it. The load itself is `cubby::load`; here are the
+//! command line, the progress and the report.
+
+mod bar;
+mod figure;
+mod hub;
+mod options;
+mod report;
+mod sweep;
+
+use crate::commands::Failure;
+use crate::show;
+use bar::Bar;
+use cubby::load::{LoadError, Native, Outcome, Phase, Progress, run};
+use hub::Watch;
+use options::{Bench, Sweep, Way, What, Work};
+use report::{Report, describe};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// How long a hub may breathe between two runs of a sweep: what it holds for those who left is given back.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Exit code of a run that a second signal ended at once.
+const INTERRUPTED: i32 = 130;
+
+/// Does what these arguments ask for.
+pub fn bench(arguments: &[String]) -> Result<(), Failure> {
+    let bench = options::parse(arguments).map_err(Failure::BenchUsage)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The first one ends the run, a second one the program: this order, for each asks whether the other came.
+        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, stop.clone())
+            .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
+            .map_err(|error| Failure::Other(format!("can not take signals: {error}")))?;
+    }
+    match &bench.what {
+        What::Text(text) => show::line(text),
+        What::One(work) => one(&bench, work, &stop),
+        What::Many(sweep) => many(&bench, sweep, &stop),
+    }
+}
+
+fn one(bench: &Bench, work: &Work, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    if !bench.json {
+        show::line(&describe(work))?;
+    }
+    let report = measure(bench, work, stop, String::new())?;
+    if bench.json {
+        show::json(&report.json())?;
+    } else {
+        show::line(&report.table())?;
+    }
+    blame([&report.outcome])
+}
+
+fn many(bench: &Bench, sweep: &Sweep, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    if let (false, Some((_, first))) = (bench.json, sweep.runs.first()) {
+        show::line(&format!("{}; {} varies", describe(first), sweep.option))?;
+    }
+    let mut reports = Vec::new();
+    for (value, work) in &sweep.runs {
+        if !reports.is_empty() {
+            thread::sleep(PAUSE);
+        }
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let label = format!("{} {value}: ", sweep.option);
+        match measure(bench, work, stop, label.clone()) {
+            Ok(report) => reports.push((value.clone(), report)),
+            // Those before it are worth to be shown.
+            Err(Failure::Other(what)) if !reports.is_empty() => show::complain(&format!("{label}{what}")),
+            Err(failure) => return Err(failure),
+        }
+    }
+    if bench.json {
+        show::json(&sweep::json(&sweep.option, &reports))?;
+    } else {
+        show::line(&sweep::table(&sweep.option, &reports))?;
+        if let Some(limit) = reports.iter().find_map(|(_, report)| report.limit()) {
+            show::line(&format!("\nin some run {limit}"))?;
+        }
+    }
+    blame(reports.iter().map(|(_, report)| &report.outcome))
+}
+
+/// One run: what came of it.
+fn measure(bench: &Bench, work: &Work, stop: &Arc<AtomicBool>, label: String) -> Result<Report, Failure> {
+    let mut watch = Watch::new(&bench.hub, bench.pid).map_err(Failure::Other)?;
+    let (mut bar, mut phase, mut usage) = (Bar::new(label, bench.json), Phase::Connecting, None);
+    let mut progress = |progress: &Progress| {
+        match progress.phase {
+            Phase::Running if phase != Phase::Running => watch.begin(),
+            Phase::Done => usage = Some(watch.end()),
+            _ => {}
+        }
+        phase = progress.phase;
+        bar.show(progress);
+    };
+    let plan = cubby::load::Plan { stop: stop.clone(), ..work.plan.clone() };
+    let outcome = match work.way {
+        Way::Relay => run(&plan, Native::relay, &mut progress),
+        Way::Rooms => run(&plan, Native::rooms, &mut progress),
+    };
+    bar.clear();
+    let outcome = outcome.map_err(failure)?;
+    Ok(Report { work: describe(work), outcome, hub: usage.unwrap_or_default() })
+}
+
+fn failure(error: LoadError) -> Failure {
+    match error {
+        LoadError::Plan(what) => Failure::BenchUsage(what),
+        LoadError::Connect { ref source, made: 0, .. } => {
+            let absent = matches!(source.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound);
+            let advice =
+                if absent { "; is it running? start one with `cubbyd`, or name another with --hub" } else { "" };
+            Failure::Other(format!("{error}{advice}"))
+        }
+        other => Failure::Other(other.to_string()),
+    }
+}
+
+/// A run with errors did not do all that was asked for.
+fn blame<'o>(outcomes: impl IntoIterator<Item = &'o Outcome>) -> Result<(), Failure> {
+    let (mut count, mut first) = (0, None);
+    for outcome in outcomes {
+        count += outcome.errors;
+        first = first.or(outcome.first_error.as_deref());
+    }
+    match first {
+        None => Ok(()),
+        Some(what) => Err(Failure::Other(show::safe(&format!("{count} errors; the first: {what}")))),
+    }
+}
