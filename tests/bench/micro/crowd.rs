@@ -1,0 +1,137 @@
+//! The whole hub and those in it: requests are fed as the bytes of a read, and outboxes emptied as a flush does.
+
+use crate::cases::{Case, bytes};
+use crate::wire::relay_frame;
+use cubby::hub::{Hub, Peer};
+use cubby::wire::{Kind, Names, Request};
+use cubby::{Limits, UserId};
+use std::hint::black_box;
+use std::io::IoSlice;
+
+/// Pieces of an outbox that one send offers.
+const SLICES: usize = 16;
+
+/// Where all meet who are told something as one.
+const ROOM: &str = "lobby";
+
+/// A hub and the one in it who asks.
+struct Crowd {
+    hub: Hub<()>,
+    sender: usize,
+}
+
+impl Crowd {
+    fn new() -> Crowd {
+        let mut hub = Hub::new(Limits::default());
+        let sender = enter(&mut hub);
+        Crowd { hub, sender }
+    }
+
+    /// One more comes, asks this, and hears the answer. Returns its id.
+    fn welcome(&mut self, request: Request<'_>) -> UserId {
+        let slot = enter(&mut self.hub);
+        self.turn(slot, &encoded(request));
+        self.hub.user(slot).expect("it has just come").id()
+    }
+
+    /// A turn of the loop: carries out what came from one, and lets all hear what they are told.
+    fn turn(&mut self, from: usize, read: &[u8]) {
+        self.hub.begin_turn();
+        self.hub.feed(from, black_box(read));
+        while let Some(slot) = self.hub.agenda.dirty.pop() {
+            self.hub.flushed(slot);
+            while let Some(count) = self.offered(slot) {
+                self.hub.sent(slot, count);
+            }
+        }
+    }
+
+    /// How many bytes a send would be offered, and take; `None` where there is nothing to send.
+    fn offered(&self, slot: usize) -> Option<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = self.hub.user(slot)?.outbox().fill(&mut slices);
+        let slices = black_box(&slices[..count]);
+        (count > 0).then(|| slices.iter().map(|slice| slice.len()).sum())
+    }
+
+    /// Frames of one kind that were put into outboxes.
+    fn told(&self, kind: Kind) -> usize {
+        self.hub.stats.frames.of(kind).frames as usize
+    }
+}
+
+fn enter(hub: &mut Hub<()>) -> usize {
+    hub.enter((), Peer::Unix).unwrap_or_else(|_| panic!("there is room"))
+}
+
+fn encoded(request: Request<'_>) -> Vec<u8> {
+    let mut frame = Vec::new();
+    request.encode(0, &mut frame);
+    frame
+}
+
+/// What one turn costs in which so many requests come, each of which leads to a frame of this kind for each receiver.
+/// `make` makes the crowd and the request.
+fn turns(
+    what: &str,
+    [size, receivers, requests]: [usize; 3],
+    kind: Kind,
+    make: impl Fn() -> (Crowd, Vec<u8>) + Send + Sync + 'static,
+) -> Case {
+    let name = format!("{what} {} to {receivers}, {requests} a turn", bytes(size));
+    Case::new(name, [requests, receivers], move || {
+        let (mut crowd, request) = make();
+        let read = request.repeat(requests);
+        let before = crowd.told(kind);
+        crowd.turn(crowd.sender, &read);
+        assert_eq!(crowd.told(kind) - before, requests * receivers);
+        Box::new(move || crowd.turn(crowd.sender, &read))
+    })
+}
+
+/// Bodies to users who are named by their ids: small ones, which are copied, and one that all point to.
+pub fn relay() -> Vec<Case> {
+    let cases = [[64, 1, 1], [64, 1, 64], [64, 10, 64], [64, 100, 1], [64, 100, 64], [64, 255, 64], [4096, 100, 16]];
+    let case = |[size, receivers, requests]: [usize; 3]| {
+        turns("relay", [size, receivers, requests], Kind::Deliver, move || {
+            let mut crowd = Crowd::new();
+            let ids: Vec<UserId> = (0..receivers).map(|_| crowd.welcome(Request::Identity)).collect();
+            (crowd, relay_frame(&ids, size))
+        })
+    };
+    cases.into_iter().map(case).collect()
+}
+
+/// Events of a room that already remembers as much as it may.
+pub fn publish() -> Vec<Case> {
+    let case = |[size, members, requests]: [usize; 3]| {
+        turns("publish", [size, members, requests], Kind::Event, move || {
+            let mut crowd = Crowd::new();
+            for _ in 0..members {
+                crowd.welcome(Request::Join { room: ROOM });
+            }
+            let request =
+                encoded(Request::Publish { room: ROOM, body: &vec![7; size], receipt: false, no_echo: false });
+            for _ in 0..crowd.hub.limits().history {
+                crowd.turn(crowd.sender, &request);
+            }
+            (crowd, request)
+        })
+    };
+    [[64, 1000, 1], [64, 1000, 16]].into_iter().map(case).collect()
+}
+
+/// Mail to the one session of a name.
+pub fn send() -> Vec<Case> {
+    let case = |[size, requests]: [usize; 2]| {
+        turns("send", [size, 1, requests], Kind::Mail, move || {
+            let (mut crowd, mut bytes) = (Crowd::new(), Vec::new());
+            crowd.welcome(Request::Hello { name: "ann", token: "" });
+            Names::encode(["ann"], &mut bytes);
+            let names = Names::new(&bytes).expect("one name");
+            let request = encoded(Request::Send { names, body: &vec![7; size], receipt: false, store: false });
+            (crowd, request)
+        })
+    };
+    [[64, 1], [64, 64]].into_iter().map(case).collect()
+}
