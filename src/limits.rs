@@ -118,6 +118,13 @@ pub const RUN_ROOM: usize = 1024;
 /// Bytes of runs that the hub keeps for the next outbox that needs one; beyond that they go back to the allocator.
 pub const SPARE_RUNS: usize = 512 * 1024;
 
+/// How often those of them are given back that were not needed meanwhile. They lie where the last burst of traffic left
+/// them, and one at the top of the heap keeps all below it.
+pub const TRIM_EVERY: Duration = Duration::from_secs(1);
+
+/// Bytes that a burst must have held for its end to be worth a word to the host: less is nothing to any machine.
+pub const WORTH_TRIMMING: usize = 256 * 1024;
+
 /// What becomes of a RELAY or a SEND to a user whose queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IfFull {

@@ -71,6 +71,16 @@ impl<L> Hub<L> {
         }
     }
 
+    /// Whether memory is kept warm for outboxes that may need it.
+    pub fn has_spare(&self) -> bool {
+        self.pool.has_spare()
+    }
+
+    /// Gives back what of it was not needed since the last time. Returns the most that outboxes held meanwhile.
+    pub fn trim(&mut self) -> usize {
+        self.pool.trim()
+    }
+
     /// Notes how much is held at the end of a turn.
     pub fn note_held(&mut self) {
         self.stats.most_held = self.stats.most_held.max(self.held() as u64);

@@ -95,9 +95,13 @@ pub struct Pool {
     spare: Vec<Vec<u8>>,
     /// Bytes of capacity in `spare`; never over [`SPARE_RUNS`].
     bytes: usize,
+    /// How many of them, at the bottom, nobody has needed since they were last [trimmed](Pool::trim).
+    unused: usize,
     /// Bytes of memory that all outboxes hold, what is sent included while what stands behind it is not. What many
     /// point to counts once.
     held: usize,
+    /// The most that this was, about, since it was last [trimmed](Pool::trim).
+    most: usize,
 }
 
 impl Pool {
@@ -108,8 +112,10 @@ impl Pool {
 
     fn take(&mut self) -> Vec<u8> {
         let spare = self.spare.pop().inspect(|run| self.bytes -= run.capacity());
+        self.unused = self.unused.min(self.spare.len());
         let run = spare.unwrap_or_else(|| Vec::with_capacity(RUN_ROOM));
         self.held += run.capacity();
+        self.most = self.most.max(self.held);
         run
     }
 
@@ -121,6 +127,19 @@ impl Pool {
             self.bytes = bytes;
             self.spare.push(run);
         }
+    }
+
+    /// Whether there is anything to [trim](Pool::trim).
+    pub fn has_spare(&self) -> bool {
+        !self.spare.is_empty()
+    }
+
+    /// Gives back to the allocator the runs that nobody has needed since the last time. Returns the most that all
+    /// outboxes held meanwhile.
+    pub fn trim(&mut self) -> usize {
+        self.bytes -= self.spare.drain(..self.unused).map(|run| run.capacity()).sum::<usize>();
+        self.unused = self.spare.len();
+        std::mem::replace(&mut self.most, self.held)
     }
 }
 
@@ -221,6 +240,7 @@ impl Outbox {
     pub fn attach(&mut self, frame: Shared, pool: &mut Pool) {
         self.queued += frame.as_bytes().len();
         pool.held += frame.attached() + PIECE_COST;
+        pool.most = pool.most.max(pool.held);
         self.freeze(pool);
         self.backlog.get_or_insert_default().push_back(Piece::Shared(frame));
     }

@@ -21,6 +21,7 @@ mod os;
 mod read;
 #[cfg(test)]
 mod tests;
+mod trim;
 #[cfg(test)]
 mod virtual_os;
 mod watch;
@@ -36,6 +37,7 @@ use crate::limits::{Limits, OVERSLEPT, READ_BUFFER};
 use crate::marks::{Mark, mark};
 use std::io;
 use std::time::Duration;
+use trim::Trim;
 use watches::Watches;
 
 /// The hub of a loop over one operating system: each user with its connection.
@@ -74,6 +76,7 @@ pub struct Loop<O: Os> {
     favoured_then: Option<(usize, usize)>,
     /// The one who is read even then.
     favoured: Option<usize>,
+    trim: Trim,
     /// Links to reap at the end of this turn, each once.
     doomed: Vec<usize>,
     /// While shutting down: when it must be over.
@@ -102,6 +105,7 @@ impl<O: Os> Loop<O> {
             out_of_descriptors: false,
             ready: Vec::new(),
             buffer: vec![0; READ_BUFFER].into(),
+            trim: Trim::default(),
             doomed: Vec::new(),
             drained_by: None,
         }
@@ -139,9 +143,9 @@ impl<O: Os> Loop<O> {
         if self.more_edges || crowd || postponed || !agenda.is_done() || self.is_drained() || self.has_some_to_serve() {
             return Some(Duration::ZERO);
         }
-        let next =
-            [self.watches.next(), self.next_eviction(), self.hub.next_expiry(), self.accept_again, self.drained_by];
-        Some(next.into_iter().flatten().min()?.saturating_sub(now))
+        let expiries = [self.watches.next(), self.next_eviction(), self.hub.next_expiry()];
+        let next = expiries.into_iter().chain([self.accept_again, self.trim.next(), self.drained_by]);
+        Some(next.flatten().min()?.saturating_sub(now))
     }
 
     /// The first half of a turn: waits for edges, at most `timeout` and never past the next deadline, and reads the
@@ -191,6 +195,7 @@ impl<O: Os> Loop<O> {
         self.expire_writing();
         self.watch_troubled();
         self.weigh();
+        self.trim();
         self.reap();
     }
 

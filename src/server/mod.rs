@@ -132,6 +132,12 @@ impl Server {
         self.net.was_woken()
     }
 
+    /// Whether a burst of traffic was over with the last turn, and much memory free again, which the allocator may not
+    /// give back to the system by itself. A host that minds may ask it to, as `cubbyd` does: `malloc_trim` in glibc.
+    pub fn has_eased(&self) -> bool {
+        self.net.has_eased()
+    }
+
     /// Begins to stop: nobody is let in any more, all are told (CLOSING, error 11), and what is queued for them is
     /// sent, for at most [`Limits::drain`](crate::Limits::drain). Turns must go on until one returns `false`.
     pub fn stop(&mut self) {

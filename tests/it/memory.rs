@@ -1,6 +1,7 @@
 //! What the daemon's memory may grow by, as the kernel counts it.
 
 use crate::support::*;
+use std::io::Read;
 
 #[test]
 fn a_megabyte_to_255_who_do_not_read_is_held_once() {
@@ -12,6 +13,22 @@ fn a_megabyte_to_255_who_do_not_read_is_held_once() {
 fn an_announced_megabyte_costs_nothing_until_it_comes() {
     let grown = four_hundred_announced_megabytes();
     assert!(grown < 4 * 1024, "{grown} kB");
+}
+
+#[test]
+fn the_memory_of_a_burst_is_given_back_when_it_is_over() {
+    const READERS: usize = 200;
+    let daemon = Daemon::start();
+    let mut readers: Vec<Raw> = (0..READERS).map(|_| daemon.connect()).collect();
+    let ids: Vec<u64> = readers.iter_mut().map(Raw::id).collect();
+    let before = daemon.status("VmRSS");
+    // It comes in one breath, so that each reader is told all of it in one turn.
+    let burst = frame(RELAY, 0, 0, relay(&ids, &[7; 3000])).repeat(12);
+    daemon.connect().send(&burst);
+    let mut heard = vec![0; 12 * 3016];
+    readers.iter_mut().for_each(|reader| reader.0.read_exact(&mut heard).expect("the hub sends"));
+    assert!(daemon.status("VmHWM") > before + 4096, "the burst was one");
+    eventually("the memory is given back", || (daemon.status("VmRSS") < before + 1024).then_some(()));
 }
 
 #[test]

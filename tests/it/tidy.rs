@@ -58,10 +58,17 @@ fn no_function_is_long() {
 #[test]
 fn nothing_that_comes_from_outside_is_unwrapped() {
     for (path, text) in sources() {
-        for word in [".unwrap()", "todo!", "unimplemented!", "dbg!", "unsafe {"] {
+        for word in [".unwrap()", "todo!", "unimplemented!", "dbg!"] {
             assert!(!shipped(&text).contains(word), "{} holds {word}", path.display());
         }
     }
+}
+
+#[test]
+fn one_line_is_unsafe() {
+    let blocks = |text: &str| shipped(text).matches("unsafe {").count();
+    let holds: Vec<_> = sources().into_iter().filter(|(_, text)| blocks(text) > 0).collect();
+    assert!(matches!(&holds[..], [(path, text)] if path.ends_with("cubbyd/allocator.rs") && blocks(text) == 1));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The daemon: logger, event log, signals, run.
-#![forbid(unsafe_code)]
 
+mod allocator;
 mod event_log;
 mod options;
 
@@ -139,6 +139,9 @@ fn announce(server: &Server) {
 fn run(server: &mut Server, signals: &mut Signals, event_log: Option<&EventLog>) -> io::Result<()> {
     let mut stopping = false;
     while server.turn(None)? {
+        if server.has_eased() {
+            allocator::give_back();
+        }
         if !server.was_woken() {
             continue;
         }

@@ -73,7 +73,7 @@ fn many_who_send_something_large_at_once_all_get_through() {
     bench.settle();
     assert_eq!(bench.answers(receiver).len(), 20, "one after the other");
     assert!(bench.net.hub().stats.most_held <= (5 << 20) + 200_000);
-    assert_eq!((bench.net.hub().held(), bench.net.patience()), (0, None));
+    assert_eq!((bench.net.hub().held(), bench.owes()), (0, None));
 }
 
 #[test]

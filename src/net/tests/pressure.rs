@@ -24,7 +24,7 @@ fn a_sender_waits_for_a_full_receiver_and_goes_on_below_half() {
     bench.settle();
     assert_eq!(bench.answers(sender), [(0x8C, b"done".to_vec())]);
     assert_eq!(bench.answers(receiver).len(), 8, "nothing is lost");
-    assert_eq!(bench.net.patience(), None, "and nobody is watched any more");
+    assert_eq!(bench.owes(), None, "and nobody is watched any more");
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn two_who_wait_for_each_other_and_do_not_read_go_on_after_a_second() {
         let other = bench.net.hub().stats.refused;
         assert!(heard.len() - refused >= 4 && refused > 0 && other > 0, "{refused} were refused, and said so");
     }
-    assert_eq!(bench.net.patience(), None, "and all is well again");
+    assert_eq!(bench.owes(), None, "and all is well again");
 }
 
 #[test]

@@ -8,7 +8,7 @@ fn quiet_links_owe_no_turn() {
     for _ in 0..50 {
         bench.enter();
     }
-    assert_eq!(bench.net.patience(), None);
+    assert_eq!(bench.owes(), None);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn one_that_never_answers_is_told_and_closed() {
     assert!(last.last().is_some_and(closing(ErrorCode::Idle)), "{last:?}");
     bench.pass(Limits::default().linger);
     assert!(bench.is_closed(wire));
-    assert_eq!((bench.net.hub().stats.closed_with(ErrorCode::Idle), bench.net.patience()), (1, None));
+    assert_eq!((bench.net.hub().stats.closed_with(ErrorCode::Idle), bench.owes()), (1, None));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn one_who_asks_too_often_is_read_later_and_loses_nothing() {
     assert!((195..=205).contains(&later), "{later} in two seconds");
     bench.pass(3 * SECOND);
     assert_eq!(at_once + later + bench.answers(eager).len(), 500);
-    assert_eq!(bench.net.patience(), None);
+    assert_eq!(bench.owes(), None);
 }
 
 #[test]
