@@ -1,5 +1,5 @@
-//! Coverage marks: which rare branches were met. They cost nothing but where the `fuzzing` feature is on, and let the
-//! simulator show that its seeds reach what they are for.
+//! Coverage marks: which rare branches were met. They let the simulator show that its seeds reach what they are for,
+//! and cost nothing but where the `fuzzing` feature is on and assertions are checked: a benchmark has the feature too.
 
 /// Declares the marks, and the list of them all.
 macro_rules! marks {
@@ -34,7 +34,7 @@ marks! {
     RoomForgotten, RoomExpired, RoomClosed, HistoryCut, NameMoved,
 }
 
-#[cfg(feature = "fuzzing")]
+#[cfg(all(feature = "fuzzing", debug_assertions))]
 mod counting {
     use super::{MARKS, Mark};
     use std::cell::Cell;
@@ -54,10 +54,10 @@ mod counting {
     }
 }
 
-#[cfg(feature = "fuzzing")]
+#[cfg(all(feature = "fuzzing", debug_assertions))]
 pub use counting::{counts, mark};
 
 /// Does nothing.
-#[cfg(not(feature = "fuzzing"))]
+#[cfg(not(all(feature = "fuzzing", debug_assertions)))]
 #[inline(always)]
 pub fn mark(_mark: Mark) {}

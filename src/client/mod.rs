@@ -421,7 +421,7 @@ impl AsFd for Client {
 }
 
 /// What the decoder asks of the front of a frame from a hub.
-fn admit(front: &[u8]) -> Result<Option<usize>, Fault> {
+fn admit(front: &[u8]) -> Result<Option<Header>, Fault> {
     if let Some(&kind) = front.first().filter(|&&kind| kind & 0x80 == 0) {
         return Err(Fault::new(ErrorCode::UnknownKind, kind, 0, format!("it begins with the byte {kind:#04x}")));
     }
@@ -430,7 +430,7 @@ fn admit(front: &[u8]) -> Result<Option<usize>, Fault> {
             let text = format!("it announces {} bytes", header.length);
             Err(Fault::new(ErrorCode::TooLarge, header.kind, header.tag, text))
         }
-        header => Ok(header.map(Header::frame_len)),
+        header => Ok(header),
     }
 }
 

@@ -80,7 +80,7 @@ impl<L> Hub<L> {
             return Addressed::Wrong;
         }
         self.resolve_users(users.iter(), self.if_full_for(slot));
-        if self.wait_for_receivers(slot, has_waited) { Addressed::Full } else { Addressed::Found }
+        self.wait_for_the_full(slot, has_waited)
     }
 
     /// Finds out who has the names that the user in `slot` gives, as [`address_users`](Hub::address_users) does.
@@ -96,7 +96,7 @@ impl<L> Hub<L> {
             return Addressed::Wrong;
         }
         self.resolve_names(names.iter(), self.if_full_for(slot));
-        if self.wait_for_receivers(slot, has_waited) { Addressed::Full } else { Addressed::Found }
+        self.wait_for_the_full(slot, has_waited)
     }
 
     /// What becomes of what the user in `slot` sends to the full.
@@ -105,14 +105,19 @@ impl<L> Hub<L> {
     }
 
     /// Whether so many receivers may be named; the user in `slot` is told where not.
+    #[inline]
     fn has_right_count(&mut self, slot: usize, tag: u16, kind: Kind, count: usize) -> bool {
-        let most = self.limits.max_receivers;
-        let is_right = (1..=usize::from(most)).contains(&count);
+        let is_right = (1..=usize::from(self.limits.max_receivers)).contains(&count);
         if !is_right {
-            let text = format!("{} names {count} receivers; name 1 to {most}", kind.name());
-            self.fail(slot, &Fault::new(ErrorCode::TooManyReceivers, kind as u8, tag, text));
+            self.refuse_count(slot, tag, kind, count);
         }
         is_right
+    }
+
+    #[cold]
+    fn refuse_count(&mut self, slot: usize, tag: u16, kind: Kind, count: usize) {
+        let text = format!("{} names {count} receivers; name 1 to {}", kind.name(), self.limits.max_receivers);
+        self.fail(slot, &Fault::new(ErrorCode::TooManyReceivers, kind as u8, tag, text));
     }
 
     /// Carries out a RELAY or SEND whose receivers were looked for, or gives it back where it has to wait for them.
@@ -238,11 +243,15 @@ impl<L> Hub<L> {
         }
     }
 
+    /// Has the sender wait where a receiver in `scratch` is full.
+    #[inline]
+    fn wait_for_the_full(&mut self, sender: usize, has_waited: bool) -> Addressed {
+        let waits = self.scratch.any_full && self.wait_for_receivers(sender, has_waited);
+        if waits { Addressed::Full } else { Addressed::Found }
+    }
+
     /// Makes the sender's requests wait for each receiver in `scratch` that has no room; says whether there is one.
     fn wait_for_receivers(&mut self, sender: usize, has_waited: bool) -> bool {
-        if !self.scratch.any_full {
-            return false;
-        }
         let over = if has_waited { self.limits.queue.saturating_add(self.limits.queue / 2) } else { 0 };
         let receivers = std::mem::take(&mut self.scratch.receivers);
         let mut waits = false;

@@ -1,7 +1,8 @@
 //! Sending what is queued.
 
-use super::link::Stage;
+use super::link::{Link, Stage};
 use super::{Loop, Os};
+use crate::hub::{Outbox, User};
 use crate::marks::{Mark, mark};
 use std::io::{self, IoSlice};
 
@@ -18,17 +19,13 @@ impl<O: Os> Loop<O> {
 
     fn flush(&mut self, slot: usize) {
         self.hub.flushed(slot);
-        while let Some(user) =
-            self.hub.user_mut(slot).filter(|user| user.link.writable && user.link.stage != Stage::Doomed)
-        {
-            let mut slices = [IoSlice::new(&[]); SLICES];
+        while let Some(user) = self.hub.user_mut(slot).filter(may_send) {
             let (outbox, link) = user.outbox_and_link();
-            let count = outbox.fill(&mut slices);
-            if count == 0 {
-                break;
-            }
-            let offered: usize = slices[..count].iter().map(|slice| slice.len()).sum();
-            match self.os.send(&mut link.socket, &slices[..count]) {
+            let (offered, outcome) = match outbox.as_run() {
+                Some(run) => (run.len(), self.os.send(&mut link.socket, &[IoSlice::new(run)])),
+                None => send_pieces(&mut self.os, outbox, link),
+            };
+            match outcome {
                 Ok(taken) => {
                     link.writable = taken == offered;
                     if taken < offered {
@@ -53,4 +50,17 @@ impl<O: Os> Loop<O> {
         }
         self.close_if_sent(slot);
     }
+}
+
+/// Whether a user has something to be sent that may go now.
+fn may_send<S>(user: &&mut User<Link<S>>) -> bool {
+    user.link.writable && user.outbox().queued() > 0 && user.link.stage != Stage::Doomed
+}
+
+/// Offers the oldest pieces of an outbox in one send: how many bytes those are, and what became of them.
+fn send_pieces<O: Os>(os: &mut O, outbox: &Outbox, link: &mut Link<O::Socket>) -> (usize, io::Result<usize>) {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let count = outbox.fill(&mut slices);
+    let offered = slices[..count].iter().map(|slice| slice.len()).sum();
+    (offered, os.send(&mut link.socket, &slices[..count]))
 }

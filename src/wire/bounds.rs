@@ -36,8 +36,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// What a [`Decoder`](super::Decoder) asks of the front of a request: its whole length, `None` where more bytes are
-    /// needed to tell.
+    /// What a [`Decoder`](super::Decoder) asks of the front of a request: its header, `None` where more bytes are needed to
+    /// tell.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Bounds {
     /// 3 on the header where the announced length is over the kind's limit, and on what stands before the body of a
     /// RELAY, SEND or PUBLISH where that shows it to be over [`max_body`](Bounds::max_body); 1 on the header where
     /// a kind without payload announces some, or an ACK more than an id.
-    pub fn admit(&self, front: &[u8]) -> Result<Option<usize>, Fault> {
+    pub fn admit(&self, front: &[u8]) -> Result<Option<Header>, Fault> {
         let Some(header) = Header::decode(front) else {
             return match front.first() {
                 Some(&kind) if is_never_a_kind(kind) => Err(Fault::unknown_kind(kind, tag_if_there(front))),
@@ -70,7 +70,7 @@ impl Bounds {
             }
             _ => {}
         }
-        Ok(Some(header.frame_len()))
+        Ok(Some(header))
     }
 
     /// The longest payload of this kind, in bytes. Where a kind has no bound of its own, what a RELAY may need.
@@ -128,7 +128,7 @@ mod tests {
     const BOUNDS: Bounds = Bounds { max_body: 1000, max_receivers: 3 };
 
     fn admitted(bytes: &[u8]) -> Result<Option<usize>, ErrorCode> {
-        BOUNDS.admit(bytes).map_err(|fault| fault.code)
+        BOUNDS.admit(bytes).map(|header| header.map(Header::frame_len)).map_err(|fault| fault.code)
     }
 
     #[test]

@@ -15,12 +15,6 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    fn new(bytes: Cow<'a, [u8]>) -> Frame<'a> {
-        let header = Header::decode(&bytes).expect("a whole frame has a header");
-        debug_assert_eq!(header.frame_len(), bytes.len());
-        Frame { header, bytes }
-    }
-
     /// The bytes after the header.
     pub fn payload(&self) -> &[u8] {
         &self.bytes[HEADER_LEN..]
@@ -42,9 +36,9 @@ pub struct Decoder {
 impl Decoder {
     /// Takes the next whole frame off the front of `input`; `None` once `input` is used up and kept.
     ///
-    /// `admit` is shown the front of each frame, as far as it has come, and says how long the whole frame is (`None`:
-    /// can not tell yet) or why it is refused. It is asked as soon as one byte is there and again as more come, so a
-    /// refusal never waits for bytes that it does not need.
+    /// `admit` is shown the front of each frame, as far as it has come, and gives its header (`None`: can not tell yet)
+    /// or why it is refused. It is asked as soon as one byte is there and again as more come, so a refusal never waits
+    /// for bytes that it does not need.
     ///
     /// # Errors
     ///
@@ -52,7 +46,7 @@ impl Decoder {
     pub fn next<'a, E>(
         &mut self,
         input: &mut &'a [u8],
-        admit: impl Fn(&[u8]) -> Result<Option<usize>, E>,
+        admit: impl Fn(&[u8]) -> Result<Option<Header>, E>,
     ) -> Result<Option<Frame<'a>>, E> {
         if !self.tail.is_empty() {
             return self.complete(input, admit);
@@ -61,10 +55,10 @@ impl Decoder {
             return Ok(None);
         }
         match admit(input)? {
-            Some(whole) if whole <= input.len() => {
-                let (frame, rest) = input.split_at(whole);
+            Some(header) if header.frame_len() <= input.len() => {
+                let (frame, rest) = input.split_at(header.frame_len());
                 *input = rest;
-                Ok(Some(Frame::new(Cow::Borrowed(frame))))
+                Ok(Some(Frame { header, bytes: Cow::Borrowed(frame) }))
             }
             _ => {
                 self.tail.reserve_exact(input.len());
@@ -78,18 +72,18 @@ impl Decoder {
     fn complete<'a, E>(
         &mut self,
         input: &mut &'a [u8],
-        admit: impl Fn(&[u8]) -> Result<Option<usize>, E>,
+        admit: impl Fn(&[u8]) -> Result<Option<Header>, E>,
     ) -> Result<Option<Frame<'a>>, E> {
         loop {
-            let whole = admit(&self.tail)?;
-            if whole == Some(self.tail.len()) {
-                return Ok(Some(Frame::new(Cow::Owned(std::mem::take(&mut self.tail)))));
+            let header = admit(&self.tail)?;
+            if let Some(header) = header.filter(|header| header.frame_len() == self.tail.len()) {
+                return Ok(Some(Frame { header, bytes: Cow::Owned(std::mem::take(&mut self.tail)) }));
             }
             if input.is_empty() {
                 return Ok(None);
             }
-            let missing = whole
-                .unwrap_or(HEADER_LEN)
+            let missing = header
+                .map_or(HEADER_LEN, Header::frame_len)
                 .checked_sub(self.tail.len())
                 .expect("what is held is released before the decoder is fed again");
             let (taken, rest) = input.split_at(missing.min(input.len()));
@@ -128,12 +122,11 @@ mod tests {
     use super::*;
 
     /// Frames of at most 100 bytes of payload, and no kind over 0x7F.
-    fn admit(front: &[u8]) -> Result<Option<usize>, &'static str> {
+    fn admit(front: &[u8]) -> Result<Option<Header>, &'static str> {
         match Header::decode(front) {
             _ if front.first().is_some_and(|kind| *kind > 0x7F) => Err("kind"),
             Some(header) if header.length > 100 => Err("length"),
-            Some(header) => Ok(Some(header.frame_len())),
-            None => Ok(None),
+            header => Ok(header),
         }
     }
 
