@@ -157,3 +157,26 @@ fn the_repeater_is_greeted_and_repeats_bodies_after_their_lengths() {
     does_not_understand(&mut dialect, b"?");
     hears(&mut dialect, b"!\0\0\0\x05hello\0\0\0\0", &[Heard::Ready(0), Heard::Body(b"hello"), Heard::Body(b"")]);
 }
+
+/// Of a message that is not whole, so much is told: how long it will be, and how its body begins.
+fn shows<D: Dialect + Default>(hello: &[u8], message: &[u8], body_at: usize) {
+    let (mut dialect, _) = greeted::<D>(SUBSCRIBER);
+    assert_eq!(dialect.glimpse(hello), None, "nothing else is a message");
+    if !hello.is_empty() {
+        dialect.next(hello, &mut Vec::new()).expect("it is understood").expect("it is whole");
+    }
+    for front in (0..body_at + 16).map(|end| &message[..end]) {
+        assert_eq!(dialect.glimpse(front), None, "{} bytes show too little", front.len());
+    }
+    let front = &message[..body_at + 20];
+    assert_eq!(dialect.glimpse(front), Some((message.len(), &front[body_at..])));
+}
+
+#[test]
+fn the_front_of_a_message_shows_its_length_and_the_front_of_its_body() {
+    shows::<Mqtt>(b"\x90\x03\0\x01\0", &[b"\x30\xCC\x01\0\x02g7", &[7; 200][..]].concat(), 7);
+    shows::<Nats>(b"PONG\r\n", &[b"MSG g7 1 200\r\n", &[7; 200][..], b"\r\n"].concat(), 14);
+    let head = b"*3\r\n$7\r\nmessage\r\n$2\r\ng7\r\n$200\r\n";
+    shows::<Redis>(b":1\r\n", &[head, &[7; 200][..], b"\r\n"].concat(), head.len());
+    shows::<Wire>(b"!", &[b"\0\0\0\xC8", &[7; 200][..]].concat(), 4);
+}

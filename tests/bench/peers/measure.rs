@@ -34,7 +34,7 @@ pub struct Bench<'a> {
 impl Bench<'_> {
     /// Finds the hubs, and says which and where from.
     pub fn new(options: &Options) -> Result<Bench<'_>, String> {
-        let layout = Layout::new(options.anywhere).map_err(|error| format!("can not choose processors: {error}"))?;
+        let layout = Layout::new(options.place).map_err(|error| format!("can not choose processors: {error}"))?;
         layout.enter().map_err(|error| format!("can not choose a processor: {error}"))?;
         rlimit::increase_nofile_limit(u64::MAX).map_err(|error| format!("the descriptor limit: {error}"))?;
         let mut hubs = Vec::new();

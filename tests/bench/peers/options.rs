@@ -2,6 +2,7 @@
 
 use crate::cases::{CASES, Case};
 use crate::peer::{ALL, Peer};
+use crate::pin::Place;
 use std::time::Duration;
 
 /// What was asked for.
@@ -9,8 +10,7 @@ pub struct Options {
     pub rounds: usize,
     /// How long a measurement of traffic is.
     pub time: Duration,
-    /// Whether a server may run on any processor.
-    pub anywhere: bool,
+    pub place: Place,
     cases: Vec<String>,
     pub only: Vec<Peer>,
 }
@@ -48,8 +48,8 @@ pub fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
     if rounds == 0 || time.is_zero() {
         return Err("nothing is measured in no round, or no time".to_owned());
     }
-    let anywhere = given.opt_present("anywhere");
-    Ok(Some(Options { rounds, time, anywhere, cases, only: only.unwrap_or(ALL.to_vec()) }))
+    let place = Place::of(&given.opt_str("place").unwrap_or("apart".to_owned()))?;
+    Ok(Some(Options { rounds, time, place, cases, only: only.unwrap_or(ALL.to_vec()) }))
 }
 
 fn options() -> getopts::Options {
@@ -58,7 +58,12 @@ fn options() -> getopts::Options {
     options.optopt("", "only", "these hubs alone, by commas (all that are found)", "HUBS");
     options.optopt("", "rounds", &format!("of each case ({DEFAULT_ROUNDS})"), "N");
     options.optopt("", "secs", &format!("of a measurement of traffic ({DEFAULT_SECS})"), "SECS");
-    options.optflag("", "anywhere", "let servers run on all processors, not on the first alone");
+    options.optopt(
+        "",
+        "place",
+        "where servers run: apart from the generator, but for NATS; first; any (apart)",
+        "PLACE",
+    );
     options.optflag("h", "help", "print this");
     // What cargo says to every benchmark.
     options.optflag("", "bench", "");

@@ -43,6 +43,11 @@ impl Peer {
         !matches!(self, Peer::Wire | Peer::Cubby)
     }
 
+    /// Whether it works on all processors at once.
+    fn has_threads(self) -> bool {
+        self == Peer::Nats
+    }
+
     /// The variable that names its program, what the program is called, and how to get it.
     fn sought(self) -> Option<(&'static str, &'static [&'static str], &'static str)> {
         match self {
@@ -155,7 +160,7 @@ impl Server {
         let mut command = peer.command(program, port, &dir);
         command.current_dir(&dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = layout
-            .as_server(|| command.spawn())
+            .as_server(peer.has_threads(), || command.spawn())
             .map_err(|error| format!("can not choose a processor: {error}"))?
             .map_err(|error| format!("{} does not start: {error}", program.display()))?;
         let mut server = Server { child, dir, port };

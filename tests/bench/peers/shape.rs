@@ -10,9 +10,9 @@ pub fn print(options: &Options) {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let version = kernel.split(['-', '\n']).next().unwrap_or_default();
     println!("{}: {cores} processors, {}, Linux {version}, loopback", jiff::Zoned::now().date(), model());
-    let place = if options.anywhere { "on any processor" } else { "on the first processor" };
     println!(
-        "the generator on the last processor, a server {place}; {} rounds in turns, medians; {:.1} s each",
+        "the generator on the last processor, {}; {} rounds in turns, medians; {:.1} s each",
+        options.place.words(),
         options.rounds,
         options.time.as_secs_f64()
     );
