@@ -64,21 +64,25 @@ impl Peer {
                 &["redis-server", "valkey-server"],
                 "the packages redis-server and valkey-server of distributions have it",
             )),
-            Peer::Wire | Peer::Cubby => None,
+            // Where another build is to be measured.
+            Peer::Cubby => Some(("CUBBY_BENCH_CUBBYD", &[], "")),
+            Peer::Wire => None,
         }
     }
 
     /// What runs it, or how to get it.
     pub fn find(self) -> Result<PathBuf, String> {
         let Some((variable, names, advice)) = self.sought() else {
-            let own = || env::current_exe().expect("this program has a path");
-            return Ok(if self == Peer::Cubby { env!("CARGO_BIN_EXE_cubbyd").into() } else { own() });
+            return env::current_exe().map_err(|error| format!("this program has no path: {error}"));
         };
         if let Some(path) = env::var_os(variable) {
             let path = PathBuf::from(path);
             return if path.is_file() { Ok(path) } else { Err(format!("{variable} names no file")) };
         }
         let path = env::var_os("PATH").unwrap_or_default();
+        if self == Peer::Cubby {
+            return Ok(env!("CARGO_BIN_EXE_cubbyd").into());
+        }
         // Where distributions put daemons is not on everybody's path.
         let dirs = env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
         let found = dirs.flat_map(|dir| names.iter().map(move |name| dir.join(name))).find(|path| path.is_file());

@@ -10,6 +10,9 @@ pub fn print(options: &Options) {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let version = kernel.split(['-', '\n']).next().unwrap_or_default();
     println!("{}: {cores} processors, {}, Linux {version}, loopback", jiff::Zoned::now().date(), model());
+    // What others do at the same time is the noise, in the tail above all.
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load average before: {}", load.split(' ').next().unwrap_or_default());
     println!(
         "the generator on the last processor, {}; {} rounds in turns, medians; {:.1} s each",
         options.place.words(),
