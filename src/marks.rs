@@ -19,7 +19,7 @@ macro_rules! marks {
 marks! {
     // Queues and waiting.
     UserFull, EventMissed, SenderWaits, SelfWaits, LetInOverTheLimit, Resumed, ResumedAndWaits, HeldUnread, Postponed,
-    CircleBroken, Refused, RefusedWithoutReceipt, SharedFrame,
+    CircleBroken, Refused, RefusedWithoutReceipt, SharedFrame, Volley,
     // Pace and memory.
     Paced, PacedStill, Squeezed, Favoured, FarOverMemory, Evicted, EvictedDeparted, OutboxCut,
     // Sending and reading.

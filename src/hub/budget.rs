@@ -7,12 +7,19 @@ use crate::marks::{Mark, mark};
 impl<L> Hub<L> {
     /// Accounts for a frame that so many outboxes got.
     pub(super) fn spend(&mut self, outboxes: usize, parcel: Parcel<'_>) {
-        let (len, cost) = match parcel {
-            Parcel::Small(bytes) => (bytes.len(), bytes.len()),
-            Parcel::Large(frame) => (frame.as_bytes().len(), POINTER_COST),
-        };
+        match parcel {
+            Parcel::Small(bytes) => self.spend_copies(outboxes, bytes.len()),
+            Parcel::Large(frame) => {
+                self.said += frame.as_bytes().len();
+                self.spent += outboxes * POINTER_COST;
+            }
+        }
+    }
+
+    /// The same for a small one of so many bytes.
+    pub(super) fn spend_copies(&mut self, outboxes: usize, len: usize) {
         self.said += len;
-        self.spent += outboxes * cost;
+        self.spent += outboxes * len;
     }
 
     /// Whether this turn has put enough into outboxes: what else is asked waits for the next. So that whoever reads is

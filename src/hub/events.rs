@@ -48,7 +48,11 @@ impl<L> Hub<L> {
         room.history.keep(frame.clone(), body.len(), &self.limits);
         self.remembered = self.remembered - before + room.history.held();
         self.forget_beyond_limit(key);
-        self.tell(key, &frame, body.len(), except);
+        let all_copied = self.tell(key, &frame, body.len(), except);
+        // Other events change who is in the room.
+        if all_copied && what == EventType::Message {
+            self.aim_at_room(key, except);
+        }
         if !self.listeners.is_empty() {
             self.listeners.hear(&SharedEvent::new(frame));
         }
@@ -72,20 +76,21 @@ impl<L> Hub<L> {
     }
 
     /// Puts an event into the outbox of each member but `except`. One whose queue is full misses it, and sees so by the
-    /// numbers.
-    fn tell(&mut self, key: u32, frame: &Shared, body_len: usize, except: Option<usize>) {
+    /// numbers. Says whether it was copied into each.
+    fn tell(&mut self, key: u32, frame: &Shared, body_len: usize, except: Option<usize>) -> bool {
         if self.is_closing {
-            return;
+            return false;
         }
         let copies = self.rooms.at(key).members.slots().len() * frame.as_bytes().len();
         let large = body_len >= self.limits.share_from || body_len >= WORTH_POINTING && copies > COPIED_AT_ONCE;
+        if !large && self.tell_again(key, except, frame.as_bytes()) {
+            return false;
+        }
+        self.fire();
         let parcel = if large { Parcel::Large(frame) } else { Parcel::Small(frame.as_bytes()) };
         let (mut told, mut missed) = (0, 0);
-        for slot in self.rooms.at(key).members.slots().iter().map(|&slot| slot as usize) {
+        for slot in self.rooms.at(key).members.slots_but(except) {
             let user = &mut self.users[slot];
-            if except == Some(slot) {
-                continue;
-            }
             if user.full {
                 mark(Mark::EventMissed);
                 missed += 1;
@@ -98,5 +103,6 @@ impl<L> Hub<L> {
         self.spend(told as usize, parcel);
         self.stats.frames.count(Kind::Event, told, frame.as_bytes().len());
         self.stats.events_missed += missed;
+        !large && missed == 0
     }
 }

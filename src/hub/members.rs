@@ -74,6 +74,11 @@ impl Members {
         &self.slots
     }
 
+    /// Their slots without one of them.
+    pub fn slots_but(&self, except: Option<usize>) -> impl Iterator<Item = usize> {
+        self.slots.iter().map(|&slot| slot as usize).filter(move |&slot| except != Some(slot))
+    }
+
     /// Whether a session is here.
     pub fn contains(&self, slot: u32) -> bool {
         self.places.contains_key(&slot)

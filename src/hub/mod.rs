@@ -24,6 +24,7 @@ mod rooms;
 #[cfg(test)]
 mod tests;
 mod user;
+mod volley;
 mod waiting;
 
 #[cfg(test)]
@@ -42,6 +43,7 @@ use peer::Origins;
 use room::Rooms;
 use slab::Slab;
 use std::time::Duration;
+use volley::Volley;
 
 /// What the carrier has to do about what the hub did. It empties the lists as it goes; each may name slots that are
 /// vacant by then.
@@ -103,6 +105,7 @@ pub struct Hub<L> {
     /// Whole frames that have come from all users.
     whole_frames: u64,
     scratch: Scratch,
+    volley: Volley,
     /// Code in the host program that hears events.
     pub listeners: Listeners,
     /// What the carrier has to do.
@@ -151,6 +154,7 @@ impl<L> Hub<L> {
             unread: 0,
             whole_frames: 0,
             scratch: Scratch::default(),
+            volley: Volley::default(),
             listeners: Listeners::default(),
             agenda: Agenda::default(),
             stats: Stats::default(),
@@ -219,6 +223,7 @@ impl<L> Hub<L> {
 
     /// Appends an answer to a user's outbox.
     fn say(&mut self, slot: usize, tag: u16, answer: &Answer<'_>) {
+        self.fire();
         let Some(user) = self.users.get_mut(slot) else { return };
         let before = user.outbox.queued();
         user.outbox.append(&mut self.pool, |run| answer.encode(tag, run));

@@ -194,6 +194,7 @@ impl<L> Hub<L> {
 
     /// Empties `scratch`, and returns a stamp that no user bears: receivers named twice are found without a set.
     fn begin_resolving(&mut self) -> u32 {
+        self.fire();
         self.scratch.any_full = false;
         self.scratch.refused = 0;
         self.scratch.receivers.clear();

@@ -1,5 +1,6 @@
 //! What each request does. The match below names them all; each has a function.
 
+use super::relay::Addressed;
 use super::{Hub, User, name};
 use crate::limits::{LIST_FRAME_IDS, SPARSE};
 use crate::marks::{Mark, mark};
@@ -50,7 +51,14 @@ impl<L> Hub<L> {
 
     /// Carries out the whole frames at the front of `input`, of which the first may have waited, until the user departs
     /// or has to wait. Returns the request that has to, where it is one that was not carried out.
-    fn carry_out_all<'a>(&mut self, slot: usize, input: &mut &'a [u8], mut waited: bool) -> Option<Frame<'a>> {
+    fn carry_out_all<'a>(&mut self, slot: usize, input: &mut &'a [u8], waited: bool) -> Option<Frame<'a>> {
+        let waits = self.carry_out_each(slot, input, waited);
+        self.volley.may_come = false;
+        self.fire();
+        waits
+    }
+
+    fn carry_out_each<'a>(&mut self, slot: usize, input: &mut &'a [u8], mut waited: bool) -> Option<Frame<'a>> {
         let bounds = self.limits.bounds();
         loop {
             let user = self.users.get_mut(slot).filter(|user| user.present && !user.is_waiting())?;
@@ -62,6 +70,7 @@ impl<L> Hub<L> {
                 Ok(Some(frame)) => {
                     user.has_spoken = true;
                     self.whole_frames += 1;
+                    self.volley.may_come = !input.is_empty();
                     if let Err(frame) = self.carry_out(slot, frame, waited) {
                         return Some(frame);
                     }
@@ -106,7 +115,13 @@ impl<L> Hub<L> {
         let tag = frame.header.tag;
         match Request::decode(frame.header, frame.payload()) {
             Ok(Request::Relay { receivers, body, receipt }) => {
+                if !receipt && self.relay_again(slot, receivers, body) {
+                    return Ok(());
+                }
                 let (len, addressed) = (body.len(), self.address_users(slot, tag, receivers, waited));
+                if !receipt && matches!(addressed, Addressed::Found) {
+                    self.aim_at_users(receivers, len);
+                }
                 return self.pass_on(slot, frame, addressed, len, receipt);
             }
             // Nothing outlives its receiver here: a name that has no session is unknown, STORE or not.

@@ -179,6 +179,7 @@ impl<L> Hub<L> {
     /// Sends events again: `limit` at most, and no more than fill half a queue; but one, where there is one. Returns
     /// what is to be said after them.
     fn replay(&mut self, slot: usize, tag: u16, key: u32, after: u64, limit: u32) -> Answer<'static> {
+        self.fire();
         let room = self.rooms.at(key);
         let outbox = &mut self.users[slot].outbox;
         let enough = outbox.queued() + self.limits.queue / 2;

@@ -153,6 +153,7 @@ impl<D: Dialect, F: FnMut() -> D> Engine<'_, D, F> {
         let tick_ns = (leg.told_ns + TICK_NS).min(leg.end_ns);
         let next_ns = self.next_visit().map_or(tick_ns, |visit_ns| tick_ns.min(visit_ns.max(now_ns + GRAIN_NS)));
         let wait_ns = match self.schedule.next() {
+            _ if self.plan.spins => 0,
             Some(due_ns) if due_ns < now_ns + GRAIN_NS => 0,
             Some(due_ns) => next_ns.min(due_ns - GRAIN_NS + 1).saturating_sub(now_ns),
             None => next_ns.saturating_sub(now_ns).max(GRAIN_NS),

@@ -44,6 +44,9 @@ pub struct Plan {
     /// How long nothing may be heard while messages are under way, before they count as missed: longer than a hub
     /// bears with a receiver that does not read.
     pub patience: Duration,
+    /// Whether it asks again and again rather than sleep. It needs a processor of its own then, but no hub pays for
+    /// waking it, which costs more than most of them do and depends on what else the machine has to do.
+    pub spins: bool,
     /// Ends the run early, once true.
     pub stop: Arc<AtomicBool>,
 }
@@ -65,6 +68,7 @@ impl Default for Plan {
             joiners: 0,
             leavers: 0,
             patience: Duration::from_secs(12),
+            spins: false,
             stop: Arc::default(),
         }
     }

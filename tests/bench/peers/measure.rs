@@ -119,6 +119,7 @@ impl Bench<'_> {
             pace,
             extent: Extent::Time(self.options.time),
             warm_up: WARM_UP,
+            spins: true,
             ..Plan::default()
         };
         let mut used = Used::default();
