@@ -123,3 +123,119 @@ impl<L> Hub<L> {
         self.volley.frames.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::Peer;
+    use crate::limits::{IfFull, Limits};
+    use crate::stats::Stats;
+    use crate::wire::{Request, UserId};
+    use proptest::prelude::*;
+    use std::io::IoSlice;
+
+    /// What the first of four users does: the user or the room that it is about, and how many bytes it says.
+    #[derive(Clone, Debug)]
+    enum Act {
+        Relay(Vec<usize>, usize, bool),
+        Publish(usize, usize, bool, bool),
+        Join(usize),
+        Leave(usize),
+        Rename(usize),
+        History(usize),
+        Ping,
+        Bye,
+    }
+
+    const ROOMS: [&str; 2] = ["lobby", "den"];
+
+    /// Most say something once more to the same receivers.
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let said = prop_oneof![8 => 0..60_usize, 1 => 250..400_usize];
+        let relay = (prop::sample::select(vec![vec![1], vec![1, 2], vec![0, 3], vec![3, 3, 9]]), said.clone());
+        let mostly_not = prop::bool::weighted(0.1);
+        let act = prop_oneof![
+            6 => (relay, mostly_not).prop_map(|((to, len), receipt)| Act::Relay(to, len, receipt)),
+            6 => (0..2_usize, said, mostly_not, mostly_not).prop_map(|(room, len, receipt, no_echo)| {
+                Act::Publish(room, len, receipt, no_echo)
+            }),
+            1 => (0..2_usize).prop_map(Act::Join),
+            1 => (0..2_usize).prop_map(Act::Leave),
+            1 => (0..2_usize).prop_map(Act::Rename),
+            1 => (0..2_usize).prop_map(Act::History),
+            1 => Just(Act::Ping),
+        ];
+        let often = (act, 1..6_usize).prop_map(|(act, times)| vec![act; times]);
+        let end = prop::option::weighted(0.2, Just(vec![Act::Bye]));
+        (prop::collection::vec(often, 1..12), end)
+            .prop_map(|(acts, end)| acts.into_iter().chain(end).flatten().collect())
+    }
+
+    fn frame(act: &Act, ids: &[UserId]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let body = |len: usize| vec![len as u8; len];
+        match act {
+            Act::Relay(to, len, receipt) => {
+                let mut block = Vec::new();
+                let of = |&user: &usize| ids.get(user).copied().unwrap_or(UserId(99));
+                Ids::encode(&to.iter().map(of).collect::<Vec<_>>(), &mut block);
+                let receivers = Ids::new(&block).expect("whole ids");
+                Request::Relay { receivers, body: &body(*len), receipt: *receipt }.encode(0, &mut out);
+            }
+            Act::Publish(room, len, receipt, no_echo) => {
+                let (receipt, no_echo) = (*receipt, *no_echo);
+                Request::Publish { room: ROOMS[*room], body: &body(*len), receipt, no_echo }.encode(0, &mut out);
+            }
+            Act::Join(room) => Request::Join { room: ROOMS[*room] }.encode(0, &mut out),
+            Act::Leave(room) => Request::Leave { room: ROOMS[*room] }.encode(0, &mut out),
+            Act::Rename(name) => Request::Hello { name: ["ann", ""][*name], token: "" }.encode(0, &mut out),
+            Act::History(room) => Request::History { room: ROOMS[*room], after: 0, limit: 3 }.encode(0, &mut out),
+            Act::Ping => Request::Ping(b"there?").encode(0, &mut out),
+            Act::Bye => Request::Bye.encode(0, &mut out),
+        }
+        out
+    }
+
+    /// What is queued for each of the four, whether it is full, whether the first waits, and what was counted.
+    type Outcome = (Vec<(Vec<u8>, bool)>, bool, Stats);
+
+    fn outcome(limits: &Limits, acts: &[Act], at_once: bool) -> Outcome {
+        let mut hub: Hub<()> = Hub::new(limits.clone());
+        let slots: Vec<usize> = (0..4).map(|_| hub.enter((), Peer::Unix).expect("there is room")).collect();
+        let ids: Vec<UserId> = slots.iter().map(|&slot| hub.users[slot].id).collect();
+        for &slot in &slots[..3] {
+            hub.feed(slot, &frame(&Act::Join(0), &ids));
+        }
+        let frames = acts.iter().map(|act| frame(act, &ids));
+        let breaths: Vec<Vec<u8>> = if at_once { vec![frames.flatten().collect()] } else { frames.collect() };
+        for breath in breaths {
+            let user = &hub.users[slots[0]];
+            if user.present && !user.is_waiting() {
+                hub.feed(slots[0], &breath);
+            }
+        }
+        let waits = hub.users[slots[0]].is_waiting();
+        let queued = slots.iter().map(|&slot| (bytes(&hub, slot), hub.users[slot].full)).collect();
+        (queued, waits, Stats { held: 0, ..hub.stats() })
+    }
+
+    fn bytes(hub: &Hub<()>, slot: usize) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 256];
+        let count = hub.users[slot].outbox.fill(&mut slices);
+        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_in_one_breath_is_heard_as_if_said_one_by_one(
+            acts in acts(),
+            queue in prop::sample::select(vec![1 << 20, 1500]),
+            fan_out in prop::sample::select(vec![1 << 20, 1000]),
+            rate in prop::sample::select(vec![0, 9]),
+            if_full in prop::sample::select(vec![IfFull::Wait, IfFull::Refuse, IfFull::Close]),
+        ) {
+            let limits = Limits { share_from: 300, queue, fan_out, rate, if_full, ..Limits::default() };
+            prop_assert_eq!(outcome(&limits, &acts, true), outcome(&limits, &acts, false));
+        }
+    }
+}
