@@ -36,8 +36,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// What a [`Decoder`](super::Decoder) asks of the front of a request: its header, `None` where more bytes are needed to
-    /// tell.
+    /// What a [`Decoder`](super::Decoder) asks of the front of a request: its header, `None` where more bytes are
+    /// needed to tell.
     ///
     /// # Errors
     ///
