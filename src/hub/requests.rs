@@ -61,7 +61,14 @@ impl<L> Hub<L> {
     fn carry_out_each<'a>(&mut self, slot: usize, input: &mut &'a [u8], mut waited: bool) -> Option<Frame<'a>> {
         let bounds = self.limits.bounds();
         loop {
-            let user = self.users.get_mut(slot).filter(|user| user.present && !user.is_waiting())?;
+            self.users.get(slot).filter(|user| user.present && !user.is_waiting())?;
+            if let Some(len) = self.relay_again(slot, input) {
+                *input = &input[len..];
+                self.whole_frames += 1;
+                self.account(slot, Some(Kind::Relay), len);
+                continue;
+            }
+            let user = &mut self.users[slot];
             let before = user.decoder.kept();
             let next = user.decoder.next(input, |front| bounds.admit(front));
             self.unread = self.unread - before + user.decoder.kept();
@@ -98,7 +105,13 @@ impl<L> Hub<L> {
     fn carry_out<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
         let (kind, len) = (frame.header.kind, frame.header.frame_len());
         self.answer(slot, frame, waited)?;
-        if let Some(kind) = Kind::of_request(kind) {
+        self.account(slot, Kind::of_request(kind), len);
+        Ok(())
+    }
+
+    /// After a request was carried out: counts it, and has the next one wait where it is time for that.
+    fn account(&mut self, slot: usize, kind: Option<Kind>, len: usize) {
+        if let Some(kind) = kind {
             self.stats.frames.count(kind, 1, len);
         }
         let user = &self.users[slot];
@@ -108,19 +121,16 @@ impl<L> Hub<L> {
         }
         self.pace(slot);
         self.postpone_if_spent(slot);
-        Ok(())
     }
 
     fn answer<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
         let tag = frame.header.tag;
         match Request::decode(frame.header, frame.payload()) {
             Ok(Request::Relay { receivers, body, receipt }) => {
-                if !receipt && self.relay_again(slot, receivers, body) {
-                    return Ok(());
-                }
                 let (len, addressed) = (body.len(), self.address_users(slot, tag, receivers, waited));
                 if !receipt && matches!(addressed, Addressed::Found) {
-                    self.aim_at_users(receivers, len);
+                    let front = frame.payload();
+                    self.aim_at_users(&front[..front.len() - len], len);
                 }
                 return self.pass_on(slot, frame, addressed, len, receipt);
             }

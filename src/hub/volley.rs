@@ -7,7 +7,7 @@
 use super::{Hub, Parcel, Scratch};
 use crate::limits::RUN_FULL;
 use crate::marks::{Mark, mark};
-use crate::wire::{Ids, Kind, deliver_head};
+use crate::wire::{HEADER_LEN, Header, Kind, deliver_head};
 
 /// Whom a volley is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) enum Aim {
     /// Nobody: there is none.
     #[default]
     Nobody,
-    /// Those whom a RELAY named, by the ids in [`Volley::ids`].
+    /// Those whom a RELAY named, as it stands in [`Volley::front`].
     Users,
     /// The members of a room, but for one slot.
     Room { key: u32, except: Option<usize> },
@@ -25,7 +25,8 @@ pub(super) enum Aim {
 #[derive(Debug, Default)]
 pub(super) struct Volley {
     aim: Aim,
-    ids: Vec<u8>,
+    /// What stands before the body of that RELAY, without the header.
+    front: Vec<u8>,
     /// The receivers, as slots, of whom none is full.
     receivers: Vec<u32>,
     frames: Vec<u8>,
@@ -36,11 +37,11 @@ pub(super) struct Volley {
 }
 
 impl Volley {
-    /// Notes whom a small frame is for, so that the next one may join it; with the `ids` that a RELAY named.
-    pub fn aim(&mut self, aim: Aim, ids: &[u8], receivers: impl Iterator<Item = u32>) {
+    /// Notes whom a small frame is for, so that the next one may join it; and what a RELAY has before its body.
+    pub fn aim(&mut self, aim: Aim, front: &[u8], receivers: impl Iterator<Item = u32>) {
         (self.aim, self.room) = (aim, None);
-        self.ids.clear();
-        self.ids.extend_from_slice(ids);
+        self.front.clear();
+        self.front.extend_from_slice(front);
         self.receivers.clear();
         self.receivers.extend(receivers);
     }
@@ -48,10 +49,10 @@ impl Volley {
 
 impl<L> Hub<L> {
     /// After a RELAY was addressed: where all of its receivers have room, the next one may join it.
-    pub(super) fn aim_at_users(&mut self, receivers: Ids<'_>, body_len: usize) {
+    pub(super) fn aim_at_users(&mut self, front: &[u8], body_len: usize) {
         let Scratch { any_full, refused, receivers: slots, .. } = &self.scratch;
         if self.volley.may_come && !any_full && *refused == 0 && body_len < self.limits.share_from {
-            self.volley.aim(Aim::Users, receivers.as_bytes(), slots.iter().copied());
+            self.volley.aim(Aim::Users, front, slots.iter().copied());
         }
     }
 
@@ -63,14 +64,22 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Relays a body once more to whom the last one went, where it did: nothing about them is looked up again.
-    pub(super) fn relay_again(&mut self, slot: usize, receivers: Ids<'_>, body: &[u8]) -> bool {
-        let is_same = self.volley.aim == Aim::Users && self.volley.ids == receivers.as_bytes();
-        if !is_same || body.len() >= self.limits.share_from {
-            return false;
+    /// Relays the body at the front of `input` to whom the last one went, where that is asked: a frame in which nothing
+    /// but the tag, the length and the body differ needs no second judgement. Returns how long it was.
+    #[inline]
+    pub(super) fn relay_again(&mut self, slot: usize, input: &[u8]) -> Option<usize> {
+        if self.volley.aim != Aim::Users {
+            return None;
+        }
+        let header = Header::decode(input)?;
+        let payload = input.get(HEADER_LEN..header.frame_len())?;
+        let body = payload.strip_prefix(&self.volley.front[..])?;
+        let is_small = body.len() < self.limits.share_from && body.len() <= self.limits.max_body as usize;
+        if header.kind != Kind::Relay as u8 || header.flags != 0 || !is_small {
+            return None;
         }
         let head = deliver_head(self.users[slot].id, body.len());
-        self.join_volley(Kind::Deliver, &head, body)
+        self.join_volley(Kind::Deliver, &head, body).then_some(header.frame_len())
     }
 
     /// Tells an event to those whom the last one was told, where it was of the same room.
@@ -130,7 +139,7 @@ mod tests {
     use crate::hub::Peer;
     use crate::limits::{IfFull, Limits};
     use crate::stats::Stats;
-    use crate::wire::{Request, UserId};
+    use crate::wire::{Ids, Request, UserId};
     use proptest::prelude::*;
     use std::io::IoSlice;
 
