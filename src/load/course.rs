@@ -45,17 +45,18 @@ impl<D: Dialect, F: FnMut() -> D> Engine<'_, D, F> {
         let outcome = &mut self.hall.outcome;
         *outcome = Outcome { errors: outcome.errors, first_error: outcome.first_error.take(), ..Outcome::new() };
         let (waited, processor) = (self.waited, thread_time());
-        let (began_ns, end_ns) = if self.hall.under_way == 0 {
-            self.leg(Phase::Running, self.plan.extent, progress)?
+        // Where the hub came to a stand in the warm-up, or it was stopped there, there is nothing to count.
+        let elapsed_ns = if self.hall.under_way == 0 && !self.is_stopped() {
+            let (began_ns, end_ns) = self.leg(Phase::Running, self.plan.extent, progress)?;
+            self.hall.heard_ns.max(end_ns).saturating_sub(began_ns)
         } else {
-            // The hub came to a stand in the warm-up.
-            (0, 0)
+            0
         };
         let processor = thread_time().saturating_sub(processor).saturating_sub(self.waited - waited);
         self.count_missing();
         self.tell(Phase::Done, 1.0, progress);
         let mut outcome = self.hall.outcome;
-        outcome.elapsed = Duration::from_nanos(self.hall.heard_ns.max(end_ns).saturating_sub(began_ns));
+        outcome.elapsed = Duration::from_nanos(elapsed_ns);
         outcome.processor = processor;
         Ok(outcome)
     }
@@ -96,11 +97,15 @@ impl<D: Dialect, F: FnMut() -> D> Engine<'_, D, F> {
 
     /// Turns until the leg is over.
     fn go(&mut self, leg: &mut Leg, progress: &mut dyn FnMut(&Progress)) -> Result<(), LoadError> {
-        let stopped = self.is_stopped();
         let mut now_ns = self.clock.now_ns();
         self.tell(leg.phase, 0.0, progress);
         leg.told_ns = now_ns;
-        while now_ns < leg.end_ns && !self.is_over(leg) && self.is_stopped() == stopped && !self.is_stuck(now_ns) {
+        while now_ns < leg.end_ns && !self.is_over(leg) && !self.is_stuck(now_ns) {
+            if self.is_stopped() {
+                // What is under way is waited for a little while yet.
+                let more_ns = if leg.phase == Phase::Settling { nanos(SETTLING_CUT) } else { 0 };
+                leg.end_ns = leg.end_ns.min(now_ns + more_ns);
+            }
             if now_ns >= leg.told_ns + TICK_NS {
                 leg.told_ns = now_ns;
                 self.tell(leg.phase, self.share(leg, now_ns), progress);

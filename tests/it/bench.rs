@@ -179,6 +179,24 @@ fn a_run_that_is_stopped_has_what_came_so_far() {
 }
 
 #[test]
+fn a_run_that_is_stopped_as_it_warms_up_does_not_begin() {
+    let daemon = Daemon::start();
+    let plan = Plan { warm_up: Duration::from_secs(600), joiners: 5, extent: LONG, ..plan(&daemon) };
+    let mut phases = Vec::new();
+    let mut progress = |progress: &Progress| {
+        if phases.last() != Some(&progress.phase) {
+            phases.push(progress.phase);
+        }
+        if progress.phase == Phase::WarmingUp {
+            plan.stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let outcome = run(&plan, Native::relay, &mut progress).expect("it runs");
+    assert!(!phases.contains(&Phase::Running) && phases.last() == Some(&Phase::Done), "{phases:?}");
+    assert_eq!((outcome.messages, outcome.errors, outcome.visits, outcome.elapsed), (0, 0, (0, 0), Duration::ZERO));
+}
+
+#[test]
 fn what_the_hub_refuses_is_an_error_in_its_words() {
     let daemon = Daemon::start();
     let sizes = "2M".parse().expect("a size");
