@@ -1,6 +1,7 @@
 //! How large the bodies are: one size, or a mix of sizes by weight.
 
 use super::stamp::STAMP_LEN;
+use crate::wire::MAX_BODY;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,9 +17,9 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Every body is of this size; [`STAMP_LEN`] at the least.
+    /// Every body is of this size; [`STAMP_LEN`] at the least, and at the most what the native protocol allows.
     pub fn one(bytes: usize) -> Sizes {
-        let bytes = bytes.max(STAMP_LEN);
+        let bytes = bytes.clamp(STAMP_LEN, MAX_BODY as usize);
         Sizes { mix: vec![(bytes, 1)], order: vec![bytes] }
     }
 
@@ -31,6 +32,9 @@ impl Sizes {
         let total: u64 = mix.iter().map(|&(_, weight)| u64::from(weight)).sum();
         if let Some((bytes, _)) = mix.iter().find(|(bytes, _)| *bytes < STAMP_LEN) {
             return Err(format!("a body of {bytes} bytes is too small: {STAMP_LEN} are needed to tell them apart"));
+        }
+        if let Some((bytes, _)) = mix.iter().find(|(bytes, _)| *bytes > MAX_BODY as usize) {
+            return Err(format!("a body of {bytes} bytes is larger than any hub takes: {MAX_BODY} at the most"));
         }
         if total == 0 {
             return Err("there is no size that ever comes".to_owned());
@@ -133,6 +137,10 @@ mod tests {
         for text in ["", "x", "64:", ":5", "64;5", "64,,1", "-1", "+64", "1T", "64:x", "99999999999999999999", "9G9"] {
             assert!(text.parse::<Sizes>().expect_err(text).contains("not a size that will do"), "{text}");
         }
+        for text in ["4G", "64:9,1073741825:1"] {
+            assert!(text.parse::<Sizes>().expect_err(text).contains("1073741824 at the most"), "{text}");
+        }
+        assert_eq!("1G".parse::<Sizes>().expect("the largest"), Sizes::one(usize::MAX));
         assert!("15".parse::<Sizes>().expect_err("small").contains("16 are needed"));
         assert!("64:0".parse::<Sizes>().expect_err("none").contains("no size that ever comes"));
     }

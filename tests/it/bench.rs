@@ -292,6 +292,8 @@ fn a_wrong_command_line_is_exit_code_2_and_an_absent_hub_1() {
         ("--sise 5", "did you mean --size?; see cubby bench --help"),
         ("--relay 5 --rooms 5", "contradict each other; see cubby bench --help"),
         ("--hub nowhere", "the port is missing"),
+        ("--size 4G", "larger than any hub takes: 1073741824 at the most"),
+        ("--sweep size=64,4G", "larger than any hub takes: 1073741824 at the most"),
         ("more", "unexpected argument"),
     ] {
         let (code, printed, said) = bench("127.0.0.1:1", arguments);
