@@ -287,6 +287,19 @@ fn a_sweep_is_a_table_and_a_chart() {
 }
 
 #[test]
+fn a_sweep_with_a_run_that_failed_shows_the_others_and_is_exit_code_1() {
+    let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--max-connections", "6"]);
+    let (code, printed, said) = bench(&daemon.addresses[0], "--messages 50 --sweep relay=1,9,2 --json");
+    let sweep: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+    assert!(code == 1 && said.contains("relay 9: the hub let") && said.contains("1 of 3 runs failed"), "{said}");
+    let [first, failed, last] = [0, 1, 2].map(|place| &sweep["runs"][place]);
+    assert_eq!((&first["deliveries"], &last["deliveries"]), (&50.into(), &100.into()));
+    assert!(failed["value"] == "9" && failed["error"].as_str().is_some_and(|why| why.contains("the hub let")));
+    let (code, printed, _) = bench(&daemon.addresses[0], "--messages 50 --sweep relay=1,9");
+    assert!(code == 1 && printed.lines().any(|line| line.trim_end().ends_with("failed")), "{printed}");
+}
+
+#[test]
 fn a_wrong_command_line_is_exit_code_2_and_an_absent_hub_1() {
     for (arguments, what) in [
         ("--sise 5", "did you mean --size?; see cubby bench --help"),

@@ -62,31 +62,38 @@ fn many(bench: &Bench, sweep: &Sweep, stop: &Arc<AtomicBool>) -> Result<(), Fail
     if let (false, Some((_, first))) = (bench.json, sweep.runs.first()) {
         show::line(&format!("{}; {} varies", describe(first), sweep.option))?;
     }
-    let mut reports = Vec::new();
+    let mut runs: Vec<sweep::Run> = Vec::new();
     for (value, work) in &sweep.runs {
-        if !reports.is_empty() {
+        if !runs.is_empty() {
             thread::sleep(PAUSE);
         }
         if stop.load(Ordering::Relaxed) {
             break;
         }
         let label = format!("{} {value}: ", sweep.option);
-        match measure(bench, work, stop, label.clone()) {
-            Ok(report) => reports.push((value.clone(), report)),
+        let came = match measure(bench, work, stop, label.clone()) {
             // Those before it are worth to be shown.
-            Err(Failure::Other(what)) if !reports.is_empty() => show::complain(&format!("{label}{what}")),
-            Err(failure) => return Err(failure),
-        }
+            Err(Failure::Other(what) | Failure::BenchUsage(what)) if !runs.is_empty() => {
+                show::complain(&format!("{label}{}", show::safe(&what)));
+                Err(what)
+            }
+            came => Ok(came?),
+        };
+        runs.push((value.clone(), came));
     }
     if bench.json {
-        show::json(&sweep::json(&sweep.option, &reports))?;
+        show::json(&sweep::json(&sweep.option, &runs))?;
     } else {
-        show::line(&sweep::table(&sweep.option, &reports))?;
-        if let Some(limit) = reports.iter().find_map(|(_, report)| report.limit()) {
+        show::line(&sweep::table(&sweep.option, &runs))?;
+        if let Some(limit) = sweep::reports(&runs).find_map(Report::limit) {
             show::line(&format!("\nin some run {limit}"))?;
         }
     }
-    blame(reports.iter().map(|(_, report)| &report.outcome))
+    blame(sweep::reports(&runs).map(|report| &report.outcome))?;
+    match runs.iter().filter(|(_, came)| came.is_err()).count() {
+        0 => Ok(()),
+        failed => Err(Failure::Other(format!("{failed} of {} runs failed", sweep.runs.len()))),
+    }
 }
 
 /// One run: what came of it.
