@@ -50,6 +50,7 @@ impl<D: Dialect, F: FnMut() -> D> Engine<'_, D, F> {
             let (began_ns, end_ns) = self.leg(Phase::Running, self.plan.extent, progress)?;
             self.hall.heard_ns.max(end_ns).saturating_sub(began_ns)
         } else {
+            self.hall.outcome.stopped = self.is_stopped();
             0
         };
         let processor = thread_time().saturating_sub(processor).saturating_sub(self.waited - waited);
@@ -84,6 +85,7 @@ impl<D: Dialect, F: FnMut() -> D> Engine<'_, D, F> {
         // Whose time came in the last turn.
         self.visit(over_ns);
         self.close_doors();
+        self.hall.outcome.stopped = self.is_stopped() && self.active > 0 && over_ns < end_ns;
         let settling = if self.is_stopped() { SETTLING_CUT } else { SETTLING };
         if self.is_stopped() || matches!(self.plan.pace, Pace::Window(_)) {
             (0..self.hall.publishers.len()).for_each(|number| self.retire(number as u32));

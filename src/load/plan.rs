@@ -117,6 +117,8 @@ pub struct Outcome {
     pub processor: Duration,
     /// Sessions that came in, and that left, during the run.
     pub visits: (u64, u64),
+    /// Whether it was stopped before all was sent or the time was over.
+    pub stopped: bool,
 }
 
 impl Outcome {
@@ -132,6 +134,7 @@ impl Outcome {
             first_error: None,
             processor: Duration::ZERO,
             visits: (0, 0),
+            stopped: false,
         }
     }
 }

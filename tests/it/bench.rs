@@ -37,6 +37,7 @@ fn every_delivery_of_a_relay_is_counted() {
     let plan = Plan { subscribers: 3, publishers: 2, extent: Extent::Messages(5001), ..plan(&daemon) };
     let outcome = relay(&plan);
     expect_all(&outcome, 5001, 3);
+    assert!(!outcome.stopped);
     assert_eq!(outcome.bytes, 5001 * 3 * 64);
     let warmed = relay(&Plan { warm_up: Duration::from_millis(50), ..plan });
     expect_all(&warmed, 5001, 3);
@@ -176,6 +177,7 @@ fn a_run_that_is_stopped_has_what_came_so_far() {
     let plan = Plan { subscribers: 4, extent: LONG, ..plan(&daemon) };
     let outcome = disturbed(&plan, || plan.stop.store(true, Ordering::Relaxed));
     expect_all(&outcome, outcome.messages, 4);
+    assert!(outcome.stopped);
 }
 
 #[test]
@@ -194,6 +196,7 @@ fn a_run_that_is_stopped_as_it_warms_up_does_not_begin() {
     let outcome = run(&plan, Native::relay, &mut progress).expect("it runs");
     assert!(!phases.contains(&Phase::Running) && phases.last() == Some(&Phase::Done), "{phases:?}");
     assert_eq!((outcome.messages, outcome.errors, outcome.visits, outcome.elapsed), (0, 0, (0, 0), Duration::ZERO));
+    assert!(outcome.stopped);
 }
 
 #[test]
@@ -337,16 +340,30 @@ fn a_hub_that_dies_is_an_error_of_the_command() {
     assert!(output.status.code() == Some(1) && text(&output.stdout).contains("errors               3"));
 }
 
-#[test]
-fn a_signal_ends_a_run_early_with_what_it_has() {
+/// What becomes of a run that is interrupted once messages flow.
+fn interrupted(arguments: &[&str]) -> std::process::Output {
     let daemon = Daemon::start();
-    let mut command = cubby(&daemon.addresses[0], &["bench", "--secs", "600", "--relay", "2"]);
+    let mut command = cubby(&daemon.addresses[0], arguments);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubby starts");
     wait_until_running(&mut child);
     signal(child.id(), "INT");
-    let output = child.wait_with_output().expect("it was started");
+    child.wait_with_output().expect("it was started")
+}
+
+#[test]
+fn a_signal_ends_a_run_early_with_what_it_has() {
+    let output = interrupted(&["bench", "--secs", "600", "--relay", "2"]);
     let printed = text(&output.stdout);
     assert!(output.status.code() == Some(0) && printed.contains("errors               0"), "{printed}");
+    assert!(printed.contains("\nstopped "), "{printed}");
+}
+
+#[test]
+fn messages_that_a_signal_kept_from_being_sent_are_exit_code_1() {
+    let output = interrupted(&["bench", "--messages", "9000000000", "--relay", "2", "--size", "1K"]);
+    let (printed, said) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.code() == Some(1) && said.contains(" of 9000000000 messages"), "{said}");
+    assert!(printed.contains("\nstopped "), "{printed}");
 }
 
 /// Waits until the command says that messages flow. It goes on to say so every two seconds, which nobody reads.

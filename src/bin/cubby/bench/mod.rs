@@ -11,7 +11,7 @@ mod sweep;
 use crate::commands::Failure;
 use crate::show;
 use bar::Bar;
-use cubby::load::{LoadError, Native, Outcome, Phase, Progress, run};
+use cubby::load::{Extent, LoadError, Native, Phase, Progress, run};
 use hub::Watch;
 use options::{Bench, Sweep, Way, What, Work};
 use report::{Report, describe};
@@ -55,7 +55,7 @@ fn one(bench: &Bench, work: &Work, stop: &Arc<AtomicBool>) -> Result<(), Failure
     } else {
         show::line(&report.table())?;
     }
-    blame([&report.outcome])
+    blame([&report])
 }
 
 fn many(bench: &Bench, sweep: &Sweep, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
@@ -89,10 +89,12 @@ fn many(bench: &Bench, sweep: &Sweep, stop: &Arc<AtomicBool>) -> Result<(), Fail
             show::line(&format!("\nin some run {limit}"))?;
         }
     }
-    blame(sweep::reports(&runs).map(|report| &report.outcome))?;
-    match runs.iter().filter(|(_, came)| came.is_err()).count() {
-        0 => Ok(()),
-        failed => Err(Failure::Other(format!("{failed} of {} runs failed", sweep.runs.len()))),
+    blame(sweep::reports(&runs))?;
+    let (all, failed) = (sweep.runs.len(), runs.iter().filter(|(_, came)| came.is_err()).count());
+    match runs.len() {
+        _ if failed > 0 => Err(Failure::Other(format!("{failed} of {all} runs failed"))),
+        done if done < all => Err(Failure::Other(format!("stopped after {done} of {all} runs"))),
+        _ => Ok(()),
     }
 }
 
@@ -116,7 +118,11 @@ fn measure(bench: &Bench, work: &Work, stop: &Arc<AtomicBool>, label: String) ->
     };
     bar.clear();
     let outcome = outcome.map_err(failure)?;
-    Ok(Report { work: describe(work), outcome, hub: usage.unwrap_or_default() })
+    let asked = match plan.extent {
+        Extent::Messages(count) => Some(count),
+        Extent::Time(_) => None,
+    };
+    Ok(Report { work: describe(work), asked, outcome, hub: usage.unwrap_or_default() })
 }
 
 fn failure(error: LoadError) -> Failure {
@@ -132,15 +138,47 @@ fn failure(error: LoadError) -> Failure {
     }
 }
 
-/// A run with errors did not do all that was asked for.
-fn blame<'o>(outcomes: impl IntoIterator<Item = &'o Outcome>) -> Result<(), Failure> {
-    let (mut count, mut first) = (0, None);
-    for outcome in outcomes {
+/// A run with errors, or that missed something or was cut short of its messages, did not do all that was asked for.
+fn blame<'r>(reports: impl IntoIterator<Item = &'r Report>) -> Result<(), Failure> {
+    let (mut count, mut first, mut missed, mut short) = (0, None, 0, None);
+    for Report { outcome, asked, .. } in reports {
         count += outcome.errors;
         first = first.or(outcome.first_error.as_deref());
+        missed += outcome.missed;
+        short = short.or(asked.map(|asked| (outcome.messages, asked)).filter(|(sent, asked)| sent < asked));
     }
-    match first {
-        None => Ok(()),
-        Some(what) => Err(Failure::Other(show::safe(&format!("{count} errors; the first: {what}")))),
+    let what = match (first, short) {
+        (Some(what), _) => show::safe(&format!("{count} errors; the first: {what}")),
+        (None, _) if missed > 0 => format!("{missed} deliveries were missed"),
+        (None, Some((sent, asked))) => format!("stopped after {sent} of {asked} messages"),
+        (None, None) => return Ok(()),
+    };
+    Err(Failure::Other(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blamed(report: &Report) -> Option<String> {
+        match blame([report]) {
+            Ok(()) => None,
+            Err(Failure::Other(what)) => Some(what),
+            Err(_) => panic!("no other failure"),
+        }
+    }
+
+    #[test]
+    fn what_was_missed_or_not_sent_is_a_failure_without_an_error_as_well() {
+        let mut report = report::tests::silent();
+        assert_eq!(blamed(&report), None);
+        report.outcome.stopped = true;
+        assert_eq!(blamed(&report), None, "a time may be cut");
+        report.asked = Some(9);
+        assert_eq!(blamed(&report).as_deref(), Some("stopped after 0 of 9 messages"));
+        report.outcome.missed = 5;
+        assert_eq!(blamed(&report).as_deref(), Some("5 deliveries were missed"));
+        (report.outcome.errors, report.outcome.first_error) = (2, Some("no".to_owned()));
+        assert_eq!(blamed(&report).as_deref(), Some("2 errors; the first: no"));
     }
 }

@@ -18,6 +18,8 @@ const NOT_BUSY: f64 = 0.8;
 /// What a run was, what came of it, and what it took of the hub.
 pub struct Report {
     pub work: String,
+    /// Messages that were to be sent, where the run is measured by them.
+    pub asked: Option<u64>,
     pub outcome: Outcome,
     pub hub: Usage,
 }
@@ -99,6 +101,9 @@ impl Report {
         if came + left > 0 {
             row("visitors", format!("{came:>9} came, {left} left"));
         }
+        if self.outcome.stopped {
+            row("stopped", "          before its end; the figures are of the part before".to_owned());
+        }
         if let Some(limit) = self.limit() {
             row("", limit.to_owned());
         }
@@ -164,6 +169,7 @@ impl Report {
             "firstError": outcome.first_error,
             "came": outcome.visits.0,
             "left": outcome.visits.1,
+            "stopped": outcome.stopped,
         })
     }
 }
@@ -198,4 +204,36 @@ pub fn describe(work: &Work) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use hdrhistogram::Histogram;
+
+    /// A run of a second in which nothing was heard.
+    pub fn silent() -> Report {
+        let outcome = Outcome {
+            elapsed: Duration::from_secs(1),
+            messages: 0,
+            deliveries: 0,
+            bytes: 0,
+            latency: Histogram::new(3).expect("three digits will do"),
+            errors: 0,
+            missed: 0,
+            first_error: None,
+            processor: Duration::ZERO,
+            visits: (0, 0),
+            stopped: false,
+        };
+        Report { work: String::new(), asked: None, outcome, hub: Usage::default() }
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_says_so() {
+        let mut report = silent();
+        assert!(!report.table().contains("stopped") && report.json()["stopped"] == false);
+        report.outcome.stopped = true;
+        assert!(report.table().contains("\nstopped ") && report.json()["stopped"] == true);
+    }
 }

@@ -30,7 +30,10 @@ pub fn table(option: &str, runs: &[Run]) -> String {
     for (value, came) in runs {
         text.push_str(&format!("\n{value:>width$}"));
         match came {
-            Ok(report) => cells(report).iter().for_each(|cell| text.push_str(&format!("{cell:>CELL$}"))),
+            Ok(report) => {
+                cells(report).iter().for_each(|cell| text.push_str(&format!("{cell:>CELL$}")));
+                text.push_str(if report.outcome.stopped { "  stopped" } else { "" });
+            }
             Err(_) => text.push_str(&format!("{:>CELL$}", "failed")),
         }
     }
