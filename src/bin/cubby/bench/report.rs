@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// The quantiles that are shown, beside the largest.
-const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
+/// The quantiles that are shown.
+const QUANTILES: [(&str, f64); 5] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)];
 
 /// The part of the time that a thread works which makes it the limit, and what a hub is at most then.
 const BUSY: f64 = 0.9;
@@ -42,9 +42,10 @@ impl Report {
         self.per_second(self.outcome.bytes)
     }
 
-    /// A latency in ns.
-    pub fn latency(&self, quantile: f64) -> f64 {
-        self.outcome.latency.value_at_quantile(quantile) as f64
+    /// A latency in ns, where anything was heard.
+    pub fn latency(&self, quantile: f64) -> Option<f64> {
+        let latency = &self.outcome.latency;
+        (!latency.is_empty()).then(|| latency.value_at_quantile(quantile) as f64)
     }
 
     fn per_delivery(&self, processor: Duration) -> Option<f64> {
@@ -66,12 +67,21 @@ impl Report {
         self.per_delivery(self.outcome.processor)
     }
 
-    /// Whether the generator was the limit, in words.
+    /// Whether the generator was the limit, where that can be told.
+    fn was_the_limit(&self) -> Option<bool> {
+        if self.share(self.outcome.processor) < BUSY {
+            return Some(false);
+        }
+        self.hub.processor.map(|processor| self.share(processor) < NOT_BUSY)
+    }
+
+    /// The same in words, where it was or may have been.
     pub fn limit(&self) -> Option<&'static str> {
-        match self.hub.processor.map(|processor| self.share(processor)) {
-            _ if self.share(self.outcome.processor) < BUSY => None,
-            Some(hub) if hub >= NOT_BUSY => None,
-            Some(_) => Some("the generator was busy all the time and the hub was not: the hub can do more than this"),
+        match self.was_the_limit() {
+            Some(false) => None,
+            Some(true) => {
+                Some("the generator was busy all the time and the hub was not: the hub can do more than this")
+            }
             None => Some("the generator was busy all the time, and may have been the limit: --pid would tell"),
         }
     }
@@ -112,10 +122,8 @@ impl Report {
     }
 
     fn latencies(&self) -> String {
-        let mut words: Vec<String> =
-            QUANTILES.iter().map(|(name, at)| format!("{name} {}", figure::nanos(self.latency(*at)))).collect();
-        words.push(format!("max {}", figure::nanos(self.outcome.latency.max() as f64)));
-        words.join("  ")
+        let words = |(name, at)| format!("{name} {}", self.latency(at).map_or_else(|| "-".to_owned(), figure::nanos));
+        QUANTILES.map(words).join("  ")
     }
 
     fn processor_words(&self, processor: Duration) -> String {
@@ -137,9 +145,8 @@ impl Report {
     /// One object.
     pub fn json(&self) -> Value {
         let outcome = &self.outcome;
-        let mut latency: serde_json::Map<String, Value> =
+        let latency: serde_json::Map<String, Value> =
             QUANTILES.iter().map(|(name, at)| ((*name).to_owned(), self.latency(*at).into())).collect();
-        latency.insert("max".to_owned(), outcome.latency.max().into());
         let memory = |pick: fn((u64, u64)) -> u64| self.hub.memory.map(pick);
         json!({
             "type": "bench",
@@ -162,7 +169,7 @@ impl Report {
             "generator": {
                 "processorNsPerDelivery": self.own_nanos(),
                 "processorShare": self.share(outcome.processor),
-                "wasTheLimit": self.limit().is_some(),
+                "wasTheLimit": self.was_the_limit(),
             },
             "missed": outcome.missed,
             "errors": outcome.errors,
@@ -235,5 +242,30 @@ pub mod tests {
         assert!(!report.table().contains("stopped") && report.json()["stopped"] == false);
         report.outcome.stopped = true;
         assert!(report.table().contains("\nstopped ") && report.json()["stopped"] == true);
+    }
+
+    #[test]
+    fn what_was_never_heard_has_no_latency() {
+        let mut report = silent();
+        assert!(report.table().contains("\nlatency      p50 -  p90 -  p99 -  p99.9 -  max -\n"), "{}", report.table());
+        let latency = |report: &Report| report.json()["latencyNs"].clone();
+        assert_eq!(latency(&report), json!({"p50": null, "p90": null, "p99": null, "p99.9": null, "max": null}));
+        report.outcome.latency.record(5).expect("it is within the bounds");
+        assert!(report.table().contains("p50 5 ns") && report.table().contains("max 5 ns"), "{}", report.table());
+        assert_eq!(latency(&report)["max"], 5.0);
+    }
+
+    #[test]
+    fn whether_the_generator_was_the_limit_is_told_where_it_is_known() {
+        let mut report = silent();
+        let told = |report: &Report| report.json()["generator"]["wasTheLimit"].clone();
+        assert_eq!((told(&report), report.limit()), (false.into(), None));
+        report.outcome.processor = Duration::from_secs(1);
+        assert_eq!(told(&report), Value::Null);
+        assert!(report.limit().is_some_and(|words| words.contains("may have been")));
+        for (millis, was) in [(100, true), (950, false)] {
+            report.hub.processor = Some(Duration::from_millis(millis));
+            assert_eq!((told(&report), report.limit().is_some()), (was.into(), was));
+        }
     }
 }
