@@ -34,6 +34,7 @@ pub use stamp::STAMP_LEN;
 use crate::address::Address;
 use crate::client::stream::Stream;
 use engine::Engine;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// Bytes read at once while a connection is greeted.
@@ -69,11 +70,11 @@ pub struct Crowd {
 pub fn hold<D: Dialect>(address: &Address, count: u32, mut dialect: impl FnMut() -> D) -> Result<Crowd, LoadError> {
     assemble::need_descriptors(count.into())?;
     let all = count as usize;
-    let held: Result<Vec<_>, _> = (0..all).map(|made| meet(address, made, all, dialect())).collect();
+    let held: Result<Vec<_>, _> = (0..all).map(|made| meet(address, made, all, &mut dialect())).collect();
     Ok(Crowd { _held: held? })
 }
 
-/// Connects, is known, and leaves, one after the other, `count` times: the time that all took.
+/// Connects, is known, says that it leaves, and leaves, one after the other, `count` times: the time that all took.
 ///
 /// # Errors
 ///
@@ -85,28 +86,30 @@ pub fn come_and_go<D: Dialect>(
 ) -> Result<Duration, LoadError> {
     let (all, began) = (count as usize, Instant::now());
     for made in 0..all {
-        drop(meet(address, made, all, dialect())?);
+        let mut dialect = dialect();
+        let mut stream = meet(address, made, all, &mut dialect)?;
+        let mut out = Vec::new();
+        dialect.leave(&mut out);
+        let broke = |error: io::Error| LoadError::Greeting { ready: made, of: all, why: error.to_string() };
+        send(&mut stream, &mut out).map_err(broke)?;
     }
     Ok(began.elapsed())
 }
 
 /// Makes a connection, greets as a publisher, and waits until it is let in.
-fn meet<D: Dialect>(address: &Address, made: usize, all: usize, mut dialect: D) -> Result<Stream, LoadError> {
+fn meet<D: Dialect>(address: &Address, made: usize, all: usize, dialect: &mut D) -> Result<Stream, LoadError> {
     let mut stream = assemble::connect(address, made)?;
     let refused = |why: String| LoadError::Greeting { ready: made, of: all, why };
-    let broke = |error: std::io::Error| refused(error.to_string());
+    let broke = |error: io::Error| refused(error.to_string());
     let timeout = Some(assemble::GREETING_TIMEOUT);
     stream.set_read_timeout(timeout).map_err(broke)?;
     let (mut out, mut input, mut buffer) = (Vec::new(), Vec::new(), [0; GREETING_READ]);
     dialect.greet(Part::Publisher(0), &mut out);
     loop {
-        while !out.is_empty() {
-            let sent = stream.write(&out).map_err(broke)?;
-            out.drain(..sent);
-        }
+        send(&mut stream, &mut out).map_err(broke)?;
         let count = match stream.read(&mut buffer) {
             Ok(0) => return Err(refused("the hub closed the connection".to_owned())),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) if crate::client::stream::is_timeout(&error) => {
                 return Err(refused(assemble::NO_ANSWER.to_owned()));
             }
@@ -121,4 +124,13 @@ fn meet<D: Dialect>(address: &Address, made: usize, all: usize, mut dialect: D) 
             }
         }
     }
+}
+
+/// Sends all of it.
+fn send(stream: &mut Stream, out: &mut Vec<u8>) -> io::Result<()> {
+    while !out.is_empty() {
+        let sent = stream.write(out)?;
+        out.drain(..sent);
+    }
+    Ok(())
 }

@@ -233,7 +233,9 @@ fn connections_are_held_and_come_and_go() {
     drop(crowd);
     assert!(come_and_go(&address, 5, Native::rooms).expect("they are let in") > Duration::ZERO);
     eventually("all have left", || daemon.connect().list().is_empty().then_some(()));
-    assert!(daemon.connect().stats()["accepted"].as_u64() >= Some(26));
+    let stats = daemon.connect().stats();
+    assert!(stats["accepted"].as_u64() >= Some(26));
+    assert_eq!(stats["frames-in"]["BYE"]["frames"], 5, "those who go say so: {stats}");
 }
 
 /// Runs `cubby bench`: its exit code, what it printed, what it said on standard error.
