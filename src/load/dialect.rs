@@ -65,4 +65,9 @@ pub trait Dialect {
     fn glimpse<'a>(&mut self, _front: &'a [u8]) -> Option<(usize, &'a [u8])> {
         None
     }
+
+    /// Bytes that stand after a body, within the length that [`Dialect::glimpse`] gives: they are no part of it.
+    fn after_body(&self) -> usize {
+        0
+    }
 }

@@ -1,6 +1,7 @@
 //! Hearing: every message that comes is held against what was sent, and counted.
 
 use super::plan::{MOST_NS, Outcome};
+use super::sizes::Sizes;
 use super::stamp::Stamp;
 use super::window::Publisher;
 
@@ -54,6 +55,8 @@ struct Streak {
 /// What all ears add to.
 pub(super) struct Hall {
     pub publishers: Vec<Publisher>,
+    /// The lengths that a body may have.
+    sizes: Sizes,
     /// Those who may send again.
     pub refill: Vec<u32>,
     pub outcome: Outcome,
@@ -74,13 +77,15 @@ pub(super) struct Ear<'e> {
     streak: Streak,
     bodies: u64,
     bytes: u64,
+    /// The length of the last body, where it was right.
+    len: usize,
 }
 
 impl<'e> Ear<'e> {
     pub fn new(heed: &'e mut Heed, hall: &'e mut Hall) -> Ear<'e> {
         // No publisher has this number, so no right message goes on with this.
         let streak = Streak { publisher: u32::MAX, from: 0, next: 0, sent_ns: 0, same: 0 };
-        Ear { heed, hall, streak, bodies: 0, bytes: 0 }
+        Ear { heed, hall, streak, bodies: 0, bytes: 0, len: 0 }
     }
 
     /// The hub lets the connection in, which is awaited so often.
@@ -104,6 +109,9 @@ impl<'e> Ear<'e> {
         };
         self.bodies += 1;
         self.bytes += len as u64;
+        if len != self.len {
+            self.measure(len);
+        }
         if stamp.publisher != self.streak.publisher || stamp.sequence != self.streak.next {
             return self.turn_to(stamp);
         }
@@ -113,6 +121,15 @@ impl<'e> Ear<'e> {
         }
         self.streak.next = stamp.sequence.wrapping_add(1);
         self.streak.same += 1;
+    }
+
+    /// A body of another length than the one before it: that is an error where none of that length is sent.
+    fn measure(&mut self, len: usize) {
+        if self.hall.sizes.has(len) {
+            self.len = len;
+        } else {
+            self.wrong(|| format!("a body of {len} bytes came, which no message of this run has"));
+        }
     }
 
     /// A message that does not go on with the streak: it begins the next one, or is wrong.
@@ -198,9 +215,9 @@ impl<'e> Ear<'e> {
 }
 
 impl Hall {
-    pub fn new(publishers: Vec<Publisher>) -> Hall {
+    pub fn new(publishers: Vec<Publisher>, sizes: Sizes) -> Hall {
         let outcome = Outcome::new();
-        Hall { publishers, refill: Vec::new(), outcome, under_way: 0, arriving: 0, now_ns: 0, heard_ns: 0 }
+        Hall { publishers, sizes, refill: Vec::new(), outcome, under_way: 0, arriving: 0, now_ns: 0, heard_ns: 0 }
     }
 
     /// One subscriber is done with these messages; false where they are not under way.
@@ -237,7 +254,7 @@ mod tests {
 
     /// A hall in which each of so many publishers has sent so many messages, each to one subscriber.
     fn hall(publishers: usize, messages: u32) -> Hall {
-        let mut hall = Hall::new((0..publishers).map(|_| Publisher::new(0, 0)).collect());
+        let mut hall = Hall::new((0..publishers).map(|_| Publisher::new(0, 0)).collect(), Sizes::one(20));
         for publisher in &mut hall.publishers {
             assert_eq!((0..messages).map(|_| publisher.send(1)).last(), messages.checked_sub(1));
         }
@@ -306,6 +323,20 @@ mod tests {
         ear.hear(&[0; 15], 15);
         ear.finish();
         assert_eq!((hall.outcome.errors, hall.outcome.deliveries), (1, 0));
+    }
+
+    #[test]
+    fn a_body_that_grew_or_shrank_is_an_error() {
+        let (mut hall, mut heed) = (hall(1, 3), Heed::all(0, 1));
+        let mut ear = Ear::new(&mut heed, &mut hall);
+        for (sequence, len) in [(0, 20), (1, 21), (2, 19)] {
+            let mut front = [0; 16];
+            Stamp { publisher: 0, sequence, sent_ns: 1 }.write(&mut front);
+            ear.hear(&front, len);
+        }
+        ear.finish();
+        assert_eq!((hall.outcome.errors, hall.outcome.deliveries, hall.under_way), (2, 3, 0));
+        assert!(hall.outcome.first_error.expect("said").contains("a body of 21 bytes"));
     }
 
     #[test]

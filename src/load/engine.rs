@@ -66,7 +66,7 @@ impl<'p, D: Dialect, F: FnMut() -> D> Engine<'p, D, F> {
             clock: Clock::start(),
             poller: Poller::new().map_err(LoadError::Poll)?,
             links: Slab::new(),
-            hall: Hall::new(Vec::new()),
+            hall: Hall::new(Vec::new(), plan.sizes.clone()),
             live: vec![plan.subscribers; plan.groups as usize],
             active: 0,
             schedule: Schedule::default(),

@@ -1,8 +1,9 @@
 //! The load generator: one thread that drives a hub of any language over many connections, and measures what comes of
 //! it, for `cubby bench` and the benchmarks. The hub knows nothing of it, and it nothing of the hub but its protocol.
 //!
-//! Every message is checked as it comes: that it was sent, to this group, once, and after those before it. The hub's
-//! languages stand behind [`Dialect`]; the engine counts [`Heard::Body`] and looks at no byte of a body but its stamp.
+//! Every message is checked as it comes: by the stamp at its front that it was sent, to this group, once, and after
+//! those before it; and that it is as long as a message of the plan. The rest of a body is not looked at. The hub's
+//! languages stand behind [`Dialect`]; the engine counts [`Heard::Body`].
 //!
 //! It must cost less for each message than any hub, or it would measure itself. So: one read buffer, one clock read for
 //! each read of a connection, deliveries that were sent together recorded together, all that a publisher may send in

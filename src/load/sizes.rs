@@ -53,6 +53,11 @@ impl Sizes {
         if let [only] = self.order[..] { only } else { self.order[number % self.order.len()] }
     }
 
+    /// Whether any message is of this size.
+    pub(super) fn has(&self, bytes: usize) -> bool {
+        self.mix.iter().any(|&(size, weight)| size == bytes && weight > 0)
+    }
+
     /// The largest of them.
     pub fn largest(&self) -> usize {
         self.order.iter().copied().max().unwrap_or(STAMP_LEN)
@@ -128,6 +133,7 @@ mod tests {
         let sizes: Sizes = "64:80,1024:15,65536:5".parse().expect("a mix");
         let count = |bytes| (0..PLACES).filter(|number| sizes.of(*number) == bytes).count();
         assert!((818..=820).contains(&count(64)) && (152..=154).contains(&count(1024)), "{}", count(64));
+        assert!(sizes.has(1024) && !sizes.has(1025));
         assert!(sizes.order.windows(64).all(|run| run.contains(&64)), "they are mixed");
         assert_eq!((sizes.largest(), sizes.to_string()), (65_536, "64:80,1024:15,65536:5".to_owned()));
     }

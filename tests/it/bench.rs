@@ -106,6 +106,56 @@ fn bodies_of_all_sizes_are_heard_whether_thrown_away_or_put_together() {
     assert_eq!((plain.bytes, published.bytes), (relayed.bytes, relayed.bytes), "in the same order");
 }
 
+/// A language in which a byte stands after each body, or that takes it for a part of the body.
+struct Trailed {
+    native: Native,
+    knows: bool,
+}
+
+impl Dialect for Trailed {
+    fn greet(&mut self, part: Part, out: &mut Vec<u8>) {
+        self.native.greet(part, out);
+    }
+
+    fn aim(&mut self, receivers: &[u64]) {
+        self.native.aim(receivers);
+    }
+
+    fn publish(&mut self, body: &[u8], out: &mut Vec<u8>) {
+        self.native.publish(&[body, b";"].concat(), out);
+    }
+
+    fn next<'a>(&mut self, input: &'a [u8], out: &mut Vec<u8>) -> Result<Option<(usize, Heard<'a>)>, String> {
+        let (after, heard) = (self.after_body(), self.native.next(input, out)?);
+        Ok(heard.map(|(len, heard)| match heard {
+            Heard::Body(body) => (len, Heard::Body(&body[..body.len() - after])),
+            other => (len, other),
+        }))
+    }
+
+    fn glimpse<'a>(&mut self, front: &'a [u8]) -> Option<(usize, &'a [u8])> {
+        self.native.glimpse(front)
+    }
+
+    fn after_body(&self) -> usize {
+        usize::from(self.knows)
+    }
+}
+
+#[test]
+fn a_body_of_a_length_that_nobody_sends_is_an_error() {
+    let daemon = Daemon::start();
+    for size in ["64", "300K"] {
+        let sizes = size.parse().expect("a size");
+        let plan = Plan { sizes, extent: Extent::Messages(20), ..plan(&daemon) };
+        let trailed = |knows| run(&plan, || Trailed { native: Native::relay(), knows }, &mut |_| {}).expect("it runs");
+        expect_all(&trailed(true), 20, 1);
+        let outcome = trailed(false);
+        let said = outcome.first_error.expect("an error");
+        assert!(outcome.errors == 20 && said.contains("which no message of this run has"), "{size}: {said}");
+    }
+}
+
 #[test]
 fn an_open_loop_sends_as_many_as_its_rate_says() {
     let daemon = Daemon::start();
