@@ -58,15 +58,15 @@
 //! | `net` | the loop, and what it owns: sockets, readiness, deadlines, listeners |
 //! | `server` | the embedding API: [`Server`], [`Builder`], [`Handle`] |
 //! | `client` | a blocking [`Client`], over `wire` alone |
+//! | `load` | the load generator, for hubs of any language (hidden, for `cubby bench` and the benchmarks) |
 //! | `limits`, `error` | every bound in one place with its reason; errors, by whose fault they are |
 //! | `stats`, `address` | what is counted; where a hub listens |
 //! | `deadlines`, `escape` | what is due when; what a line may hold |
 //! | `marks` | which rare branches a test has reached |
 //! | `json` | events as JSON, for logs and scripts (a feature, `json`) |
-//! | `load` | the load generator, for hubs of any language (hidden, for `cubby bench` and the benchmarks) |
 //!
-//! Dependencies point one way: `server → net → hub → wire`, and `client → wire`. What all rooms may use (the last five
-//! rows) knows of `wire` at the most.
+//! Dependencies point one way: `server → net → hub → wire`, and `load → client → wire`. What all rooms may use (the last
+//! five rows) knows of `wire` at the most.
 //!
 //! # What it will never do
 //!

@@ -57,6 +57,12 @@ mod counting {
 #[cfg(all(feature = "fuzzing", debug_assertions))]
 pub use counting::{counts, mark};
 
+/// Nothing is counted.
+#[cfg(all(feature = "fuzzing", not(debug_assertions)))]
+pub fn counts() -> Vec<(String, u64)> {
+    Vec::new()
+}
+
 /// Does nothing.
 #[cfg(not(all(feature = "fuzzing", debug_assertions)))]
 #[inline(always)]

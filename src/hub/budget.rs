@@ -38,6 +38,11 @@ impl<L> Hub<L> {
         self.pool.held() + self.unread
     }
 
+    /// Bytes sent so far that made room.
+    pub fn drained(&self) -> u64 {
+        self.drained
+    }
+
     /// Whether that is as much as it may be.
     pub fn is_over_memory(&self) -> bool {
         self.held() >= self.limits.memory

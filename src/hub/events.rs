@@ -48,9 +48,9 @@ impl<L> Hub<L> {
         room.history.keep(frame.clone(), body.len(), &self.limits);
         self.remembered = self.remembered - before + room.history.held();
         self.forget_beyond_limit(key);
-        let all_copied = self.tell(key, &frame, body.len(), except);
+        let may_be_joined = self.tell(key, &frame, body.len(), except);
         // Other events change who is in the room.
-        if all_copied && what == EventType::Message {
+        if may_be_joined && what == EventType::Message {
             self.aim_at_room(key, except);
         }
         if !self.listeners.is_empty() {
@@ -76,7 +76,7 @@ impl<L> Hub<L> {
     }
 
     /// Puts an event into the outbox of each member but `except`. One whose queue is full misses it, and sees so by the
-    /// numbers. Says whether it was copied into each.
+    /// numbers. Says whether another one may join it: whether it was copied into each, just now.
     fn tell(&mut self, key: u32, frame: &Shared, body_len: usize, except: Option<usize>) -> bool {
         if self.is_closing {
             return false;

@@ -37,7 +37,7 @@ pub use user::{HOST, User};
 
 use crate::limits::Limits;
 use crate::stats::Stats;
-use crate::wire::{Answer, UserId};
+use crate::wire::{Answer, HEADER_LEN, UserId};
 use directory::Directory;
 use peer::Origins;
 use room::Rooms;
@@ -71,6 +71,9 @@ impl Agenda {
     }
 }
 
+/// Bytes of a BEAT.
+const BEAT_LEN: usize = HEADER_LEN + 8;
+
 /// The hub: users in slots, each with what its carrier keeps for it (`L`).
 #[derive(Debug)]
 pub struct Hub<L> {
@@ -100,6 +103,8 @@ pub struct Hub<L> {
     /// The number of the last relay; 0 once in four billion, when all users' stamps begin anew.
     stamp: u32,
     pool: Pool,
+    /// Bytes sent of what makes room: all but lone beats, which those who wait get as well.
+    drained: u64,
     /// Bytes half received, or waiting to be carried out, of all users.
     unread: usize,
     /// Whole frames that have come from all users.
@@ -151,6 +156,7 @@ impl<L> Hub<L> {
             generation: 0,
             stamp: 0,
             pool: Pool::default(),
+            drained: 0,
             unread: 0,
             whole_frames: 0,
             scratch: Scratch::default(),
@@ -197,6 +203,9 @@ impl<L> Hub<L> {
     /// on; says whether that is so now.
     pub fn sent(&mut self, slot: usize, bytes: usize) -> bool {
         let Some(user) = self.users.get_mut(slot) else { return false };
+        if user.outbox.queued() > BEAT_LEN {
+            self.drained += bytes as u64;
+        }
         user.outbox.advance(bytes, &mut self.pool);
         self.stats.bytes_out += bytes as u64;
         let relieved = user.full && user.outbox.queued() <= self.limits.queue / 2;

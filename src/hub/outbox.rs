@@ -115,7 +115,6 @@ impl Pool {
         self.unused = self.unused.min(self.spare.len());
         let run = spare.unwrap_or_else(|| Vec::with_capacity(RUN_ROOM));
         self.held += run.capacity();
-        self.most = self.most.max(self.held);
         run
     }
 
@@ -204,6 +203,7 @@ impl Outbox {
         write(&mut self.run);
         self.queued += self.run.len() - len;
         pool.held += self.run.capacity() - capacity;
+        pool.most = pool.most.max(pool.held);
         if self.run.len() >= RUN_FULL {
             self.freeze(pool);
         }

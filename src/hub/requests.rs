@@ -185,6 +185,7 @@ impl<L> Hub<L> {
 
     /// Tells what was counted, to whoever is on this machine.
     fn tell_stats(&mut self, slot: usize, tag: u16) {
+        self.fire();
         if self.users[slot].is_local {
             let json = self.stats().to_json();
             return self.say(slot, tag, &Answer::Stats(&json));

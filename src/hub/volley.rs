@@ -1,8 +1,8 @@
 //! A volley: what one user says to the same receivers time and again, in one breath, is put together first, and copied
 //! into each outbox in one piece.
 //!
-//! Owns nothing that outlives a [`feed`](Hub::feed). It changes no order, for whatever else goes into an outbox has it
-//! [fired](Hub::fire) first; and it meets no limit later than one by one, for only as much waits as makes nobody full.
+//! Nothing waits beyond the bytes that were read at once. It changes no order, for whatever else goes into an outbox has
+//! it [fired](Hub::fire) first; and nobody is full later than one by one, for only as much waits as makes nobody full.
 
 use super::{Hub, Parcel, Scratch};
 use crate::limits::RUN_FULL;
@@ -56,9 +56,10 @@ impl<L> Hub<L> {
         }
     }
 
-    /// After an event was told to all in a room who are to hear it: the next one may join it.
+    /// After an event was told to all in a room who are to hear it: the next one may join it. Not where listeners hear
+    /// it: they do so after it was queued.
     pub(super) fn aim_at_room(&mut self, key: u32, except: Option<usize>) {
-        if self.volley.may_come {
+        if self.volley.may_come && self.listeners.is_empty() {
             let slots = self.rooms.at(key).members.slots_but(except);
             self.volley.aim(Aim::Room { key, except }, &[], slots.map(|slot| slot as u32));
         }

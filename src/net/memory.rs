@@ -9,7 +9,6 @@ use super::{Link, Loop, Os};
 use crate::hub::User;
 use crate::limits::{EVICTIONS, FRAME_PACE, PACE_REST, READ_BUFFER};
 use crate::marks::{Mark, mark};
-use crate::wire::Kind;
 use std::time::Duration;
 
 impl<O: Os> Loop<O> {
@@ -60,13 +59,8 @@ impl<O: Os> Loop<O> {
 
     fn begin_squeeze(&mut self) {
         self.squeezed = Some(self.now);
-        self.sent_then = self.sent();
+        self.drained_then = self.hub.drained();
         self.favoured_then = self.favoured.map(|slot| (slot, self.half_received(slot)));
-    }
-
-    /// Bytes sent so far. Beats do not count: they are owed to those who wait, and make no room.
-    fn sent(&self) -> u64 {
-        self.hub.stats.bytes_out.saturating_sub(self.hub.stats.frames.of(Kind::Beat).bytes)
     }
 
     fn half_received(&self, slot: usize) -> usize {
@@ -78,7 +72,7 @@ impl<O: Os> Loop<O> {
     /// another by now.
     fn has_progressed(&self) -> bool {
         if self.hub.is_over_memory() {
-            return self.sent().saturating_sub(self.sent_then) >= self.hub.limits().memory as u64 / 4;
+            return self.hub.drained() - self.drained_then >= self.hub.limits().memory as u64 / 4;
         }
         let Some((slot, then)) = self.favoured_then else { return self.favoured.is_some() };
         let now = self.half_received(slot);

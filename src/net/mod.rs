@@ -70,8 +70,8 @@ pub struct Loop<O: Os> {
     watches: Watches,
     /// While the hub holds as much as it may: since when, or since when again after the largest was closed for that.
     squeezed: Option<Duration>,
-    /// Bytes that had been sent by then.
-    sent_then: u64,
+    /// Bytes that had been sent by then of what makes room.
+    drained_then: u64,
     /// The favoured then, and how much of its frame had come.
     favoured_then: Option<(usize, usize)>,
     /// The one who is read even then.
@@ -91,7 +91,7 @@ impl<O: Os> Loop<O> {
             os,
             watches: Watches::new(&limits),
             squeezed: None,
-            sent_then: 0,
+            drained_then: 0,
             favoured_then: None,
             favoured: None,
             hub: Hub::new(limits),
