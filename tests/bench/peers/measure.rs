@@ -7,10 +7,10 @@ use crate::peer::{Peer, Server};
 use crate::pin::Layout;
 use crate::sample::Sample;
 use crate::shape;
-use crate::table::{Samples, median};
+use crate::table::{Entrant, Samples, median};
 use cubby::load::{Extent, Outcome, Pace, Phase, Plan, Progress, Sizes};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub struct Bench<'a> {
 impl Bench<'_> {
     /// Finds the hubs, and says which and where from.
     pub fn new(options: &Options) -> Result<Bench<'_>, String> {
-        let layout = Layout::new(options.place).map_err(|error| format!("can not choose processors: {error}"))?;
+        let layout = Layout::new().map_err(|error| format!("can not choose processors: {error}"))?;
         layout.enter().map_err(|error| format!("can not choose a processor: {error}"))?;
         rlimit::increase_nofile_limit(u64::MAX).map_err(|error| format!("the descriptor limit: {error}"))?;
         let mut hubs = Vec::new();
@@ -59,26 +59,42 @@ impl Bench<'_> {
         // Memory does not waver, and the quiet after a storm is long.
         let rounds = if matches!(case.work, Work::Storm) { 1 } else { self.options.rounds };
         for round in 1..=rounds {
-            for (peer, program) in self.hubs.clone() {
-                match self.measure(peer, program, case.work) {
+            for (entrant, program) in self.entrants(case.work) {
+                let what = format!("{}, round {round}, {entrant}", case.key);
+                match self.measure(entrant, &program, case.work) {
                     Ok(Some(sample)) => {
-                        eprintln!("{}, round {round}, {}: {}", case.key, peer.key(), sample.brief());
-                        samples.entry(peer).or_default().push(sample);
+                        eprintln!("{what}: {}", sample.brief());
+                        samples.entry(entrant).or_default().push(sample);
                     }
                     Ok(None) => {}
-                    Err(why) => self.notes.push(format!("* {}, round {round}, {}: {why}", case.key, peer.key())),
+                    Err(why) => self.notes.push(format!("* {what}: {why}")),
                 }
             }
         }
         if std::ptr::eq(case, FAN_OUT) {
-            let maximum = |samples: &Vec<Sample>| median(samples.iter().map(|sample| sample.messages));
-            self.maxima = samples.iter().map(|(peer, samples)| (*peer, maximum(samples))).collect();
+            for (Entrant { peer, .. }, samples) in &samples {
+                // Of one that is measured in two places the better, for both: its rows are of one rate.
+                let maximum = self.maxima.entry(*peer).or_insert(0.0);
+                *maximum = maximum.max(median(samples.iter().map(|sample| sample.messages)));
+            }
         }
         samples
     }
 
+    /// All that take part in a round, in turn. Two places are for work that takes time; a crowd's memory is looked at in
+    /// one, for there Cubby is asked for so many bytes, whatever the peers have.
+    fn entrants(&self, work: Work) -> Vec<(Entrant, PathBuf)> {
+        let takes_time = !matches!(work, Work::Idle | Work::Storm);
+        let all = self.hubs.iter().flat_map(|(peer, program)| {
+            let spots = self.options.place.spots(peer.has_threads() && takes_time);
+            spots.iter().map(|spot| (Entrant { peer: *peer, spot: *spot }, program.clone()))
+        });
+        all.collect()
+    }
+
     /// `None` where this is no work for this hub.
-    fn measure(&self, peer: Peer, program: PathBuf, work: Work) -> Result<Option<Sample>, String> {
+    fn measure(&self, entrant: Entrant, program: &Path, work: Work) -> Result<Option<Sample>, String> {
+        let Entrant { peer, spot } = entrant;
         let rate = match work {
             Work::Tail(rate) => match self.rate(peer, rate) {
                 None => return Ok(None),
@@ -86,7 +102,7 @@ impl Bench<'_> {
             },
             _ => None,
         };
-        let server = Server::start(peer, &program, &self.layout)?;
+        let server = Server::start(peer, program, &self.layout, spot)?;
         let driver = Driver { peer, server: &server };
         match (work, FAN_OUT.work) {
             (Work::Load(load), _) => self.traffic(driver, load, Pace::Window(load.window)),

@@ -61,7 +61,7 @@ fn options() -> getopts::Options {
     options.optopt(
         "",
         "place",
-        "where servers run: apart from the generator, but for NATS; first; any (apart)",
+        "where servers run: apart from the generator, NATS beside it as well; first; any (apart)",
         "PLACE",
     );
     options.optflag("h", "help", "print this");

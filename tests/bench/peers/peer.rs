@@ -1,7 +1,7 @@
 //! The hubs that are compared: where each is found, how it is started and in which configuration, and what the kernel
 //! says of its process. It speaks to none of them.
 
-use crate::pin::Layout;
+use crate::pin::{Layout, Spot};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -44,7 +44,7 @@ impl Peer {
     }
 
     /// Whether it works on all processors at once.
-    fn has_threads(self) -> bool {
+    pub fn has_threads(self) -> bool {
         self == Peer::Nats
     }
 
@@ -157,14 +157,14 @@ pub struct Server {
 
 impl Server {
     /// Starts one on a free port of the loopback, in a directory of its own, and waits until it accepts.
-    pub fn start(peer: Peer, program: &Path, layout: &Layout) -> Result<Server, String> {
+    pub fn start(peer: Peer, program: &Path, layout: &Layout, spot: Spot) -> Result<Server, String> {
         let port = free_port();
         let dir = env::temp_dir().join(format!("cubby-peers-{}-{port}", std::process::id()));
         fs::create_dir_all(&dir).map_err(|error| format!("can not make {}: {error}", dir.display()))?;
         let mut command = peer.command(program, port, &dir);
         command.current_dir(&dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = layout
-            .as_server(peer.has_threads(), || command.spawn())
+            .as_server(spot, || command.spawn())
             .map_err(|error| format!("can not choose a processor: {error}"))?
             .map_err(|error| format!("{} does not start: {error}", program.display()))?;
         let mut server = Server { child, dir, port };

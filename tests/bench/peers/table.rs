@@ -2,11 +2,26 @@
 
 use crate::cases::{Aim, Case, Row, Unit};
 use crate::peer::{ALL, Peer};
+use crate::pin::Spot;
 use crate::sample::Sample;
 use std::collections::BTreeMap;
+use std::fmt;
 
-/// What each hub did, round by round.
-pub type Samples = BTreeMap<Peer, Vec<Sample>>;
+/// A hub in one of the places where it is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entrant {
+    pub peer: Peer,
+    pub spot: Spot,
+}
+
+impl fmt::Display for Entrant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}{}", self.peer.key(), self.spot.words())
+    }
+}
+
+/// What each did, round by round.
+pub type Samples = BTreeMap<Entrant, Vec<Sample>>;
 
 const HEAD: &str = "\
 | case | Mosquitto | NATS | Redis | wire | Cubby | ratio to the best peer (rounds) | asked | reached |
@@ -20,18 +35,18 @@ pub fn print(results: &[(&'static Case, Samples)]) {
     }
     println!();
     for (case, samples) in results {
-        for (peer, samples) in samples {
+        for (entrant, samples) in samples {
             let lost: u64 = samples.iter().map(|sample| sample.lost).sum();
             if lost > 0 {
                 let why = samples.iter().find_map(|sample| sample.why.as_deref()).unwrap_or("they did not come");
-                println!("* {}, {}: {lost} lost, so its figures are worth nothing: {why}", case.key, peer.key());
+                println!("* {}, {entrant}: {lost} lost, so its figures are worth nothing: {why}", case.key);
             }
         }
     }
 }
 
 fn line(row: &Row, samples: &Samples) -> String {
-    let cells: Vec<String> = ALL.iter().map(|peer| cell(row, samples.get(peer))).collect();
+    let cells: Vec<String> = ALL.iter().map(|peer| cell(row, *peer, samples)).collect();
     let (ratio, reached) = match ratio(row, samples) {
         Some(ratio) => (ratio.shown(), if ratio.reached { "yes" } else { "**no**" }),
         None => ("–".to_owned(), "–"),
@@ -40,10 +55,12 @@ fn line(row: &Row, samples: &Samples) -> String {
     format!("| {} | {} | {ratio} | {} | {reached} |", row.title, cells.join(" | "), asked(row))
 }
 
-fn cell(row: &Row, samples: Option<&Vec<Sample>>) -> String {
-    let Some(samples) = samples.filter(|samples| !samples.is_empty()) else { return "–".to_owned() };
-    let star = if samples.iter().any(|sample| sample.lost > 0) { "*" } else { "" };
-    format!("{}{star}", shown(row.unit, median(samples.iter().map(row.of))))
+/// A hub's median; of one that was measured in two places the better one.
+fn cell(row: &Row, peer: Peer, samples: &Samples) -> String {
+    let its_own = |entrant: &Entrant| entrant.peer == peer;
+    let lost = samples.iter().any(|(entrant, samples)| its_own(entrant) && samples.iter().any(|one| one.lost > 0));
+    let figure = best(row, samples, its_own, |samples| Some(median(samples.iter().map(row.of))));
+    figure.map_or("–".to_owned(), |figure| shown(row.unit, figure) + if lost { "*" } else { "" })
 }
 
 fn shown(unit: Unit, value: f64) -> String {
@@ -87,34 +104,41 @@ impl Ratio {
 
 /// `None` where Cubby was not measured, or nothing that it can be compared with.
 fn ratio(row: &Row, samples: &Samples) -> Option<Ratio> {
-    let cubby = samples.get(&Peer::Cubby).filter(|samples| !samples.is_empty())?;
+    let (_, cubby) = samples.iter().find(|(entrant, _)| entrant.peer == Peer::Cubby)?;
     let own = median(cubby.iter().map(row.of));
-    let best = best(row, samples, |samples| Some(median(samples.iter().map(row.of))));
-    let rounds =
-        (0..cubby.len()).filter_map(|round| Some((row.of)(&cubby[round]) / best_of_round(row, samples, round)?));
-    let rounds: Vec<f64> = rounds.collect();
-    let of_medians = best.map_or(f64::NAN, |best| own / best);
+    let rivals = |entrant: &Entrant| is_compared(row, entrant.peer);
+    let best = |figure: &dyn Fn(&[Sample]) -> Option<f64>| best(row, samples, rivals, figure);
+    let best_of_medians = best(&|samples| Some(median(samples.iter().map(row.of))));
+    let of_round = |(round, own): (usize, &Sample)| {
+        Some((row.of)(own) / best(&|samples: &[Sample]| samples.get(round).map(row.of))?)
+    };
+    let rounds: Vec<f64> = cubby.iter().enumerate().filter_map(of_round).collect();
+    let of_medians = best_of_medians.map_or(f64::NAN, |best| own / best);
     let reached = match row.aim {
         Aim::AtLeast(times) => of_medians >= times,
         Aim::AtMost(times) | Aim::AtMostTheWire(times) => of_medians <= times,
         Aim::Within(most) => own <= most,
         Aim::Nothing { .. } => true,
     };
-    let comparable = best.is_some() || matches!(row.aim, Aim::Within(_));
+    let comparable = best_of_medians.is_some() || matches!(row.aim, Aim::Within(_));
     let (least, most) =
         (rounds.iter().copied().fold(f64::NAN, f64::min), rounds.iter().copied().fold(f64::NAN, f64::max));
     comparable.then_some(Ratio { of_medians, least, most, reached })
 }
 
-fn best_of_round(row: &Row, samples: &Samples, round: usize) -> Option<f64> {
-    best(row, samples, |samples| samples.get(round).map(row.of))
+/// Whether Cubby is compared with it in this row.
+fn is_compared(row: &Row, peer: Peer) -> bool {
+    if matches!(row.aim, Aim::AtMostTheWire(_)) { peer == Peer::Wire } else { peer.is_rival() }
 }
 
-/// The best figure among those that Cubby is compared with.
-fn best(row: &Row, samples: &Samples, figure: impl Fn(&[Sample]) -> Option<f64>) -> Option<f64> {
-    let with_wire = matches!(row.aim, Aim::AtMostTheWire(_));
-    let rivals = samples.iter().filter(|(peer, _)| if with_wire { **peer == Peer::Wire } else { peer.is_rival() });
-    let figures = rivals.filter(|(_, samples)| !samples.is_empty()).filter_map(|(_, samples)| figure(samples));
+/// The best figure among those that are meant.
+fn best(
+    row: &Row,
+    samples: &Samples,
+    meant: impl Fn(&Entrant) -> bool,
+    figure: impl Fn(&[Sample]) -> Option<f64>,
+) -> Option<f64> {
+    let figures = samples.iter().filter(|(entrant, _)| meant(entrant)).filter_map(|(_, samples)| figure(samples));
     if row.aim.wants_more() { figures.reduce(f64::max) } else { figures.reduce(f64::min) }
 }
 
