@@ -2,7 +2,8 @@
 //! work, and beside a bare byte repeater, which is the kernel's floor. `-- --help` says what can be chosen.
 //!
 //! One generator in this process, on a processor of its own; a fresh server for each measurement. The hubs take turns,
-//! A B C A B C, and what is printed are the medians of the rounds.
+//! A B C A B C, and what is printed are the medians of the rounds. It ends with 1 where Cubby does not do what is asked,
+//! where a measurement failed, and where messages were lost; a hub that is not found is left out.
 
 mod cases;
 mod crowd;
@@ -23,6 +24,7 @@ mod wire;
 use measure::Bench;
 use options::Options;
 use std::process::ExitCode;
+use table::Faults;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -59,7 +61,18 @@ fn compare(options: Options) -> Result<(), String> {
         results.push((case, bench.rounds(case)));
     }
     println!();
-    table::print(&results);
-    bench.notes.iter().for_each(|note| println!("{note}"));
-    Ok(())
+    let Faults { unreached, lossy } = table::print(&results);
+    bench.failures.iter().for_each(|failure| println!("{failure}"));
+    let faults = [
+        (unreached, "rows are not as asked"),
+        (bench.failures.len(), "measurements failed"),
+        (lossy, "measurements lost messages"),
+    ];
+    let faults: Vec<String> =
+        faults.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{}; the table and the lines below it say which", faults.join(", ")))
+    }
 }

@@ -27,8 +27,8 @@ pub struct Bench<'a> {
     hubs: Vec<(Peer, PathBuf)>,
     /// Messages a second of the fan-out in a closed loop, for the rates of the open one.
     maxima: BTreeMap<Peer, f64>,
-    /// What has to be said below the table.
-    pub notes: Vec<String>,
+    /// The measurements that failed, and why.
+    pub failures: Vec<String>,
 }
 
 impl Bench<'_> {
@@ -44,10 +44,11 @@ impl Bench<'_> {
                     shape::print_peer(peer, &peer.version(&program));
                     hubs.push((peer, program));
                 }
-                Err(why) => println!("- {}: left out: {why}", peer.key()),
+                Err(why) if peer.is_rival() => println!("- {}: left out: {why}", peer.key()),
+                Err(why) => return Err(format!("{}: {why}", peer.key())),
             }
         }
-        Ok(Bench { options, layout, hubs, maxima: BTreeMap::new(), notes: Vec::new() })
+        Ok(Bench { options, layout, hubs, maxima: BTreeMap::new(), failures: Vec::new() })
     }
 
     /// A case in all rounds: A B C A B C.
@@ -67,7 +68,7 @@ impl Bench<'_> {
                         samples.entry(entrant).or_default().push(sample);
                     }
                     Ok(None) => {}
-                    Err(why) => self.notes.push(format!("* {what}: {why}")),
+                    Err(why) => self.failures.push(format!("* {what}: {why}")),
                 }
             }
         }
@@ -75,14 +76,15 @@ impl Bench<'_> {
             for (Entrant { peer, .. }, samples) in &samples {
                 // Of one that is measured in two places the better, for both: its rows are of one rate.
                 let maximum = self.maxima.entry(*peer).or_insert(0.0);
-                *maximum = maximum.max(median(samples.iter().map(|sample| sample.messages)));
+                *maximum = maximum
+                    .max(median(samples.iter().filter(|sample| sample.is_whole()).map(|sample| sample.messages)));
             }
         }
         samples
     }
 
-    /// All that take part in a round, in turn. Two places are for work that takes time; a crowd's memory is looked at in
-    /// one, for there Cubby is asked for so many bytes, whatever the peers have.
+    /// All that take part in a round, in turn. Two places are for work that takes time; a crowd's memory is looked at
+    /// in one, for there Cubby is asked for so many bytes, whatever the peers have.
     fn entrants(&self, work: Work) -> Vec<(Entrant, PathBuf)> {
         let takes_time = !matches!(work, Work::Idle | Work::Storm);
         let all = self.hubs.iter().flat_map(|(peer, program)| {
@@ -116,11 +118,13 @@ impl Bench<'_> {
     }
 
     fn rate(&self, peer: Peer, rate: Rate) -> Option<f64> {
+        // There is none where no round of the fan-out was whole.
+        let mut maxima = self.maxima.iter().filter(|(_, maximum)| **maximum > 0.0);
         match rate {
-            Rate::HalfOfOwn => self.maxima.get(&peer).map(|maximum| maximum / 2.0),
+            Rate::HalfOfOwn => maxima.find(|(its, _)| **its == peer).map(|(_, maximum)| maximum / 2.0),
             Rate::HalfOfSlowest if peer == Peer::Mosquitto => None,
             Rate::HalfOfSlowest => {
-                let others = self.maxima.iter().filter(|(peer, _)| **peer != Peer::Mosquitto);
+                let others = maxima.filter(|(peer, _)| **peer != Peer::Mosquitto);
                 others.map(|(_, maximum)| maximum / 2.0).reduce(f64::min)
             }
         }

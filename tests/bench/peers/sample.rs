@@ -41,6 +41,11 @@ impl Sample {
         why: None,
     };
 
+    /// Whether all came: of what loses some no figure is worth anything.
+    pub fn is_whole(&self) -> bool {
+        self.lost == 0
+    }
+
     /// What there is of it, on one line.
     pub fn brief(&self) -> String {
         let all = [

@@ -1,6 +1,6 @@
 //! The table: medians of the rounds, ratios, and whether what is asked of Cubby is reached. It measures nothing.
 
-use crate::cases::{Aim, Case, Row, Unit};
+use crate::cases::{Aim, Case, IDLE_BYTES, Row, Unit, Work};
 use crate::peer::{ALL, Peer};
 use crate::pin::Spot;
 use crate::sample::Sample;
@@ -27,40 +27,62 @@ const HEAD: &str = "\
 | case | Mosquitto | NATS | Redis | wire | Cubby | ratio to the best peer (rounds) | asked | reached |
 |---|---:|---:|---:|---:|---:|---:|---|---|";
 
+/// What makes a comparison fail.
+#[derive(Default)]
+pub struct Faults {
+    /// Rows in which Cubby does not do what is asked.
+    pub unreached: usize,
+    /// Measurements in which messages were lost, whoever lost them.
+    pub lossy: usize,
+}
+
 /// Prints the whole table in Markdown, and below it where messages were lost.
-pub fn print(results: &[(&'static Case, Samples)]) {
+pub fn print(results: &[(&'static Case, Samples)]) -> Faults {
+    let mut faults = Faults::default();
     println!("{HEAD}");
+    let idle_bytes = idle_bytes(results);
     for (case, samples) in results {
-        case.rows.iter().for_each(|row| println!("{}", line(row, samples)));
+        for row in case.rows {
+            let ratio = ratio(row, samples, idle_bytes);
+            println!("{}", line(row, samples, ratio.as_ref(), idle_bytes));
+            faults.unreached += usize::from(ratio.is_some_and(|ratio| !ratio.reached));
+        }
     }
     println!();
     for (case, samples) in results {
         for (entrant, samples) in samples {
-            let lost: u64 = samples.iter().map(|sample| sample.lost).sum();
-            if lost > 0 {
+            let lossy = samples.iter().filter(|sample| !sample.is_whole()).count();
+            if lossy > 0 {
+                let lost: u64 = samples.iter().map(|sample| sample.lost).sum();
                 let why = samples.iter().find_map(|sample| sample.why.as_deref()).unwrap_or("they did not come");
-                println!("* {}, {entrant}: {lost} lost, so its figures are worth nothing: {why}", case.key);
+                println!("* {}, {entrant}: {lost} lost in {lossy} rounds, which do not count: {why}", case.key);
             }
+            faults.lossy += lossy;
         }
     }
+    faults
 }
 
-fn line(row: &Row, samples: &Samples) -> String {
+fn line(row: &Row, samples: &Samples, ratio: Option<&Ratio>, idle_bytes: f64) -> String {
     let cells: Vec<String> = ALL.iter().map(|peer| cell(row, *peer, samples)).collect();
-    let (ratio, reached) = match ratio(row, samples) {
+    let (ratio, reached) = match ratio {
         Some(ratio) => (ratio.shown(), if ratio.reached { "yes" } else { "**no**" }),
         None => ("–".to_owned(), "–"),
     };
     let reached = if matches!(row.aim, Aim::Nothing { .. }) { "" } else { reached };
-    format!("| {} | {} | {ratio} | {} | {reached} |", row.title, cells.join(" | "), asked(row))
+    format!("| {} | {} | {ratio} | {} | {reached} |", row.title, cells.join(" | "), asked(row, idle_bytes))
 }
 
 /// A hub's median; of one that was measured in two places the better one.
 fn cell(row: &Row, peer: Peer, samples: &Samples) -> String {
     let its_own = |entrant: &Entrant| entrant.peer == peer;
-    let lost = samples.iter().any(|(entrant, samples)| its_own(entrant) && samples.iter().any(|one| one.lost > 0));
-    let figure = best(row, samples, its_own, |samples| Some(median(samples.iter().map(row.of))));
-    figure.map_or("–".to_owned(), |figure| shown(row.unit, figure) + if lost { "*" } else { "" })
+    let lost =
+        samples.iter().any(|(entrant, samples)| its_own(entrant) && samples.iter().any(|sample| !sample.is_whole()));
+    let figure = best(row, samples, its_own, |samples| whole_median(row, samples));
+    figure.map_or_else(
+        || if lost { "lost*".to_owned() } else { "–".to_owned() },
+        |figure| shown(row.unit, figure) + if lost { "*" } else { "" },
+    )
 }
 
 fn shown(unit: Unit, value: f64) -> String {
@@ -77,12 +99,15 @@ fn shown(unit: Unit, value: f64) -> String {
     }
 }
 
-fn asked(row: &Row) -> String {
+fn asked(row: &Row, idle_bytes: f64) -> String {
     match row.aim {
         Aim::AtLeast(times) => format!("≥ {times} × the best"),
         Aim::AtMost(times) => format!("≤ {times} × the best"),
-        Aim::AtMostTheWire(times) => format!("≤ {times} × the wire"),
+        Aim::AtMostTheWire(times) => {
+            format!("≤ {times} × the wire: no worse, with {:.0} % for noise", (times - 1.0) * 100.0)
+        }
         Aim::Within(most) => format!("≤ {}", shown(row.unit, most)),
+        Aim::WithinIdle(times) => format!("≤ {times} × the idle {}", shown(row.unit, idle_bytes)),
         Aim::Nothing { .. } => String::new(),
     }
 }
@@ -102,28 +127,46 @@ impl Ratio {
     }
 }
 
-/// `None` where Cubby was not measured, or nothing that it can be compared with.
-fn ratio(row: &Row, samples: &Samples) -> Option<Ratio> {
+/// `None` where Cubby was not measured, or nothing that it can be compared with. Where it lost messages, nothing is
+/// reached.
+fn ratio(row: &Row, samples: &Samples, idle_bytes: f64) -> Option<Ratio> {
     let (_, cubby) = samples.iter().find(|(entrant, _)| entrant.peer == Peer::Cubby)?;
-    let own = median(cubby.iter().map(row.of));
+    let own = whole_median(row, cubby).unwrap_or(f64::NAN);
+    let is_whole = cubby.iter().all(Sample::is_whole);
     let rivals = |entrant: &Entrant| is_compared(row, entrant.peer);
     let best = |figure: &dyn Fn(&[Sample]) -> Option<f64>| best(row, samples, rivals, figure);
-    let best_of_medians = best(&|samples| Some(median(samples.iter().map(row.of))));
+    let best_of_medians = best(&|samples| whole_median(row, samples));
     let of_round = |(round, own): (usize, &Sample)| {
-        Some((row.of)(own) / best(&|samples: &[Sample]| samples.get(round).map(row.of))?)
+        let best = best(&|samples: &[Sample]| samples.get(round).filter(|sample| sample.is_whole()).map(row.of))?;
+        own.is_whole().then(|| (row.of)(own) / best)
     };
     let rounds: Vec<f64> = cubby.iter().enumerate().filter_map(of_round).collect();
     let of_medians = best_of_medians.map_or(f64::NAN, |best| own / best);
+    let comparable = best_of_medians.is_some() || matches!(row.aim, Aim::Within(_) | Aim::WithinIdle(_));
+    let (least, most) =
+        (rounds.iter().copied().fold(f64::NAN, f64::min), rounds.iter().copied().fold(f64::NAN, f64::max));
     let reached = match row.aim {
+        Aim::Nothing { .. } => true,
+        _ if !is_whole => false,
         Aim::AtLeast(times) => of_medians >= times,
         Aim::AtMost(times) | Aim::AtMostTheWire(times) => of_medians <= times,
         Aim::Within(most) => own <= most,
-        Aim::Nothing { .. } => true,
+        Aim::WithinIdle(times) => own <= times * idle_bytes,
     };
-    let comparable = best_of_medians.is_some() || matches!(row.aim, Aim::Within(_));
-    let (least, most) =
-        (rounds.iter().copied().fold(f64::NAN, f64::min), rounds.iter().copied().fold(f64::NAN, f64::max));
     comparable.then_some(Ratio { of_medians, least, most, reached })
+}
+
+/// What Cubby has for an idle connection; where that was not measured, what it is asked for.
+fn idle_bytes(results: &[(&'static Case, Samples)]) -> f64 {
+    let idle = results.iter().find(|(case, _)| matches!(case.work, Work::Idle));
+    let cubby = idle.and_then(|(_, samples)| samples.iter().find(|(entrant, _)| entrant.peer == Peer::Cubby));
+    cubby.map_or(IDLE_BYTES, |(_, samples)| median(samples.iter().map(|sample| sample.bytes_each)))
+}
+
+/// The median of the rounds in which nothing was lost.
+fn whole_median(row: &Row, samples: &[Sample]) -> Option<f64> {
+    let whole: Vec<f64> = samples.iter().filter(|sample| sample.is_whole()).map(row.of).collect();
+    (!whole.is_empty()).then(|| median(whole.into_iter()))
 }
 
 /// Whether Cubby is compared with it in this row.
