@@ -35,13 +35,17 @@ pub fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
         println!("\nCases: {}\nHubs: {}", keys(&CASES.map(|case| case.key)), keys(&ALL.map(Peer::key)));
         return Ok(None);
     }
+    if let Some(free) = given.free.first() {
+        return Err(format!("{free} belongs to no option"));
+    }
     let list = |name| given.opt_str(name).map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>());
     let cases = list("case").unwrap_or_default();
     if let Some(unknown) = cases.iter().find(|key| CASES.iter().all(|case| case.key != **key)) {
         return Err(format!("there is no case {unknown}"));
     }
     let named = |key: String| ALL.into_iter().find(|peer| peer.key() == key).ok_or(format!("there is no hub {key}"));
-    let only = list("only").map(|keys| keys.into_iter().map(named).collect()).transpose()?;
+    let only: Option<Vec<Peer>> = list("only").map(|keys| keys.into_iter().map(named).collect()).transpose()?;
+    let only = ALL.into_iter().filter(|peer| only.as_ref().is_none_or(|only| only.contains(peer))).collect();
     let rounds = given.opt_get_default("rounds", DEFAULT_ROUNDS).map_err(|error| error.to_string())?;
     let secs = given.opt_get_default("secs", DEFAULT_SECS).map_err(|error| error.to_string())?;
     let time = Duration::try_from_secs_f64(secs).map_err(|error| error.to_string())?;
@@ -49,7 +53,7 @@ pub fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
         return Err("nothing is measured in no round, or no time".to_owned());
     }
     let place = Place::of(&given.opt_str("place").unwrap_or("apart".to_owned()))?;
-    Ok(Some(Options { rounds, time, place, cases, only: only.unwrap_or(ALL.to_vec()) }))
+    Ok(Some(Options { rounds, time, place, cases, only }))
 }
 
 fn options() -> getopts::Options {
