@@ -49,6 +49,7 @@ pub fn print(results: &[(&'static Case, Samples)]) -> Faults {
         }
     }
     println!();
+    results.iter().filter_map(|(case, samples)| generator_note(case, samples)).for_each(|note| println!("{note}"));
     for (case, samples) in results {
         for (entrant, samples) in samples {
             let lossy = samples.iter().filter(|sample| !sample.is_whole()).count();
@@ -61,6 +62,19 @@ pub fn print(results: &[(&'static Case, Samples)]) -> Faults {
         }
     }
     faults
+}
+
+/// Says for whom the generator costs more than the hub: what such a hub does in a second the generator bounds.
+fn generator_note(case: &Case, samples: &Samples) -> Option<String> {
+    let figures = samples.iter().map(|(entrant, samples)| {
+        let of = |figure: fn(&Sample) -> f64| median(samples.iter().map(figure));
+        (entrant, of(|sample| sample.generator_micros), of(|sample| sample.micros_a_delivery))
+    });
+    let dear = figures.filter(|(_, generator, hub)| generator > hub);
+    let dear: Vec<String> =
+        dear.map(|(entrant, generator, hub)| format!("{entrant} {generator:.3} to {hub:.3}")).collect();
+    let all = dear.join(", ");
+    (!dear.is_empty()).then(|| format!("* {}: the generator costs more µs a delivery than the hub: {all}", case.key))
 }
 
 fn line(row: &Row, samples: &Samples, ratio: Option<&Ratio>, idle_bytes: f64) -> String {
