@@ -41,7 +41,7 @@ impl Bench<'_> {
         for &peer in &options.only {
             match peer.find() {
                 Ok(program) => {
-                    shape::print_peer(peer, &peer.version(&program));
+                    shape::print_peer(peer, &program, &peer.version(&program));
                     hubs.push((peer, program));
                 }
                 Err(why) if peer.is_rival() => println!("- {}: left out: {why}", peer.key()),
@@ -144,7 +144,7 @@ impl Bench<'_> {
         };
         let mut used = Used::default();
         let outcome = driver.run(&plan, load.rooms, &mut |progress| used.note(progress, driver.server))?;
-        Ok(used.sample(&outcome, driver.server))
+        used.sample(&outcome, driver.server)
     }
 }
 
@@ -152,9 +152,9 @@ impl Bench<'_> {
 #[derive(Default)]
 struct Used {
     /// Its processor time when the counting began.
-    before: Option<f64>,
-    /// Its processor time since, and the messages and deliveries that were counted by then.
-    counted: Option<(f64, f64, f64)>,
+    before: Option<Result<f64, String>>,
+    /// Its processor time when the counting ended, and the messages and deliveries that were counted by then.
+    counted: Option<(Result<f64, String>, f64, f64)>,
 }
 
 impl Used {
@@ -162,20 +162,20 @@ impl Used {
         match progress.phase {
             Phase::Running if self.before.is_none() => self.before = Some(server.processor_secs()),
             Phase::Settling if self.counted.is_none() => {
-                self.counted = self.before.map(|before| {
-                    let secs = server.processor_secs() - before;
-                    (secs, progress.messages as f64, progress.deliveries as f64)
-                });
+                self.counted = Some((server.processor_secs(), progress.messages as f64, progress.deliveries as f64));
             }
             _ => {}
         }
     }
 
-    fn sample(&self, outcome: &Outcome, server: &Server) -> Sample {
+    fn sample(self, outcome: &Outcome, server: &Server) -> Result<Sample, String> {
         let secs = outcome.elapsed.as_secs_f64();
-        let (busy, messages, deliveries) = self.counted.unwrap_or((f64::NAN, 1.0, 1.0));
+        let (Some(before), Some((after, messages, deliveries))) = (self.before, self.counted) else {
+            return Err("it ended before anything was counted".to_owned());
+        };
+        let busy = after? - before?;
         let micros = |quantile| outcome.latency.value_at_quantile(quantile) as f64 / 1000.0;
-        Sample {
+        Ok(Sample {
             messages: outcome.messages as f64 / secs,
             deliveries: outcome.deliveries as f64 / secs,
             bytes: outcome.bytes as f64 / secs,
@@ -188,7 +188,7 @@ impl Used {
             lost: outcome.errors + outcome.missed,
             why: outcome.first_error.clone(),
             ..Sample::NOTHING
-        }
+        })
     }
 }
 
@@ -218,9 +218,9 @@ fn storm(driver: Driver<'_>) -> Result<Sample, String> {
 fn come_and_go(driver: Driver<'_>) -> Result<Sample, String> {
     // The first ones grow what is kept.
     driver.come_and_go(COMERS / 10)?;
-    let before = driver.server.processor_secs();
+    let before = driver.server.processor_secs()?;
     let time = driver.come_and_go(COMERS)?;
-    let busy = driver.server.processor_secs() - before;
+    let busy = driver.server.processor_secs()? - before;
     let (messages, micros_a_message) = (f64::from(COMERS) / time.as_secs_f64(), busy / f64::from(COMERS) * 1e6);
     Ok(Sample { messages, micros_a_message, ..Sample::NOTHING })
 }

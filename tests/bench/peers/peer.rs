@@ -2,6 +2,8 @@
 //! says of its process. It speaks to none of them.
 
 use crate::pin::{Layout, Spot};
+use nix::time::ClockId;
+use nix::unistd::Pid;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -186,14 +188,12 @@ impl Server {
         Ok(())
     }
 
-    /// What all its threads have used of the processor, by the kernel's accounts.
-    pub fn processor_secs(&self) -> f64 {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
-        let nanos = tasks.filter_map(|task| {
-            let schedstat = fs::read_to_string(task.path().join("schedstat")).ok()?;
-            schedstat.split_whitespace().next()?.parse::<f64>().ok()
-        });
-        nanos.sum::<f64>() / 1e9
+    /// What it has used of the processor so far, threads that are over included.
+    pub fn processor_secs(&self) -> Result<f64, String> {
+        let pid = Pid::from_raw(self.child.id().cast_signed());
+        let used = ClockId::pid_cpu_clock_id(pid).and_then(ClockId::now);
+        used.map(|used| Duration::from(used).as_secs_f64())
+            .map_err(|error| format!("the kernel does not tell its processor time: {error}"))
     }
 
     /// Bytes of memory that it has: `VmRSS`, or `VmHWM` for the most that it had.

@@ -2,6 +2,7 @@
 
 use crate::options::Options;
 use crate::peer::Peer;
+use std::path::Path;
 use std::{fs, thread};
 
 /// What is done alike for all, and what is not.
@@ -32,11 +33,11 @@ fn model() -> String {
     line.and_then(|line| line.split(": ").nth(1)).unwrap_or("a processor without a name").to_owned()
 }
 
-/// Prints what is compared, in which version and configuration.
-pub fn print_peer(peer: Peer, version: &str) {
+/// Prints what is compared, in which version and configuration, and what runs.
+pub fn print_peer(peer: Peer, program: &Path, version: &str) {
     let configuration = match peer.configuration() {
         "" => "as it comes".to_owned(),
         lines => lines.replace('\n', "; "),
     };
-    println!("- {}: {version}; {configuration}", peer.key());
+    println!("- {}: {version}; {configuration}; {}", peer.key(), program.display());
 }
