@@ -158,8 +158,10 @@ fn the_repeater_is_greeted_and_repeats_bodies_after_their_lengths() {
     hears(&mut dialect, b"!\0\0\0\x05hello\0\0\0\0", &[Heard::Ready(0), Heard::Body(b"hello"), Heard::Body(b"")]);
 }
 
-/// Of a message that is not whole, so much is told: how long it will be, and how its body begins.
-fn shows<D: Dialect + Default>(hello: &[u8], message: &[u8], body_at: usize) {
+/// Of a message that is not whole, so much is told: where its body will end, and how it begins. What `end` follows the
+/// body is heard by itself then, and at no other time.
+fn shows<D: Dialect + Default>(hello: &[u8], head: &[u8], end: &[u8]) {
+    let (message, body_at) = ([head, &[7; 200]].concat(), head.len());
     let (mut dialect, _) = greeted::<D>(SUBSCRIBER);
     assert_eq!(dialect.glimpse(hello), None, "nothing else is a message");
     if !hello.is_empty() {
@@ -170,13 +172,18 @@ fn shows<D: Dialect + Default>(hello: &[u8], message: &[u8], body_at: usize) {
     }
     let front = &message[..body_at + 20];
     assert_eq!(dialect.glimpse(front), Some((message.len(), &front[body_at..])));
+    if !end.is_empty() {
+        hears(&mut dialect, end, &[Heard::Other]);
+        does_not_understand(&mut dialect, end);
+        assert_eq!(dialect.glimpse(&message), None, "nothing of the body is to come");
+    }
 }
 
 #[test]
 fn the_front_of_a_message_shows_its_length_and_the_front_of_its_body() {
-    shows::<Mqtt>(b"\x90\x03\0\x01\0", &[b"\x30\xCC\x01\0\x02g7", &[7; 200][..]].concat(), 7);
-    shows::<Nats>(b"PONG\r\n", &[b"MSG g7 1 200\r\n", &[7; 200][..], b"\r\n"].concat(), 14);
+    shows::<Mqtt>(b"\x90\x03\0\x01\0", b"\x30\xCC\x01\0\x02g7", b"");
+    shows::<Nats>(b"PONG\r\n", b"MSG g7 1 200\r\n", b"\r\n");
     let head = b"*3\r\n$7\r\nmessage\r\n$2\r\ng7\r\n$200\r\n";
-    shows::<Redis>(b":1\r\n", &[head, &[7; 200][..], b"\r\n"].concat(), head.len());
-    shows::<Wire>(b"!", &[b"\0\0\0\xC8", &[7; 200][..]].concat(), 4);
+    shows::<Redis>(b":1\r\n", head, b"\r\n");
+    shows::<Wire>(b"!", b"\0\0\0\xC8", b"");
 }

@@ -15,6 +15,8 @@ const GLIMPSE: usize = 16;
 pub struct Nats {
     /// All of a PUB before the length of the body.
     head: Vec<u8>,
+    /// Whether a body was shown by its front, so that its END is heard by itself.
+    end_to_come: bool,
 }
 
 impl Dialect for Nats {
@@ -47,6 +49,10 @@ impl Dialect for Nats {
                 let whole = start + length + END.len();
                 return Ok((input.len() >= whole).then(|| (whole, Heard::Body(&input[start..start + length]))));
             }
+            b"" if self.end_to_come => {
+                self.end_to_come = false;
+                Heard::Other
+            }
             b"PONG" => Heard::Ready(0),
             b"PING" => {
                 out.extend_from_slice(b"PONG\r\n");
@@ -63,8 +69,10 @@ impl Dialect for Nats {
         let end = front.iter().position(|byte| *byte == b'\n')?;
         let line = front[..end].strip_suffix(b"\r").filter(|line| line.starts_with(b"MSG "))?;
         let body = &front[end + 1..];
-        let whole = end + 1 + length(line).ok()? + END.len();
-        (body.len() >= GLIMPSE).then_some((whole, body))
+        let length = length(line).ok()?;
+        // The generator takes what follows the front for the body alone, so it ends there.
+        self.end_to_come = (GLIMPSE..length).contains(&body.len());
+        self.end_to_come.then_some((end + 1 + length, body))
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Redis {
     message: Vec<u8>,
     /// The answer to SUBSCRIBE, less its number.
     subscribed: Vec<u8>,
+    /// Whether a body was shown by its front, so that its END is heard by itself.
+    end_to_come: bool,
 }
 
 impl Dialect for Redis {
@@ -54,6 +56,10 @@ impl Dialect for Redis {
         }
         let Some((line, start)) = line(0, input) else { return Ok(None) };
         let heard = match line {
+            b"" if self.end_to_come => {
+                self.end_to_come = false;
+                Heard::Other
+            }
             // How many heard what was published.
             [b':', ..] => Heard::Other,
             b"+PONG" => Heard::Ready(0),
@@ -67,7 +73,9 @@ impl Dialect for Redis {
         let is_message = front.starts_with(&self.message);
         let (length, start) = is_message.then(|| length(self.message.len(), front).ok().flatten()).flatten()?;
         let body = &front[start..];
-        (body.len() >= GLIMPSE).then_some((start + length + END.len(), body))
+        // The generator takes what follows the front for the body alone, so it ends there.
+        self.end_to_come = (GLIMPSE..length).contains(&body.len());
+        self.end_to_come.then_some((start + length, body))
     }
 }
 
