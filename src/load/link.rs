@@ -237,8 +237,8 @@ impl<D: Dialect> Link<D> {
         }
         let Some((whole, front)) = self.dialect.glimpse(rest) else { return false };
         let Some(stamp) = front.first_chunk() else { return false };
-        let around_body = rest.len() - front.len() + self.dialect.after_body();
-        self.large = Large { missing: whole - rest.len(), stamp: *stamp, body_len: whole - around_body };
+        let before_body = rest.len() - front.len();
+        self.large = Large { missing: whole - rest.len(), stamp: *stamp, body_len: whole - before_body };
         true
     }
 
