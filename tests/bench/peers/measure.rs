@@ -161,7 +161,8 @@ impl Used {
     fn note(&mut self, progress: &Progress, server: &Server) {
         match progress.phase {
             Phase::Running if self.before.is_none() => self.before = Some(server.processor_secs()),
-            Phase::Settling if self.counted.is_none() => {
+            // The warm-up settles as well.
+            Phase::Settling if self.before.is_some() && self.counted.is_none() => {
                 self.counted = Some((server.processor_secs(), progress.messages as f64, progress.deliveries as f64));
             }
             _ => {}
