@@ -65,8 +65,8 @@
 //! | `marks` | which rare branches a test has reached |
 //! | `json` | events as JSON, for logs and scripts (a feature, `json`) |
 //!
-//! Dependencies point one way: `server → net → hub → wire`, and `load → client → wire`. What all rooms may use (the last
-//! five rows) knows of `wire` at the most.
+//! Dependencies point one way: `server → net → hub → wire`, and `load → client → wire`. What all rooms may use (the
+//! last five rows) knows of `wire` at the most.
 //!
 //! # What it will never do
 //!

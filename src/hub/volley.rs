@@ -1,8 +1,9 @@
 //! A volley: what one user says to the same receivers time and again, in one breath, is put together first, and copied
 //! into each outbox in one piece.
 //!
-//! Nothing waits beyond the bytes that were read at once. It changes no order, for whatever else goes into an outbox has
-//! it [fired](Hub::fire) first; and nobody is full later than one by one, for only as much waits as makes nobody full.
+//! Nothing waits beyond the bytes that were read at once. It changes no order, for whatever else goes into an outbox
+//! has it [fired](Hub::fire) first; and nobody is full later than one by one, for only as much waits as makes nobody
+//! full.
 
 use super::{Hub, Parcel, Scratch};
 use crate::limits::RUN_FULL;

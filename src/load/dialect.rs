@@ -59,9 +59,10 @@ pub trait Dialect {
     /// Appends what is said before leaving.
     fn leave(&mut self, _out: &mut Vec<u8>) {}
 
-    /// Where the front of a thing that is not whole yet shows it to be a message of the group: how long it will be up to
-    /// the end of its body, and the front of that, 16 bytes at the least. The generator then throws the rest away as it
-    /// comes, rather than to put a large body together that nobody looks at. Where this is `None`, it is put together.
+    /// Where the front of a thing that is not whole yet shows it to be a message of the group: how long it will be up
+    /// to the end of its body, and the front of that, 16 bytes at the least. The generator then throws the rest away as
+    /// it comes, rather than to put a large body together that nobody looks at. Where this is `None`, it is put
+    /// together.
     fn glimpse<'a>(&mut self, _front: &'a [u8]) -> Option<(usize, &'a [u8])> {
         None
     }
