@@ -38,7 +38,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const SEEDS: u64 = 24;
 
 /// Events after which every rare branch must have been met.
-const ENOUGH_FOR_MARKS: u64 = 40_000_000;
+const ENOUGH_FOR_MARKS: u64 = 100_000_000;
 
 thread_local! {
     /// Where this thread last panicked, while it tries something.
