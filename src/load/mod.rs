@@ -29,6 +29,7 @@ mod window;
 pub use dialect::{Dialect, Heard, Part};
 pub use native::Native;
 pub use plan::{Extent, LoadError, Outcome, Pace, Phase, Plan, Progress};
+pub use processor::process_time;
 pub use sizes::Sizes;
 pub use stamp::STAMP_LEN;
 

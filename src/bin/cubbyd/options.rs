@@ -1,6 +1,6 @@
 //! The daemon's command line: its options, and what they ask for.
 
-use cubby::{IfFull, Limits};
+use cubby::{IfFull, Limits, OptionRow};
 use getopts::{Matches, Options};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -29,9 +29,8 @@ pub struct Config {
     pub fixed_connections: bool,
 }
 
-/// Every option: its short and long name, what it takes (nothing: a flag), and its help, which fits one line. Where
-/// that is empty it stands on one line with the next.
-const OPTIONS: [(&str, &str, &str, &str); 26] = [
+/// Every option.
+const OPTIONS: [OptionRow; 26] = [
     ("l", "listen", "ADDRESS", "HOST:PORT or unix:PATH; repeatable (127.0.0.1:7070)"),
     ("", "max-connections", "N", "clients at once (what descriptors allow, 65536)"),
     ("", "max-per-address", "N", "of them from one address (0: no limit)"),
@@ -60,9 +59,6 @@ const OPTIONS: [(&str, &str, &str, &str); 26] = [
     ("V", "version", "", "print this, or the version"),
 ];
 
-/// Columns before the help of an option.
-const HELP_AT: usize = 27;
-
 /// Every option, to be parsed.
 pub fn options() -> Options {
     let mut options = Options::new();
@@ -79,20 +75,7 @@ pub fn options() -> Options {
 
 /// What `--help` prints: no more than a screen.
 pub fn help() -> String {
-    let mut text = "Usage: cubbyd [OPTIONS]    runs a Cubby message hub (defaults in parentheses)\n\n".to_owned();
-    let mut options = String::new();
-    for (short, long, takes, help) in OPTIONS {
-        let short = if short.is_empty() { String::new() } else { format!("-{short}, ") };
-        match options.is_empty() {
-            true => options = format!("  {short:4}--{long} {takes}"),
-            false => options = format!("{}, {short}--{long} {takes}", options.trim_end()),
-        }
-        if !help.is_empty() {
-            text.push_str(&format!("{options:HELP_AT$}  {help}\n"));
-            options.clear();
-        }
-    }
-    text
+    cubby::usage("Usage: cubbyd [OPTIONS]    runs a Cubby message hub (defaults in parentheses)", &OPTIONS)
 }
 
 /// What the options ask for, or what is wrong with them.

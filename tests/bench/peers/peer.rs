@@ -2,8 +2,7 @@
 //! says of its process. It speaks to none of them.
 
 use crate::pin::{Layout, Spot};
-use nix::time::ClockId;
-use nix::unistd::Pid;
+use cubby::load::process_time;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -190,9 +189,8 @@ impl Server {
 
     /// What it has used of the processor so far, threads that are over included.
     pub fn processor_secs(&self) -> Result<f64, String> {
-        let pid = Pid::from_raw(self.child.id().cast_signed());
-        let used = ClockId::pid_cpu_clock_id(pid).and_then(ClockId::now);
-        used.map(|used| Duration::from(used).as_secs_f64())
+        process_time(self.child.id())
+            .map(|used| used.as_secs_f64())
             .map_err(|error| format!("the kernel does not tell its processor time: {error}"))
     }
 

@@ -1,6 +1,7 @@
 //! What the hub's process uses: by its process id, or what the hub says of itself.
 
 use cubby::Client;
+use cubby::load::process_time;
 use std::fs;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ impl<'h> Watch<'h> {
     /// Watches the process with this id, if there is one.
     pub fn new(address: &'h str, pid: Option<u32>) -> Result<Watch<'h>, String> {
         match pid {
-            Some(pid) if processor(pid).is_none() => {
+            Some(pid) if process_time(pid).is_err() => {
                 Err(format!("--pid: the processor time of process {pid} can not be read; is it the hub's, and here?"))
             }
             _ => Ok(Watch { address, pid, before: None }),
@@ -39,7 +40,7 @@ impl<'h> Watch<'h> {
 
     /// The run begins.
     pub fn begin(&mut self) {
-        self.before = self.pid.and_then(processor);
+        self.before = self.pid.and_then(|pid| process_time(pid).ok());
     }
 
     /// The run is over.
@@ -47,20 +48,9 @@ impl<'h> Watch<'h> {
         let Some(pid) = self.pid else {
             return Usage { most_held: most_held(self.address), ..Usage::default() };
         };
-        let used = |before| processor(pid).map(|now| now.saturating_sub(before));
+        let used = |before| process_time(pid).ok().map(|now| now.saturating_sub(before));
         Usage { processor: self.before.and_then(used), memory: memory(pid), most_held: None }
     }
-}
-
-/// Processor time of all threads of a process, as the kernel accounts for it.
-fn processor(pid: u32) -> Option<Duration> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-    let nanos = |task: fs::DirEntry| {
-        let schedstat = fs::read_to_string(task.path().join("schedstat")).ok()?;
-        schedstat.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    let all: Vec<u64> = tasks.filter_map(Result::ok).filter_map(nanos).collect();
-    if all.is_empty() { None } else { Some(Duration::from_nanos(all.iter().sum())) }
 }
 
 /// Bytes of memory of a process: now, and at the most.

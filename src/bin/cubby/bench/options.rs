@@ -1,8 +1,8 @@
 //! The command line of `cubby bench`: its options, and the work that they ask for.
 
 use crate::{hub_address, nearest};
-use cubby::Address;
 use cubby::load::{Extent, Pace, Plan, Sizes};
+use cubby::{Address, OptionRow};
 use getopts::{Fail, Matches, Options};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -32,9 +32,8 @@ const WARM_UP_MOST: Duration = Duration::from_secs(1);
 /// Values of a sweep, at the most.
 const SWEEP_VALUES: usize = 32;
 
-/// Every option: its short and long name, what it takes (nothing: a flag), and its help, which fits one line. Where
-/// that is empty it stands on one line with the next.
-const OPTIONS: [(&str, &str, &str, &str); 21] = [
+/// Every option.
+const OPTIONS: [OptionRow; 21] = [
     ("r", "relay", "N", "one sends to N receivers by their ids (100)"),
     ("", "pairs", "N", "or N times one to one"),
     ("", "rooms", "N", "or in N rooms, each with"),
@@ -57,9 +56,6 @@ const OPTIONS: [(&str, &str, &str, &str); 21] = [
     ("h", "help", "", ""),
     ("V", "version", "", "print this, or the version"),
 ];
-
-/// Columns before the help of an option.
-const HELP_AT: usize = 27;
 
 /// Options of which only one can be given.
 const CONTRADICTIONS: [(&str, &str); 7] = [
@@ -128,21 +124,8 @@ pub enum What {
 
 /// What `--help` prints: no more than a screen.
 pub fn help() -> String {
-    let mut text = "Usage: cubby bench [OPTIONS]    loads a running hub (defaults in parentheses)\n\n".to_owned();
-    let mut options = String::new();
-    for (short, long, takes, help) in OPTIONS {
-        let short = if short.is_empty() { String::new() } else { format!("-{short}, ") };
-        match options.is_empty() {
-            true => options = format!("  {short:4}--{long} {takes}"),
-            false => options = format!("{}, {short}--{long} {takes}", options.trim_end()),
-        }
-        if !help.is_empty() {
-            text.push_str(&format!("{options:HELP_AT$}  {help}\n"));
-            options.clear();
-        }
-    }
-    text.truncate(text.trim_end().len());
-    text
+    let text = cubby::usage("Usage: cubby bench [OPTIONS]    loads a running hub (defaults in parentheses)", &OPTIONS);
+    text.trim_end().to_owned()
 }
 
 /// What these arguments ask for, or what is wrong with them.
