@@ -86,6 +86,9 @@ pub const MAX_ROOMS: usize = 1 << 24;
 /// What it costs to point an outbox to a frame that is held once, as bytes copied.
 pub const POINTER_COST: usize = 256;
 
+/// What it costs to tell a room, however small, who is gone, as bytes copied.
+pub const PARTING_COST: usize = 256;
+
 /// What a place in an outbox's backlog costs beside the bytes that it holds or points to: its entry, the allocation's
 /// own part, and the pointers to it.
 pub const PIECE_COST: usize = 64;

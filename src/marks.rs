@@ -31,7 +31,7 @@ marks! {
     Beat, AskedWhetherItLives, SilentClosed, SilentButUnread, FrameGrew, FrameTooSlow, TooSlow, FullAndClosed,
     DepartedUnsent, TookSome, ClosedWithUnsent, LingerOver, DoomedWhileHeldUp,
     // Rooms and names.
-    RoomForgotten, RoomExpired, RoomClosed, HistoryCut, NameMoved,
+    RoomForgotten, RoomExpired, RoomClosed, HistoryCut, NameMoved, PartingWaits,
 }
 
 #[cfg(all(feature = "fuzzing", debug_assertions))]

@@ -369,7 +369,7 @@ impl Run {
                 self.read(slot, user, usize::MAX);
             }
             self.resume();
-            if queued == 0 && self.hub.agenda.postponed.is_empty() {
+            if queued == 0 && self.hub.agenda.postponed.is_empty() && !self.hub.owes_partings() {
                 break;
             }
         }

@@ -9,6 +9,7 @@ use crate::wire::{EventRef, EventType, Kind, UserId};
 use std::sync::Arc;
 
 /// Who brings an event about.
+#[derive(Clone, Debug)]
 pub struct Author {
     pub session: UserId,
     pub name: Option<Arc<str>>,
@@ -68,7 +69,7 @@ impl<L> Hub<L> {
             let key = self.rooms.one_that_holds(share);
             let room = self.rooms.at_mut(key);
             self.remembered -= room.history.forget_oldest();
-            if key != newest && room.history.is_empty() && room.members.slots().is_empty() {
+            if key != newest && room.history.is_empty() && room.members.count() == 0 {
                 mark(Mark::RoomForgotten);
                 self.remove_room(key);
             }

@@ -3,6 +3,7 @@
 use super::events::Author;
 use super::{Hub, SharedEvent};
 use crate::wire::{ErrorCode, UserId};
+use std::sync::Arc;
 
 impl<L> Hub<L> {
     /// Says something in a room, as [`HOST`](super::HOST). Returns the event's id.
@@ -38,7 +39,8 @@ impl<L> Hub<L> {
 
     /// The sessions in a room, ids ascending, each with what it calls itself.
     pub fn members_of(&self, room: &str) -> Vec<(UserId, String)> {
-        let ids = self.rooms.find(room).map_or_else(Vec::new, |key| self.ids_in(key));
-        ids.into_iter().map(|id| (id, self.name_of(id).to_owned())).collect()
+        let sessions = self.rooms.find(room).map_or_else(Vec::new, |key| self.sessions_in(key));
+        let text = |name: Option<Arc<str>>| name.as_deref().unwrap_or_default().to_owned();
+        sessions.into_iter().map(|Author { session, name }| (session, text(name))).collect()
     }
 }

@@ -1,8 +1,9 @@
-//! Who is in one room. Knows slots and names alone.
+//! Who is in one room, and who has just gone from it. Knows slots and names alone.
 
+use super::events::Author;
 use crate::limits::SPARSE;
 use crate::wire::EventType;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Where a member stands, so that it is found without a search.
@@ -20,7 +21,10 @@ pub struct Members {
     /// In no order, close together for those who tell them all something.
     slots: Vec<u32>,
     places: HashMap<u32, Place>,
-    /// How many sessions of each name are among them. An unnamed session is a name of its own.
+    /// Those who are gone, which the room has yet to be told. For all who look they are still here: whoever counts the
+    /// events must come to the same.
+    parting: VecDeque<Author>,
+    /// How many sessions of each name are among all these. An unnamed session is a name of its own.
     names: HashMap<Arc<str>, u32>,
 }
 
@@ -36,7 +40,7 @@ impl Members {
     }
 
     /// Which event it is when a session of this name leaves.
-    pub fn parting(&self, name: Option<&Arc<str>>) -> EventType {
+    pub fn parting_of(&self, name: Option<&Arc<str>>) -> EventType {
         match name.and_then(|name| self.names.get(name)) {
             Some(2..) => EventType::Remove,
             _ => EventType::Leave,
@@ -45,11 +49,41 @@ impl Members {
 
     /// Takes a session out. Returns the place of this room in its own list, or `None` where it is not here.
     pub fn remove(&mut self, slot: u32, name: Option<&Arc<str>>) -> Option<usize> {
+        let place = self.take_out(slot)?;
+        self.strike(name);
+        self.give_back();
+        Some(place)
+    }
+
+    /// Takes a session out that is gone, and keeps who it was until the room is told.
+    pub fn part(&mut self, slot: u32, who: Author) {
+        self.take_out(slot);
+        self.parting.push_back(who);
+    }
+
+    /// The next one of whom the room is to be told that it is gone, and which event that is. It counts no more.
+    pub fn next_parting(&mut self) -> Option<(Author, EventType)> {
+        let who = self.parting.pop_front()?;
+        if self.parting.is_empty() {
+            self.parting = VecDeque::new();
+        }
+        let what = self.parting_of(who.name.as_ref());
+        self.strike(who.name.as_ref());
+        self.give_back();
+        Some((who, what))
+    }
+
+    fn take_out(&mut self, slot: u32) -> Option<usize> {
         let place = self.places.remove(&slot)?;
         self.slots.swap_remove(place.here as usize);
         if let Some(moved) = self.slots.get(place.here as usize).and_then(|moved| self.places.get_mut(moved)) {
             moved.here = place.here;
         }
+        Some(place.of_user as usize)
+    }
+
+    /// Counts one session less of a name.
+    fn strike(&mut self, name: Option<&Arc<str>>) {
         if let Some(name) = name
             && let Some(sessions) = self.names.get_mut(name)
         {
@@ -58,8 +92,6 @@ impl Members {
                 self.names.remove(name);
             }
         }
-        self.give_back();
-        Some(place.of_user as usize)
     }
 
     /// Notes that this room has moved within a member's own list.
@@ -69,7 +101,17 @@ impl Members {
         }
     }
 
-    /// Their slots, in no order.
+    /// Those who are gone, which the room has yet to be told.
+    pub fn parting(&self) -> impl ExactSizeIterator<Item = &Author> {
+        self.parting.iter()
+    }
+
+    /// How many sessions there are.
+    pub fn count(&self) -> usize {
+        self.slots.len() + self.parting.len()
+    }
+
+    /// The slots of those who are told what happens, in no order.
     pub fn slots(&self) -> &[u32] {
         &self.slots
     }
@@ -106,9 +148,9 @@ mod tests {
         assert_eq!(members.add(2, 0, Some(&bob)), EventType::Join);
         assert_eq!(members.add(3, 0, Some(&ann)), EventType::Add);
         assert_eq!((members.add(4, 0, None), members.add(5, 0, None)), (EventType::Join, EventType::Join));
-        assert_eq!((members.parting(None), members.parting(Some(&ann))), (EventType::Leave, EventType::Remove));
+        assert_eq!((members.parting_of(None), members.parting_of(Some(&ann))), (EventType::Leave, EventType::Remove));
         assert_eq!(members.remove(1, Some(&ann)), Some(0));
-        assert_eq!(members.parting(Some(&ann)), EventType::Leave);
+        assert_eq!(members.parting_of(Some(&ann)), EventType::Leave);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod members;
 mod name;
 mod outbox;
 mod pace;
+mod partings;
 mod peer;
 mod presence;
 mod relay;
@@ -42,6 +43,7 @@ use directory::Directory;
 use peer::Origins;
 use room::Rooms;
 use slab::Slab;
+use std::collections::VecDeque;
 use std::time::Duration;
 use volley::Volley;
 
@@ -82,6 +84,8 @@ pub struct Hub<L> {
     /// Where they come from, where it matters.
     origins: Origins,
     rooms: Rooms,
+    /// The rooms that have yet to be told who is gone.
+    parting: VecDeque<u32>,
     limits: Limits,
     /// This moment, as the carrier last told it: since some fixed one, and in milliseconds since 1970.
     now: Duration,
@@ -144,6 +148,7 @@ impl<L> Hub<L> {
             directory: Directory::default(),
             origins: Origins::default(),
             rooms: Rooms::new(limits.history_time),
+            parting: VecDeque::new(),
             limits,
             now: Duration::ZERO,
             unix_ms: 0,

@@ -81,8 +81,10 @@ impl<L> Hub<L> {
         self.unread -= user.decoder.release().len();
         self.stats.users -= 1;
         self.relieve(slot);
-        self.part_all(slot, false);
+        self.fire();
+        self.leave_behind(slot);
         self.take_name(slot);
+        self.tell_partings();
         true
     }
 
@@ -110,6 +112,7 @@ impl<L> Hub<L> {
     /// Dismisses everybody. Nobody is told any more who leaves which room, but listeners are.
     pub fn dismiss_all(&mut self, code: ErrorCode, text: &str) {
         self.is_closing = true;
+        self.tell_partings();
         for slot in self.slots().collect::<Vec<_>>() {
             self.dismiss(slot, code, text);
         }

@@ -177,7 +177,7 @@ impl<L> Hub<L> {
         };
         self.say(slot, tag, &answer);
         if self.users[slot].name.as_deref().unwrap_or_default() != name {
-            self.part_all(slot, true);
+            self.part_all(slot);
             self.give_name(slot, name);
         }
         log::debug!("{} said hello", self.users[slot].label());

@@ -1,11 +1,10 @@
 //! What is asked about rooms: coming and going, speaking, looking back, looking around.
 
 use super::events::Author;
-use super::user::slot_of;
 use super::{Hub, name};
 use crate::limits::WHO_FRAME_MEMBERS;
 use crate::marks::{Mark, mark};
-use crate::wire::{Answer, ErrorCode, EventType, Fault, HEADER_LEN, Header, Kind, Members, UserId, flag};
+use crate::wire::{Answer, ErrorCode, EventType, Fault, HEADER_LEN, Header, Kind, Members, flag};
 use std::time::Duration;
 
 impl<L> Hub<L> {
@@ -16,7 +15,7 @@ impl<L> Hub<L> {
         }
         let found = self.rooms.find(room);
         if let Some(room) = found.map(|key| self.rooms.at(key)).filter(|room| room.members.contains(slot as u32)) {
-            let answer = Answer::Joined { sessions: room.members.slots().len() as u32, newest: room.newest };
+            let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest };
             return self.say(slot, tag, &answer);
         }
         let most = self.limits.rooms_per_session;
@@ -46,7 +45,7 @@ impl<L> Hub<L> {
         let what = room.members.add(slot as u32, user.rooms.len(), user.name.as_ref());
         user.rooms.push(key);
         // The newest event is the one that now tells of this.
-        let answer = Answer::Joined { sessions: room.members.slots().len() as u32, newest: room.newest + 1 };
+        let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest + 1 };
         self.rooms.call_off(key, self.now);
         self.say(slot, tag, &answer);
         self.emit(key, what, self.author(slot), &[], None);
@@ -77,18 +76,15 @@ impl<L> Hub<L> {
     /// Takes a session out of a room, and tells those who stay; the session itself too where it is `told`.
     fn part(&mut self, slot: usize, key: u32, told: bool) {
         let author = self.author(slot);
-        let what = self.rooms.at(key).members.parting(author.name.as_ref());
+        let what = self.rooms.at(key).members.parting_of(author.name.as_ref());
         self.emit(key, what, author, &[], (!told).then_some(slot));
         let user = &mut self.users[slot];
         let room = self.rooms.at_mut(key);
         let place = room.members.remove(slot as u32, user.name.as_ref());
-        let is_empty = room.members.slots().is_empty();
         if let Some(place) = place {
             self.strike(slot, place);
         }
-        if is_empty {
-            self.vacate(key);
-        }
+        self.vacate_if_empty(key);
     }
 
     /// Takes the room in `place` off a user's own list.
@@ -100,15 +96,18 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Takes a session out of all its rooms.
-    pub(super) fn part_all(&mut self, slot: usize, told: bool) {
+    /// Takes a session out of all its rooms, and tells it so.
+    pub(super) fn part_all(&mut self, slot: usize) {
         while let Some(&key) = self.users[slot].rooms.last() {
-            self.part(slot, key, told);
+            self.part(slot, key, true);
         }
     }
 
-    /// Nobody is in a room: it remembers for a while, where there is anything to remember, and is gone otherwise.
-    fn vacate(&mut self, key: u32) {
+    /// A room that nobody is in remembers for a while, where there is anything to remember, and is gone otherwise.
+    pub(super) fn vacate_if_empty(&mut self, key: u32) {
+        if self.rooms.at(key).members.count() > 0 {
+            return;
+        }
         if self.limits.history_time.is_zero() || self.rooms.at(key).history.is_empty() {
             self.remove_room(key);
         } else {
@@ -163,9 +162,7 @@ impl<L> Hub<L> {
     /// Says something in a room, perhaps to nobody.
     pub(super) fn speak(&mut self, key: u32, author: Author, body: &[u8], except: Option<usize>) -> u64 {
         let id = self.emit(key, EventType::Message, author, body, except);
-        if self.rooms.at(key).members.slots().is_empty() {
-            self.vacate(key);
-        }
+        self.vacate_if_empty(key);
         id
     }
 
@@ -201,28 +198,26 @@ impl<L> Hub<L> {
 
     pub(super) fn who(&mut self, slot: usize, tag: u16, room: &str) {
         let Some(key) = self.own_room(slot, tag, Kind::Who, room) else { return };
-        let members = self.ids_in(key);
+        let sessions = self.sessions_in(key);
         let mut block = Vec::new();
-        let mut parts = members.chunks(WHO_FRAME_MEMBERS).peekable();
+        let mut parts = sessions.chunks(WHO_FRAME_MEMBERS).peekable();
         while let Some(part) = parts.next() {
             block.clear();
-            part.iter().for_each(|&id| Members::encode(id, self.name_of(id), &mut block));
+            part.iter().for_each(|Author { session, name }| {
+                Members::encode(*session, name.as_deref().unwrap_or_default(), &mut block);
+            });
             let members = Members::new(&block).expect("they are whole");
             self.say(slot, tag, &Answer::Who { members, more: parts.peek().is_some() });
         }
     }
 
-    /// The sessions in a room, ids ascending.
-    pub(super) fn ids_in(&self, key: u32) -> Vec<UserId> {
-        let slots = self.rooms.at(key).members.slots();
-        let mut ids: Vec<UserId> = slots.iter().map(|&slot| self.users[slot as usize].id).collect();
-        ids.sort_unstable();
-        ids
-    }
-
-    /// What a user who is here calls itself; empty where it did not say.
-    pub(super) fn name_of(&self, id: UserId) -> &str {
-        self.users[slot_of(id)].name.as_deref().unwrap_or_default()
+    /// The sessions in a room, ids ascending, and those who are gone, as long as the room was not told.
+    pub(super) fn sessions_in(&self, key: u32) -> Vec<Author> {
+        let members = &self.rooms.at(key).members;
+        let here = members.slots().iter().map(|&slot| self.author(slot as usize));
+        let mut sessions: Vec<Author> = here.chain(members.parting().cloned()).collect();
+        sessions.sort_unstable_by_key(|author| author.session);
+        sessions
     }
 
     /// Closes a room: its members are told, and are not in it any more. What it remembered is forgotten.
@@ -237,6 +232,7 @@ impl<L> Hub<L> {
                 self.strike(slot as usize, place);
             }
         }
+        self.parting.retain(|&other| other != key);
         self.remove_room(key);
     }
 }

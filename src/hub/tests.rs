@@ -2,7 +2,7 @@
 
 use super::{Hub, Peer, User};
 use crate::limits::{LIST_FRAME_IDS, Limits, TURNED_AWAY};
-use crate::wire::{Answer, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
+use crate::wire::{Answer, EventType, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
 use std::io::IoSlice;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn ask(hub: &mut Hub<()>, slot: usize, request: Request<'_>) {
 
 /// Turns until nobody's requests wait for the next turn alone.
 fn turn(hub: &mut Hub<()>) {
-    while !hub.agenda.postponed.is_empty() || !hub.agenda.resumed.is_empty() {
+    while !hub.agenda.postponed.is_empty() || !hub.agenda.resumed.is_empty() || hub.owes_partings() {
         hub.begin_turn();
         let resumed = std::mem::take(&mut hub.agenda.resumed);
         resumed.into_iter().for_each(|slot| hub.resume(slot));
@@ -276,11 +276,78 @@ fn thousands_leave_a_room_one_by_one_and_each_time_all_others_are_told() {
     let before = hub.stats.frames.of(Kind::Event).frames;
     assert_eq!(before, 1000 * 1001 / 2);
     for &slot in slots.iter().step_by(2) {
+        hub.begin_turn();
         hub.remove(slot);
     }
     let told: u64 = (500..1000).sum();
     assert_eq!(hub.stats.frames.of(Kind::Event).frames - before, told);
     assert_eq!(hub.members_of("lobby").len(), 500);
+}
+
+/// A hub that tells little in a turn, with so many members of a room, who have heard all so far.
+fn crowd(members: usize) -> (Hub<()>, Vec<usize>) {
+    let mut hub = Hub::new(Limits { fan_out: 4096, ..Limits::default() });
+    let slots: Vec<usize> = (0..members).map(|_| enter(&mut hub).0).collect();
+    for &slot in &slots {
+        ask(&mut hub, slot, Request::Join { room: "lobby" });
+        turn(&mut hub);
+        slots.iter().for_each(|&slot| drop(heard(&mut hub, slot)));
+    }
+    (hub, slots)
+}
+
+#[test]
+fn those_who_go_together_are_told_turn_by_turn_to_those_who_stay_and_to_nobody_else() {
+    let (mut hub, slots) = crowd(200);
+    let before = hub.stats.frames.of(Kind::Event).bytes;
+    hub.begin_turn();
+    slots[5..].iter().for_each(|&slot| hub.depart(slot));
+    let mut turns = 0;
+    while hub.owes_partings() {
+        hub.begin_turn();
+        turns += 1;
+    }
+    let told = hub.stats.frames.of(Kind::Event).bytes - before;
+    assert!(turns > 10 && told < 195 * 5 * 60 + 200 * 60, "{turns} turns, {told} bytes");
+    assert!(slots[..5].iter().all(|&slot| heard(&mut hub, slot).len() == 195));
+    assert_eq!(hub.members_of("lobby").len(), 5);
+}
+
+#[test]
+fn who_is_gone_is_counted_until_the_room_is_told() {
+    let (mut hub, slots) = crowd(50);
+    slots[1..].iter().for_each(|&slot| {
+        hub.remove(slot);
+    });
+    let (late, _) = enter(&mut hub);
+    ask(&mut hub, late, Request::Join { room: "lobby" });
+    let joined = heard(&mut hub, late)[0].clone();
+    let sessions = u32::from_be_bytes(joined[HEADER_LEN..][..4].try_into().expect("four bytes")) as usize;
+    assert!((3..50).contains(&sessions), "{sessions} as far as anybody was told");
+    assert_eq!(hub.members_of("lobby").len(), sessions);
+    turn(&mut hub);
+    let of_type = |frame: &Vec<u8>, what: EventType| frame[HEADER_LEN] == what as u8;
+    let left = heard(&mut hub, late).iter().filter(|frame| of_type(frame, EventType::Leave)).count();
+    assert_eq!((sessions - left, hub.members_of("lobby").len()), (2, 2));
+}
+
+#[test]
+fn a_room_is_there_until_it_was_told_of_the_last_and_may_be_closed_before() {
+    let (mut hub, slots) = crowd(50);
+    hub.begin_turn();
+    slots.iter().for_each(|&slot| {
+        hub.remove(slot);
+    });
+    assert!(!hub.members_of("lobby").is_empty() && hub.next_expiry().is_none());
+    turn(&mut hub);
+    assert!(hub.members_of("lobby").is_empty() && hub.next_expiry().is_some());
+    let (mut hub, slots) = crowd(50);
+    hub.begin_turn();
+    slots.iter().for_each(|&slot| {
+        hub.remove(slot);
+    });
+    assert!(hub.owes_partings() && hub.close_room("lobby") && !hub.owes_partings());
+    assert_eq!(hub.publish_for_host("lobby", b"anew"), Ok(1));
 }
 
 #[test]
@@ -297,7 +364,7 @@ fn when_everybody_is_dismissed_listeners_hear_who_leaves_and_nobody_else() {
     }));
     hub.dismiss_all(crate::wire::ErrorCode::GoingAway, "enough");
     assert!(slots.iter().all(|&slot| heard(&mut hub, slot).len() == 1), "CLOSING and no more");
-    assert_eq!(told.try_iter().filter(|what| *what == crate::wire::EventType::Leave).count(), 100);
+    assert_eq!(told.try_iter().filter(|what| *what == EventType::Leave).count(), 100);
 }
 
 #[test]

@@ -9,6 +9,7 @@ impl<L> Hub<L> {
     /// Begins a turn: those whose requests waited for it go on, unless the hub holds as much as it may.
     pub fn begin_turn(&mut self) {
         (self.spent, self.said) = (0, 0);
+        self.tell_partings();
         if self.is_over_memory() {
             return;
         }

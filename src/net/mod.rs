@@ -140,6 +140,7 @@ impl<O: Os> Loop<O> {
         let crowd = !self.crowded.is_empty() && self.accept_again.is_none();
         let agenda = &self.hub.agenda;
         let postponed = !agenda.postponed.is_empty() && !self.hub.is_over_memory();
+        let postponed = postponed || self.hub.owes_partings();
         if self.more_edges || crowd || postponed || !agenda.is_done() || self.is_drained() || self.has_some_to_serve() {
             return Some(Duration::ZERO);
         }

@@ -1,6 +1,7 @@
 //! The daemon among faults: a line that splits, delays, stalls and breaks; too few descriptors; calls that fail.
 
 use crate::support::*;
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
@@ -107,6 +108,30 @@ fn lines_that_break_at_any_byte_leave_nothing_behind() {
     });
     assert!(daemon.proc_file_count("fd") <= descriptors, "no descriptor is left over");
     assert_eq!(stats["held"], 0);
+}
+
+#[test]
+fn a_crowd_whose_connections_break_at_once_costs_no_memory_and_is_told_to_who_stays() {
+    const CROWD: usize = 1500;
+    need_descriptors(4000);
+    let daemon = Daemon::start();
+    let mut crowd: Vec<Raw> = (0..CROWD).map(|_| daemon.connect()).collect();
+    crowd.iter_mut().for_each(|raw| raw.send(&frame(JOIN, 0, 0, str8("lobby"))));
+    crowd.iter_mut().for_each(|raw| assert_eq!(raw.receive().kind, 0x87));
+    let mut steady = daemon.connect();
+    assert_eq!(steady.join("lobby").0 as usize, CROWD + 1);
+    daemon.signal("STOP");
+    // None of them has read the events of the others: to close is to reset.
+    drop(crowd);
+    daemon.signal("CONT");
+    let gone: BTreeSet<u64> = (0..CROWD).map(|_| steady.event()).inspect(is_leave).map(|event| event.session).collect();
+    assert_eq!((gone.len(), steady.who("lobby").len()), (CROWD, 1));
+    let held = steady.stats()["most-held"].as_u64().expect("a number");
+    assert!(held < 24 << 20, "{held} bytes were held");
+}
+
+fn is_leave(event: &Event) {
+    assert_eq!(event.what, LEFT, "{event:?}");
 }
 
 /// What the hub has counted, past the deliveries that come meanwhile.

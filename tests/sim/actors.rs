@@ -1,6 +1,6 @@
 //! What clients do: honest ones, those who come and go, those who do not read, and those who mean no good.
 
-use crate::asks::{self, Draft, NAMES};
+use crate::asks::{self, Draft, NAMES, ROOMS};
 use crate::conn::{About, Conn};
 use crate::faults::Fault;
 use crate::frames::kind;
@@ -46,6 +46,26 @@ pub struct Stage<'a> {
     pub rng: &'a mut Rng,
 }
 
+impl Stage<'_> {
+    /// Nobody knows any more when the hub lets go of a connection.
+    fn count_out(&mut self, number: usize) {
+        self.model.clock = self.world.events;
+        self.model.live.retain(|&other| other != number);
+    }
+}
+
+/// Most connections break.
+pub fn break_most(actors: &mut [Actor], stage: &mut Stage<'_>) {
+    for number in actors.iter().filter_map(|actor| actor.conn) {
+        let conn = &mut stage.conns[number];
+        if !conn.has_left && stage.rng.u8(..8) > 0 {
+            conn.has_left = true;
+            stage.world.reset(number);
+            stage.count_out(number);
+        }
+    }
+}
+
 impl Actor {
     /// One of a run whose actors are all so much slower than they could be.
     pub fn draw(rng: &mut Rng, slower: u64) -> Actor {
@@ -89,6 +109,10 @@ impl Actor {
             conn.ask(stage.world, draft);
         }
         conn.ask(stage.world, Draft::new(kind::IDENTITY, Vec::new(), About::Nothing));
+        if stage.world.faults.can_strike(Fault::Outage) {
+            // All meet in one room, so that it is news for many who goes.
+            conn.ask(stage.world, asks::room_draft(kind::JOIN, ROOMS[0], &[8]));
+        }
         stage.conns.push(conn);
         self.conn = Some(number);
     }
@@ -207,8 +231,7 @@ impl Actor {
             conn.said_bye = true;
         }
         if conn.has_left || conn.is_quiet {
-            stage.model.clock = world.events;
-            stage.model.live.retain(|&other| other != number);
+            stage.count_out(number);
         }
     }
 

@@ -1,10 +1,12 @@
 //! What must hold after each turn: bounds on work, on memory and on time.
 
+use crate::asks::ROOMS;
 use crate::model::Model;
 use crate::os::VirtualSocket;
 use crate::world::{LISTENERS, World};
 use cubby::Limits;
 use cubby::hub::{Hub, User};
+use cubby::wire::Kind;
 use std::time::Duration;
 
 /// What may be queued for a user, in queues: two for the answers to what it asked itself, and at most a half for the
@@ -15,6 +17,9 @@ const QUEUES: usize = 3;
 /// the longest answers.
 const FRAMES: usize = 2;
 const FRAME_HEAD: usize = 512;
+
+/// What stands before the body of an event, at the most here.
+const EVENT_HEAD: usize = 64;
 const ANSWERS: usize = 16 * 1024;
 
 /// Bytes that one link may have received in a turn: its budget, and the buffer that went over.
@@ -56,7 +61,10 @@ struct Seen {
 pub struct Watch {
     seen: Vec<Seen>,
     idle_turns: u32,
-    requests: u64,
+    /// Requests and events so far.
+    done: u64,
+    /// Bytes of events that went to members so far, and how often they were asked for again.
+    told: (u64, u64),
     turns: u64,
     users: (u64, u64),
 }
@@ -78,11 +86,22 @@ impl Watch {
         }
         let (held, most) = (hub.held(), most_held(hub.limits(), self.seen.len()));
         assert!(held <= most, "{held} bytes are held, and {most} may be");
-        let idle = owes && calls == 0 && world.edges == 0 && hub.whole_frames() == self.requests;
+        let done = hub.whole_frames() + hub.stats.events;
+        let idle = owes && calls == 0 && world.edges == 0 && done == self.done;
         self.idle_turns = if idle { self.idle_turns + 1 } else { 0 };
         assert!(self.idle_turns < IDLE_TURNS, "the loop spins");
-        self.requests = hub.whole_frames();
+        self.done = done;
+        self.check_told(hub);
         self.turns += 1;
+    }
+
+    /// A turn tells no more than it may, whatever happens in it. What is sent again is bounded by queues alone.
+    fn check_told<L>(&mut self, hub: &Hub<L>) {
+        let frames = &hub.stats.frames;
+        let (told, again) = (frames.of(Kind::Event).bytes, frames.of(Kind::History).frames);
+        let (now, most) = (told - self.told.0, most_told(hub.limits(), self.seen.len()));
+        assert!(now <= most || again > self.told.1, "{now} bytes of events in a turn, and {most} may be");
+        self.told = (told, again);
     }
 
     /// Notes whom the hub has let go of, whenever somebody has come or gone.
@@ -133,6 +152,14 @@ fn most_held(limits: &Limits, users: usize) -> usize {
     let frame = limits.max_body as usize + FRAME_HEAD;
     let copies = limits.share_from * usize::from(limits.max_receivers) + users * (limits.share_from + FRAME_HEAD);
     2 * limits.memory + 3 * (frame + READ_BUFFER) + 2 * copies + limits.queue / 2 + frame + ANSWERS
+}
+
+/// Bytes of events that one turn may put into outboxes: what may be spent, and what the last request goes over by, a
+/// body for all or leaving all rooms. The host may have said something before.
+fn most_told(limits: &Limits, users: usize) -> u64 {
+    let body = limits.max_body as usize + EVENT_HEAD;
+    let request = users * body.max(limits.rooms_per_session.min(ROOMS.len()) * EVENT_HEAD);
+    (limits.fan_out + 2 * request) as u64
 }
 
 /// The most that may be queued for one user.

@@ -135,7 +135,7 @@ impl Conn {
             (kind::LEAVE, About::Room(room)) => self.hear_left(room),
             (kind::PUBLISH, About::Message(number)) => hear_published(model, fields, *number),
             (kind::HISTORY, _) => self.hear_history_end(fields, &ask),
-            (kind::WHO, About::Room(_)) => return self.hear_who(model, head, fields, ask),
+            (kind::WHO, &About::Room(room)) => return self.hear_who(model, head, fields, ask, room),
             (kind::STATS, _) => assert!(std::mem::take(&mut fields.0).starts_with(b"{"), "one object of JSON"),
             (kind::PING, About::Ping(body)) => assert_eq!(std::mem::take(&mut fields.0), body, "the same bytes"),
             _ => panic!("{head:?} answers {ask:?}"),
@@ -183,7 +183,7 @@ impl Conn {
         }
     }
 
-    fn hear_who(&mut self, model: &Model, head: Head, fields: &mut Fields<'_>, ask: Ask) {
+    fn hear_who(&mut self, model: &Model, head: Head, fields: &mut Fields<'_>, ask: Ask, room: &str) {
         let mut members = Vec::new();
         while !fields.is_empty() {
             members.push((fields.u64(), fields.text().to_owned()));
@@ -193,7 +193,9 @@ impl Conn {
         for (id, name) in &members {
             let person = &model.people[model.ids[id]];
             assert!(person.is_wild || name.is_empty() || person.names.contains(&&**name), "{id} is not {name}");
-            assert!(person.left.is_none_or(|left| left > ask.at), "{id} is in a WHO, and had left before");
+            // Of who is gone the room is told in time, and until then it is there.
+            let parted = model.story().last_life(room).and_then(|life| life.parted.get(id).copied());
+            assert!(parted.is_none_or(|at| at >= ask.at), "{id} is in a WHO, and had left before");
         }
         self.who = members;
         if head.flags & 1 == 1 {

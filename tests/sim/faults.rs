@@ -54,10 +54,12 @@ pub enum Fault {
     Churn,
     /// The host program speaks, and closes rooms.
     Host,
+    /// Most connections break at the same moment.
+    Outage,
 }
 
 /// Every fault, and the most that it may be drawn to, of 65,536.
-pub const FAULTS: [(Fault, u32); 23] = [
+pub const FAULTS: [(Fault, u32); 24] = [
     (Fault::Pieces, 40_000),
     (Fault::CutWrite, 30_000),
     (Fault::Signal, 15_000),
@@ -81,6 +83,7 @@ pub const FAULTS: [(Fault, u32); 23] = [
     (Fault::Lie, 12_000),
     (Fault::Churn, 20_000),
     (Fault::Host, 3_000),
+    (Fault::Outage, 200),
 ];
 
 /// How likely each fault is in one run.
@@ -88,10 +91,13 @@ pub const FAULTS: [(Fault, u32); 23] = [
 pub struct Faults([u32; FAULTS.len()]);
 
 impl Faults {
-    /// Draws each, then leaves out those whose bit in `off` is set: the others stay as they were.
-    pub fn draw(rng: &mut Rng, off: u32) -> Faults {
+    /// Draws each, then leaves out those whose bit in `off` is set: the others stay as they were. An outage is drawn by
+    /// itself: it was thought of later, and without it older seeds draw what they always did.
+    pub fn draw(seed: u64, rng: &mut Rng, off: u32) -> Faults {
         let mut chances = [0; FAULTS.len()];
+        let mut later = Rng::with_seed(!seed);
         for (chance, (fault, most)) in chances.iter_mut().zip(FAULTS) {
+            let rng = if fault == Fault::Outage { &mut later } else { &mut *rng };
             let drawn = match rng.u8(..4) {
                 0 => 0,
                 1 => rng.u32(..=most / 16),

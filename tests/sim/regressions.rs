@@ -1,6 +1,11 @@
 //! Seeds that once failed, each with what was wrong. They hold as long as a seed draws the same run: whoever changes
 //! what is drawn undoes the mend, finds a seed that fails again, and puts it here.
 
+use crate::faults::Fault;
+
+/// The fault that they all were found without.
+pub const WITHOUT: u32 = 1 << Fault::Outage as u32;
+
 /// Seeds, and what they found.
 pub const REGRESSIONS: [(u64, &str); 6] = [
     (11, "a SEND was told to have reached a name whose one session had refused it"),

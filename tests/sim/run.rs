@@ -1,6 +1,6 @@
 //! One run: a world, a hub and its actors, all drawn from one number.
 
-use crate::actors::{Actor, Stage};
+use crate::actors::{self, Actor, Stage};
 use crate::asks::{self, Draft, ROOMS};
 use crate::bounds::Watch;
 use crate::conn::{About, Conn};
@@ -25,6 +25,9 @@ use std::time::Duration;
 
 /// How long all may take to come to rest once faults have stopped, beside what the limits allow.
 const SETTLED_IN: Duration = Duration::from_secs(10);
+
+/// So many more may be there where all may go at once.
+const CROWD: usize = 60;
 
 /// What a run is made from.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +94,9 @@ impl Run {
     fn new(plan: Plan, rng: &mut Rng) -> Run {
         let count = rng.usize(3..=30);
         let slower = [1, 1, 10][rng.usize(..3)];
-        let faults = Faults::draw(rng, plan.off);
+        let faults = Faults::draw(plan.seed, rng, plan.off);
+        // Rooms must be full for an outage to tell.
+        let count = if faults.can_strike(Fault::Outage) { count + rng.usize(..CROWD) } else { count };
         let limits = faults::draw_limits(rng, count);
         let rooms_close = faults.can_strike(Fault::Host);
         let few = faults.strikes(rng, Fault::FewDescriptors);
@@ -131,11 +136,15 @@ impl Run {
         if self.world.borrow_mut().strikes(Fault::Host) {
             self.act_as_host();
         }
+        if self.world.borrow_mut().strikes(Fault::Outage) {
+            self.on_stage(actors::break_most);
+        }
         let next = self.wakes.peek().map_or(now, |Reverse((at, _))| *at);
         self.turn(next.saturating_sub(now));
     }
 
     fn turn(&mut self, timeout: Duration) {
+        self.model.story().clock = self.world.borrow().events;
         self.net.turn(Some(timeout)).expect("the world can be waited for");
         let owes = self.net.patience() == Some(Duration::ZERO) && !self.net.is_drained();
         let mut world = self.world.borrow_mut();

@@ -30,6 +30,8 @@ pub struct Life {
     pub events: Vec<Record>,
     /// Who is in it, and by which name it came in.
     pub members: BTreeMap<u64, String>,
+    /// When each of the others left, by the story's clock.
+    pub parted: BTreeMap<u64, u64>,
     pub is_closed: bool,
 }
 
@@ -41,6 +43,8 @@ pub struct Story {
     pub joins: BTreeMap<u64, VecDeque<(String, usize, u64)>>,
     /// Messages that nobody has looked at yet: room, session and body.
     pub fresh: Vec<(String, u64, Vec<u8>)>,
+    /// When this turn began, by the count of events.
+    pub clock: u64,
     /// What was wrong with it.
     pub fault: Option<String>,
 }
@@ -63,7 +67,7 @@ impl Story {
             self.fault = Some(format!("event {id} of {room} does not follow the one before"));
             return;
         };
-        if let Err(fault) = life.take_in(&record) {
+        if let Err(fault) = life.take_in(&record, self.clock) {
             self.fault = Some(format!("event {id} of {room}: {fault}: {record:?}"));
         }
         match record.what {
@@ -89,17 +93,19 @@ impl Story {
 
 impl Life {
     /// Who comes and goes, and whether that can be.
-    fn take_in(&mut self, record: &Record) -> Result<(), &'static str> {
+    fn take_in(&mut self, record: &Record, clock: u64) -> Result<(), &'static str> {
         let others = |life: &Life| life.members.values().filter(|name| **name == record.name).count();
         let is_named = !record.name.is_empty();
         match record.what {
             MESSAGE => Ok(()),
             JOIN | ADD => {
                 let known = is_named && others(self) > 0;
+                self.parted.remove(&record.session);
                 let came = self.members.insert(record.session, record.name.clone()).is_none();
                 if came && known == (record.what == ADD) { Ok(()) } else { Err("who came in") }
             }
             LEAVE | REMOVE => {
+                self.parted.insert(record.session, clock);
                 let was = self.members.remove(&record.session);
                 let stays = is_named && others(self) > 0;
                 let fits = was.as_deref() == Some(&record.name) && stays == (record.what == REMOVE);

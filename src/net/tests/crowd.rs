@@ -3,6 +3,25 @@
 use super::*;
 
 #[test]
+fn thousands_whose_connections_break_at_once_do_not_hear_of_one_another() {
+    let mut bench = Bench::with(Limits { max_connections: 3000, ..quiet() });
+    bench.world().descriptors = 4000;
+    let members: Vec<usize> = (0..2000).map(|_| bench.enter().0).collect();
+    members.iter().for_each(|&member| bench.ask(member, Request::Join { room: "lobby" }));
+    bench.settle();
+    members.iter().for_each(|&member| drop(bench.answers(member)));
+    let told = |bench: &Bench| bench.net.hub().stats().frames.of(Kind::Event).frames;
+    let before = told(&bench);
+    (0..1990).for_each(|member| bench.world().reset(members[member]));
+    bench.settle();
+    // Each is told to the ten who stay; the first few, before the hub could know better, to more.
+    let told = told(&bench) - before;
+    assert!((19_900..200_000).contains(&told), "{told} events");
+    assert!(members[1990..].iter().all(|&member| bench.answers(member).len() == 1990));
+    assert_eq!((bench.net.hub().stats.users, bench.net.hub().members_of("lobby").len()), (10, 10));
+}
+
+#[test]
 fn out_of_descriptors_it_neither_spins_nor_stalls() {
     let mut bench = Bench::new();
     bench.enter();

@@ -9,7 +9,7 @@ use super::virtual_os::{VirtualOs, World};
 use super::{Edge, Loop};
 use crate::hub::User;
 use crate::limits::{ACCEPT_RETRY, IfFull, LAST_LINGER, Limits, READ_BUDGET, TRIM_EVERY};
-use crate::wire::{Answer, ErrorCode, HEADER_LEN, Header, Ids, Request, Status, UserId};
+use crate::wire::{Answer, ErrorCode, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;

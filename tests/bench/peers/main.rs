@@ -2,8 +2,8 @@
 //! work, and beside a bare byte repeater, which is the kernel's floor. `-- --help` says what can be chosen.
 //!
 //! One generator in this process, on a processor of its own; a fresh server for each measurement. The hubs take turns,
-//! A B C A B C, and what is printed are the medians of the rounds. It ends with 1 where Cubby does not do what is asked,
-//! where a measurement failed, and where messages were lost; a hub that is not found is left out.
+//! A B C A B C, and what is printed are the medians of the rounds. It ends with 1 where Cubby does not do what is
+//! asked, where a measurement failed, and where messages were lost; a hub that is not found is left out.
 
 mod cases;
 mod crowd;

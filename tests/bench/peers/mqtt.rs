@@ -1,4 +1,4 @@
-//! MQTT 3.1.1, as far as a load generator speaks it: clean sessions, `QoS` 0, a topic for each group. It owns no socket.
+//! MQTT 3.1.1, as far as a load generator speaks it: clean sessions, `QoS` 0, a topic for each group. Owns no socket.
 
 use cubby::load::{Dialect, Heard, Part};
 use std::sync::atomic::{AtomicU32, Ordering};
