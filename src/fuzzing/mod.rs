@@ -335,6 +335,7 @@ impl Run {
         while let Some(slot) = self.hub.agenda.resumed.pop() {
             self.hub.resume(slot);
         }
+        self.hub.tell_partings();
     }
 
     /// Removes those who have departed and heard everything. Whoever has something new to hear must be on the list.

@@ -1,8 +1,25 @@
 //! How much the hub may do in one turn, and how much it may hold.
 
 use super::{Hub, Parcel, User};
-use crate::limits::POINTER_COST;
+use crate::limits::{Limits, POINTER_COST};
 use crate::marks::{Mark, mark};
+
+/// What was put into outboxes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
+    /// As bytes copied.
+    pub copies: usize,
+    /// As bytes too, but each frame counted once: what one outbox may have got.
+    pub said: usize,
+}
+
+impl Spent {
+    /// Whether that is one of so many parts of what a turn may spend. So that whoever reads is never full by one turn,
+    /// no outbox gets more than half a queue.
+    pub fn is_part(self, parts: usize, limits: &Limits) -> bool {
+        self.copies >= limits.fan_out / parts || self.said >= limits.queue / 2 / parts
+    }
+}
 
 impl<L> Hub<L> {
     /// Accounts for a frame that so many outboxes got.
@@ -10,27 +27,26 @@ impl<L> Hub<L> {
         match parcel {
             Parcel::Small(bytes) => self.spend_copies(outboxes, bytes.len()),
             Parcel::Large(frame) => {
-                self.said += frame.as_bytes().len();
-                self.spent += outboxes * POINTER_COST;
+                self.spent.said += frame.as_bytes().len();
+                self.spent.copies += outboxes * POINTER_COST;
             }
         }
     }
 
     /// The same for a small one of so many bytes.
     pub(super) fn spend_copies(&mut self, outboxes: usize, len: usize) {
-        self.said += len;
-        self.spent += outboxes * len;
+        self.spent.said += len;
+        self.spent.copies += outboxes * len;
     }
 
-    /// Whether this turn has put enough into outboxes: what else is asked waits for the next. So that whoever reads is
-    /// never full by one turn, no outbox gets more than half a queue.
+    /// Whether this turn has put enough into outboxes: what else is asked waits for the next.
     pub fn is_spent(&self) -> bool {
-        self.spent >= self.limits.fan_out || self.said >= self.limits.queue / 2
+        self.spent.is_part(1, &self.limits)
     }
 
     /// Whether it is time for others, for a host that has asked much.
     pub fn is_half_spent(&self) -> bool {
-        self.spent >= self.limits.fan_out / 2 || self.said >= self.limits.queue / 4
+        self.spent.is_part(2, &self.limits)
     }
 
     /// Bytes held now: queued, half received, or waiting to be carried out. What many hear is counted once.

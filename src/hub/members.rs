@@ -132,6 +132,8 @@ impl Members {
         if self.slots.capacity() > SPARSE * count.max(SPARSE) {
             self.slots.shrink_to(2 * count);
             self.places.shrink_to(2 * count);
+        }
+        if self.names.capacity() > SPARSE * self.names.len().max(SPARSE) {
             self.names.shrink_to(2 * self.names.len());
         }
     }
@@ -140,6 +142,7 @@ impl Members {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::UserId;
 
     #[test]
     fn the_first_session_of_a_name_joins_and_the_last_one_leaves() {
@@ -172,9 +175,15 @@ mod tests {
         for slot in 0..10_000 {
             members.add(slot, 0, Some(&Arc::from(slot.to_string())));
         }
-        for slot in 0..9_999 {
+        for slot in 0..5_000 {
             members.remove(slot, Some(&Arc::from(slot.to_string())));
         }
+        for slot in 5_000..9_999 {
+            members.part(slot, Author { session: UserId(slot.into()), name: Some(Arc::from(slot.to_string())) });
+        }
+        assert_eq!((members.count(), members.slots()), (5_000, &[9_999][..]));
+        while members.next_parting().is_some() {}
         assert!(members.slots.capacity() <= 16 && members.places.capacity() <= 64 && members.names.capacity() <= 64);
+        assert_eq!((members.count(), members.parting.capacity()), (1, 0));
     }
 }

@@ -39,6 +39,7 @@ pub use user::{HOST, User};
 use crate::limits::Limits;
 use crate::stats::Stats;
 use crate::wire::{Answer, HEADER_LEN, UserId};
+use budget::Spent;
 use directory::Directory;
 use peer::Origins;
 use room::Rooms;
@@ -92,10 +93,9 @@ pub struct Hub<L> {
     unix_ms: u64,
     /// Bytes that all rooms remember, about.
     remembered: usize,
-    /// What was put into outboxes in this turn, as bytes copied.
-    spent: usize,
-    /// The same, but each frame counted once: what one outbox may have got.
-    said: usize,
+    /// What this turn has put into outboxes, and beside it what it has told of those who are gone.
+    spent: Spent,
+    parted: Spent,
     /// The id of the last mail.
     last_mail: u64,
     /// Everybody is being dismissed: nobody is told any more who leaves.
@@ -153,8 +153,8 @@ impl<L> Hub<L> {
             now: Duration::ZERO,
             unix_ms: 0,
             remembered: 0,
-            spent: 0,
-            said: 0,
+            spent: Spent::default(),
+            parted: Spent::default(),
             last_mail: 0,
             is_closing: false,
             turned_away: 0,

@@ -13,6 +13,7 @@ impl<L> Hub<L> {
         if let Some(why) = name::name_fault(room) {
             return self.fail(slot, &fault(ErrorCode::BadName, format!("JOIN: {why}")));
         }
+        self.tell_a_parting(room);
         let found = self.rooms.find(room);
         if let Some(room) = found.map(|key| self.rooms.at(key)).filter(|room| room.members.contains(slot as u32)) {
             let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest };
@@ -232,7 +233,7 @@ impl<L> Hub<L> {
                 self.strike(slot as usize, place);
             }
         }
-        self.parting.retain(|&other| other != key);
+        self.no_longer_parting(key);
         self.remove_room(key);
     }
 }

@@ -28,6 +28,7 @@ fn turn(hub: &mut Hub<()>) {
         hub.begin_turn();
         let resumed = std::mem::take(&mut hub.agenda.resumed);
         resumed.into_iter().for_each(|slot| hub.resume(slot));
+        hub.tell_partings();
     }
 }
 
@@ -305,6 +306,7 @@ fn those_who_go_together_are_told_turn_by_turn_to_those_who_stay_and_to_nobody_e
     let mut turns = 0;
     while hub.owes_partings() {
         hub.begin_turn();
+        hub.tell_partings();
         turns += 1;
     }
     let told = hub.stats.frames.of(Kind::Event).bytes - before;
@@ -329,6 +331,56 @@ fn who_is_gone_is_counted_until_the_room_is_told() {
     let of_type = |frame: &Vec<u8>, what: EventType| frame[HEADER_LEN] == what as u8;
     let left = heard(&mut hub, late).iter().filter(|frame| of_type(frame, EventType::Leave)).count();
     assert_eq!((sessions - left, hub.members_of("lobby").len()), (2, 2));
+}
+
+#[test]
+fn those_who_ask_and_other_rooms_do_not_wait_until_all_partings_are_told() {
+    let (mut hub, slots) = crowd(200);
+    let ((ann, _), (bob, _)) = (enter(&mut hub), enter(&mut hub));
+    for slot in [ann, bob] {
+        ask(&mut hub, slot, Request::Join { room: "den" });
+        turn(&mut hub);
+    }
+    hub.begin_turn();
+    slots[..100].iter().for_each(|&slot| hub.depart(slot));
+    hub.depart(bob);
+    heard(&mut hub, ann);
+    hub.begin_turn();
+    hub.tell_partings();
+    assert!(!hub.is_half_spent(), "what is told of those who are gone is not at the cost of requests");
+    hub.begin_turn();
+    hub.tell_partings();
+    assert!(hub.owes_partings());
+    assert_eq!(heard(&mut hub, ann).len(), 1, "each room gets its turn");
+}
+
+#[test]
+fn who_comes_and_goes_as_fast_as_can_be_leaves_no_more_to_tell_than_there_were_members() {
+    let (mut hub, _) = crowd(30);
+    for _ in 0..1000 {
+        let (slot, _) = enter(&mut hub);
+        ask(&mut hub, slot, Request::Join { room: "lobby" });
+        hub.parted.copies = usize::MAX;
+        hub.remove(slot);
+    }
+    assert_eq!(hub.members_of("lobby").len(), 31);
+}
+
+#[test]
+fn over_the_budget_of_memory_nobody_is_told_who_is_gone_until_something_drains() {
+    let mut hub = Hub::new(Limits { memory: 1 << 20, ..Limits::default() });
+    let slots: Vec<usize> = (0..10).map(|_| enter(&mut hub).0).collect();
+    slots.iter().for_each(|&slot| ask(&mut hub, slot, Request::Join { room: "lobby" }));
+    slots.iter().for_each(|&slot| drop(heard(&mut hub, slot)));
+    hub.publish_for_host("lobby", &[7; 2 << 20]).expect("it may");
+    let told = hub.stats.events;
+    hub.depart(slots[0]);
+    hub.tell_partings();
+    assert_eq!((hub.stats.events - told, hub.owes_partings()), (0, false));
+    slots.iter().for_each(|&slot| drop(heard(&mut hub, slot)));
+    assert!(hub.owes_partings());
+    hub.tell_partings();
+    assert_eq!((hub.stats.events - told, heard(&mut hub, slots[1]).len()), (1, 1));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whose requests wait, for what, and when they go on: for a full receiver to read, or for the next turn.
 
 use super::Hub;
+use super::budget::Spent;
 use super::user::slot_of;
 use crate::marks::{Mark, mark};
 use crate::wire::UserId;
@@ -8,8 +9,7 @@ use crate::wire::UserId;
 impl<L> Hub<L> {
     /// Begins a turn: those whose requests waited for it go on, unless the hub holds as much as it may.
     pub fn begin_turn(&mut self) {
-        (self.spent, self.said) = (0, 0);
-        self.tell_partings();
+        (self.spent, self.parted) = (Spent::default(), Spent::default());
         if self.is_over_memory() {
             return;
         }

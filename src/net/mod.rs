@@ -191,6 +191,7 @@ impl<O: Os> Loop<O> {
         self.note_edges();
         self.accept_waiting();
         self.read_ready();
+        self.hub.tell_partings();
         self.expire_reading();
         self.flush_dirty();
         self.expire_writing();
