@@ -34,7 +34,12 @@ impl Default for Frames {
 impl Frames {
     /// Counts so many frames of one kind, each of so many bytes.
     pub(crate) fn count(&mut self, kind: Kind, frames: u64, len: usize) {
-        self.0[KindRow::index(kind)] += Tally { frames, bytes: frames * len as u64 };
+        self.add(kind, frames, frames as usize * len);
+    }
+
+    /// Counts so many frames of one kind, of so many bytes in all.
+    pub(crate) fn add(&mut self, kind: Kind, frames: u64, bytes: usize) {
+        self.0[KindRow::index(kind)] += Tally { frames, bytes: bytes as u64 };
     }
 
     /// What was counted of one kind.

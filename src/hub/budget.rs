@@ -44,6 +44,12 @@ impl<L> Hub<L> {
         self.spent.is_part(1, &self.limits)
     }
 
+    /// Bytes after which that is so, once they are in so many outboxes each.
+    pub(super) fn spent_after(&self, outboxes: usize) -> usize {
+        let copies = self.limits.fan_out.saturating_sub(self.spent.copies).div_ceil(outboxes.max(1));
+        copies.min((self.limits.queue / 2).saturating_sub(self.spent.said))
+    }
+
     /// Whether it is time for others, for a host that has asked much.
     pub fn is_half_spent(&self) -> bool {
         self.spent.is_part(2, &self.limits)

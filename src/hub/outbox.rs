@@ -194,19 +194,20 @@ impl Outbox {
         self.queued
     }
 
-    /// Appends what `write` appends to the run.
-    pub fn append(&mut self, pool: &mut Pool, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Appends what `write` appends to the run, and returns what it does.
+    pub fn append<T>(&mut self, pool: &mut Pool, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         if self.run.capacity() == 0 {
             self.run = pool.take();
         }
         let (len, capacity) = (self.run.len(), self.run.capacity());
-        write(&mut self.run);
+        let written = write(&mut self.run);
         self.queued += self.run.len() - len;
         pool.held += self.run.capacity() - capacity;
         pool.most = pool.most.max(pool.held);
         if self.run.len() >= RUN_FULL {
             self.freeze(pool);
         }
+        written
     }
 
     /// Appends a frame that others hear as well. Most are small, and fit: nothing else of it stands in the loop over

@@ -1,6 +1,7 @@
 //! What each request does. The match below names them all; each has a function.
 
 use super::relay::Addressed;
+use super::volley::is_alike;
 use super::{Hub, User, name};
 use crate::limits::{LIST_FRAME_IDS, SPARSE};
 use crate::marks::{Mark, mark};
@@ -62,10 +63,9 @@ impl<L> Hub<L> {
         let bounds = self.limits.bounds();
         loop {
             self.users.get(slot).filter(|user| user.present && !user.is_waiting())?;
-            if let Some(len) = self.relay_again(slot, input) {
-                *input = &input[len..];
-                self.whole_frames += 1;
-                self.account(slot, Some(Kind::Relay), len);
+            let joined = self.relay_again(slot, input);
+            if joined > 0 {
+                *input = &input[joined..];
                 continue;
             }
             let user = &mut self.users[slot];
@@ -77,7 +77,7 @@ impl<L> Hub<L> {
                 Ok(Some(frame)) => {
                     user.has_spoken = true;
                     self.whole_frames += 1;
-                    self.volley.may_come = !input.is_empty();
+                    self.volley.may_come = is_alike(&frame, input);
                     if let Err(frame) = self.carry_out(slot, frame, waited) {
                         return Some(frame);
                     }
@@ -105,15 +105,15 @@ impl<L> Hub<L> {
     fn carry_out<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
         let (kind, len) = (frame.header.kind, frame.header.frame_len());
         self.answer(slot, frame, waited)?;
-        self.account(slot, Kind::of_request(kind), len);
+        if let Some(kind) = Kind::of_request(kind) {
+            self.stats.frames.count(kind, 1, len);
+        }
+        self.after_request(slot);
         Ok(())
     }
 
-    /// After a request was carried out: counts it, and has the next one wait where it is time for that.
-    fn account(&mut self, slot: usize, kind: Option<Kind>, len: usize) {
-        if let Some(kind) = kind {
-            self.stats.frames.count(kind, 1, len);
-        }
+    /// After a request was carried out: has the next one wait where it is time for that.
+    pub(super) fn after_request(&mut self, slot: usize) {
         let user = &self.users[slot];
         if user.full && user.outbox.queued() > self.room_for_answers() {
             mark(Mark::SelfWaits);

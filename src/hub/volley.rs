@@ -8,7 +8,7 @@
 use super::{Hub, Parcel, Scratch};
 use crate::limits::RUN_FULL;
 use crate::marks::{Mark, mark};
-use crate::wire::{HEADER_LEN, Header, Kind, deliver_head};
+use crate::wire::{DELIVER_HEAD, Frame, HEADER_LEN, Header, Kind, UserId, deliver_head};
 
 /// Whom a volley is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,10 +31,72 @@ pub(super) struct Volley {
     /// The receivers, as slots, of whom none is full.
     receivers: Vec<u32>,
     frames: Vec<u8>,
-    /// Bytes that may wait, once a second frame has come and they were counted.
+    /// Bytes that may still join, once a second frame has come and they were counted.
     room: Option<usize>,
-    /// Whether more of what the user asked is at hand, so that a volley may come of it.
+    /// Whether what the user asks next is at hand and looks alike, so that a volley may come of it.
     pub may_come: bool,
+}
+
+/// Which relays join a volley, and how much of them may.
+struct Alike<'v> {
+    sender: UserId,
+    /// What they have before the body.
+    front: &'v [u8],
+    /// Bytes that a body has at the most.
+    longest: usize,
+    /// Bytes that fit in all, and after how many no more is to be begun; frames.
+    room: usize,
+    enough: usize,
+    frames: u64,
+}
+
+/// What has joined.
+#[derive(Default)]
+struct Joined {
+    frames: u64,
+    /// Bytes that were asked, and that are said.
+    read: usize,
+    written: usize,
+}
+
+impl Alike<'_> {
+    /// The first of these frames, header included, and its body, where it may join and so many bytes have.
+    #[inline]
+    fn first<'a>(&self, input: &'a [u8], written: usize) -> Option<(usize, &'a [u8])> {
+        let header = Header::decode(input)?;
+        let payload = input.get(HEADER_LEN..header.frame_len())?;
+        let body = payload.strip_prefix(self.front)?;
+        let is_plain = header.kind == Kind::Relay as u8 && header.flags == 0;
+        let fits = body.len() <= self.longest && written + DELIVER_HEAD + body.len() <= self.room;
+        (is_plain && fits).then_some((header.frame_len(), body))
+    }
+
+    /// Appends to `out` what these frames are to their receivers, as far as they may join.
+    fn join(&self, mut input: &[u8], out: &mut Vec<u8>) -> Joined {
+        let mut joined = Joined::default();
+        while joined.written < self.enough
+            && joined.frames < self.frames
+            && let Some((len, body)) = self.first(input, joined.written)
+        {
+            out.extend_from_slice(&deliver_head(self.sender, body.len()));
+            out.extend_from_slice(body);
+            input = &input[len..];
+            joined.frames += 1;
+            joined.read += len;
+            joined.written += DELIVER_HEAD + body.len();
+        }
+        joined
+    }
+}
+
+/// Whether `next` begins with a request of the kind of this one, to the same first receiver or the same room.
+#[inline]
+pub(super) fn is_alike(frame: &Frame<'_>, next: &[u8]) -> bool {
+    let payload = frame.payload();
+    let front =
+        if frame.header.kind == Kind::Relay as u8 { 10 } else { 1 + usize::from(*payload.first().unwrap_or(&0)) };
+    let (Some(header), Some(front)) = (Header::decode(next), payload.get(..front)) else { return false };
+    (header.kind, header.flags) == (frame.header.kind, frame.header.flags) && next[HEADER_LEN..].starts_with(front)
 }
 
 impl Volley {
@@ -66,45 +128,77 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Relays the body at the front of `input` to whom the last one went, where that is asked: a frame in which nothing
-    /// but the tag, the length and the body differ needs no second judgement. Returns how long it was.
-    #[inline]
-    pub(super) fn relay_again(&mut self, slot: usize, input: &[u8]) -> Option<usize> {
+    /// Relays the bodies at the front of `input` to whom the last one went, as long as that is asked and the turn
+    /// allows it: frames in which nothing but the tag, the length and the body differ need no second judgement. Returns
+    /// how many bytes they were.
+    pub(super) fn relay_again(&mut self, slot: usize, input: &[u8]) -> usize {
         if self.volley.aim != Aim::Users {
-            return None;
+            return 0;
         }
-        let header = Header::decode(input)?;
-        let payload = input.get(HEADER_LEN..header.frame_len())?;
-        let body = payload.strip_prefix(&self.volley.front[..])?;
-        let is_small = body.len() < self.limits.share_from && body.len() <= self.limits.max_body as usize;
-        if header.kind != Kind::Relay as u8 || header.flags != 0 || !is_small {
-            return None;
+        let room = self.room_in_volley();
+        let alike = Alike {
+            sender: self.users[slot].id,
+            front: &self.volley.front,
+            longest: self.limits.share_from.saturating_sub(1).min(self.limits.max_body as usize),
+            room,
+            enough: self.spent_after(self.volley.receivers.len()),
+            // Where there is a pace, each is accounted for by itself.
+            frames: if self.limits.rate == 0 { u64::MAX } else { 1 },
+        };
+        let joined = match self.volley.receivers[..] {
+            // What is for one alone goes where it stays.
+            [only] if alike.first(input, 0).is_some() => {
+                let user = &mut self.users[only as usize];
+                let joined = user.outbox.append(&mut self.pool, |run| alike.join(input, run));
+                user.told(only as usize, &mut self.agenda, self.limits.queue);
+                joined
+            }
+            [_] => Joined::default(),
+            _ => alike.join(input, &mut self.volley.frames),
+        };
+        self.account_for_volley(slot, room, &joined);
+        joined.read
+    }
+
+    fn account_for_volley(&mut self, slot: usize, room: usize, joined: &Joined) {
+        let Joined { frames, read, written } = *joined;
+        if frames == 0 {
+            return;
         }
-        let head = deliver_head(self.users[slot].id, body.len());
-        self.join_volley(Kind::Deliver, &head, body).then_some(header.frame_len())
+        let receivers = self.volley.receivers.len();
+        self.volley.room = Some(room - written);
+        self.whole_frames += frames;
+        self.spend_copies(receivers, written);
+        self.stats.frames.add(Kind::Deliver, frames * receivers as u64, written * receivers);
+        self.stats.frames.add(Kind::Relay, frames, read);
+        self.after_request(slot);
     }
 
     /// Tells an event to those whom the last one was told, where it was of the same room.
     pub(super) fn tell_again(&mut self, key: u32, except: Option<usize>, frame: &[u8]) -> bool {
-        self.volley.aim == Aim::Room { key, except } && self.join_volley(Kind::Event, frame, &[])
+        self.volley.aim == Aim::Room { key, except } && self.join_volley(frame)
     }
 
-    fn join_volley(&mut self, kind: Kind, head: &[u8], body: &[u8]) -> bool {
-        let len = head.len() + body.len();
-        let room = self.volley.room.unwrap_or_else(|| self.room_for_volley());
-        self.volley.room = Some(room);
-        if self.volley.frames.len() + len > room {
+    fn join_volley(&mut self, frame: &[u8]) -> bool {
+        let (len, room) = (frame.len(), self.room_in_volley());
+        if len > room {
             return false;
         }
-        self.volley.frames.extend_from_slice(head);
-        self.volley.frames.extend_from_slice(body);
+        self.volley.room = Some(room - len);
+        self.volley.frames.extend_from_slice(frame);
         let receivers = self.volley.receivers.len();
-        self.stats.frames.count(kind, receivers as u64, len);
+        self.stats.frames.count(Kind::Event, receivers as u64, len);
         self.spend_copies(receivers, len);
         true
     }
 
-    /// Bytes that fit into every receiver's queue, and as often into what the hub may hold.
+    /// Bytes that may still join: that fit into every receiver's queue, and as often into what the hub may hold.
+    fn room_in_volley(&mut self) -> usize {
+        let room = self.volley.room.unwrap_or_else(|| self.room_for_volley());
+        self.volley.room = Some(room);
+        room
+    }
+
     fn room_for_volley(&self) -> usize {
         mark(Mark::Volley);
         let queued = |&slot: &u32| self.users[slot as usize].outbox.queued();

@@ -1,11 +1,8 @@
 //! The native protocol: relays to named receivers, or rooms.
 
 use super::dialect::{Dialect, Heard, Part};
-use crate::wire::{Answer, EventRef, EventType, HEADER_LEN, Header, Ids, Kind, Request, UserId};
+use crate::wire::{Answer, DELIVER_HEAD, EventRef, EventType, HEADER_LEN, Header, Ids, Kind, Request, UserId};
 use byteorder::{BigEndian, ByteOrder};
-
-/// Bytes of a DELIVER before its body.
-const DELIVER_HEAD: usize = HEADER_LEN + 8;
 
 /// How messages reach their receivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

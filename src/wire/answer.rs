@@ -318,14 +318,17 @@ impl<'a> From<&'a Fault> for Answer<'a> {
     }
 }
 
+/// Bytes of a DELIVER before its body.
+pub const DELIVER_HEAD: usize = HEADER_LEN + 8;
+
 /// All of a DELIVER but its body of `body_len` bytes. A large body is not copied behind it but shared.
 ///
 /// # Panics
 ///
 /// Where the body is over 4 GiB; the hub's limits keep it far below.
-pub fn deliver_head(sender: UserId, body_len: usize) -> [u8; HEADER_LEN + 8] {
+pub fn deliver_head(sender: UserId, body_len: usize) -> [u8; DELIVER_HEAD] {
     let length = u32::try_from(8 + body_len).expect("a body is bounded by the limits, under 4 GiB");
-    let mut head = [0; HEADER_LEN + 8];
+    let mut head = [0; DELIVER_HEAD];
     head[..HEADER_LEN].copy_from_slice(&Header { kind: Kind::Deliver as u8, flags: 0, tag: 0, length }.encode());
     head[HEADER_LEN..].copy_from_slice(&sender.0.to_be_bytes());
     head

@@ -13,7 +13,7 @@ mod kind;
 mod names;
 mod request;
 
-pub use answer::{Answer, SERVER, deliver_head, mail_head};
+pub use answer::{Answer, DELIVER_HEAD, SERVER, deliver_head, mail_head};
 pub use bounds::{Bounds, HELLO_MAX_PAYLOAD, MAX_BODY, MAX_PING};
 pub use code::{ERROR_CODES, ErrorCode, Fault, Status};
 pub use decoder::{Decoder, Frame};
