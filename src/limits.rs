@@ -21,6 +21,9 @@ pub const READ_BUFFER: usize = 64 * 1024;
 /// Bytes that one link may have read in a turn before the others get theirs: a few buffers, under a millisecond.
 pub const READ_BUDGET: usize = 4 * READ_BUFFER;
 
+/// Bytes more for each link that is to be flushed in that turn: what it takes a tenth of a send's time to relay.
+pub const READ_FOR_EACH: usize = 128;
+
 /// Connections accepted from one listener in a turn, so that a crowd at the door does not stop those inside.
 pub const ACCEPT_BUDGET: usize = 128;
 

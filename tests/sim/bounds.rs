@@ -17,13 +17,15 @@ const QUEUES: usize = 3;
 /// the longest answers.
 const FRAMES: usize = 2;
 const FRAME_HEAD: usize = 512;
+const ANSWERS: usize = 16 * 1024;
 
 /// What stands before the body of an event, at the most here.
 const EVENT_HEAD: usize = 64;
-const ANSWERS: usize = 16 * 1024;
 
-/// Bytes that one link may have received in a turn: its budget, and the buffer that went over.
+/// Bytes that one link may have received in a turn: its budget, and the buffer that went over; and some for each link
+/// that was told something.
 const READ_IN_A_TURN: usize = 5 * 64 * 1024;
+const READ_FOR_A_LINK: usize = 128;
 
 /// Bytes that may be received at once.
 const READ_BUFFER: usize = 64 * 1024;
@@ -82,7 +84,8 @@ impl Watch {
         assert!(world.accepts <= ACCEPTS_IN_A_TURN * LISTENERS as u32, "{} accepted in a turn", world.accepts);
         for &number in &world.received {
             let bytes = world.wires[number].received;
-            assert!(bytes <= READ_IN_A_TURN, "{bytes} bytes of one link in a turn");
+            let most = READ_IN_A_TURN + READ_FOR_A_LINK * self.seen.len();
+            assert!(bytes <= most, "{bytes} bytes of one link in a turn");
         }
         let (held, most) = (hub.held(), most_held(hub.limits(), self.seen.len()));
         assert!(held <= most, "{held} bytes are held, and {most} may be");
@@ -154,12 +157,12 @@ fn most_held(limits: &Limits, users: usize) -> usize {
     2 * limits.memory + 3 * (frame + READ_BUFFER) + 2 * copies + limits.queue / 2 + frame + ANSWERS
 }
 
-/// Bytes of events that one turn may put into outboxes: what may be spent, and what the last request goes over by, a
-/// body for all or leaving all rooms. The host may have said something before.
+/// Bytes of events that one turn may put into outboxes: what may be spent, half as much again for telling who is gone,
+/// and what the last request goes over by, a body for all or leaving all rooms. The host may have spoken before.
 fn most_told(limits: &Limits, users: usize) -> u64 {
     let body = limits.max_body as usize + EVENT_HEAD;
     let request = users * body.max(limits.rooms_per_session.min(ROOMS.len()) * EVENT_HEAD);
-    (limits.fan_out + 2 * request) as u64
+    (limits.fan_out * 3 / 2 + 2 * request) as u64
 }
 
 /// The most that may be queued for one user.
