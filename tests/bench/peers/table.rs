@@ -80,10 +80,10 @@ fn generator_note(case: &Case, samples: &Samples) -> Option<String> {
 fn line(row: &Row, samples: &Samples, ratio: Option<&Ratio>, idle_bytes: f64) -> String {
     let cells: Vec<String> = ALL.iter().map(|peer| cell(row, *peer, samples)).collect();
     let (ratio, reached) = match ratio {
-        Some(ratio) => (ratio.shown(), if ratio.reached { "yes" } else { "**no**" }),
-        None => ("–".to_owned(), "–"),
+        Some(ratio) => (ratio.shown(), ratio.verdict()),
+        None => ("–".to_owned(), "–".to_owned()),
     };
-    let reached = if matches!(row.aim, Aim::Nothing { .. }) { "" } else { reached };
+    let reached = if matches!(row.aim, Aim::Nothing { .. }) { String::new() } else { reached };
     format!("| {} | {} | {ratio} | {} | {reached} |", row.title, cells.join(" | "), asked(row, idle_bytes))
 }
 
@@ -132,9 +132,17 @@ struct Ratio {
     least: f64,
     most: f64,
     reached: bool,
+    /// In how many of the rounds it was, and how many there were.
+    rounds: (usize, usize),
 }
 
 impl Ratio {
+    /// Where it was not reached, how often it was: the machine's noise shows in that.
+    fn verdict(&self) -> String {
+        let (reached, all) = self.rounds;
+        if self.reached { "yes".to_owned() } else { format!("**no**: in {reached} of {all} rounds") }
+    }
+
     fn shown(&self) -> String {
         let Ratio { of_medians, least, most, .. } = self;
         if of_medians.is_nan() { "–".to_owned() } else { format!("{of_medians:.2} ({least:.2}..{most:.2})") }
@@ -152,22 +160,28 @@ fn ratio(row: &Row, samples: &Samples, idle_bytes: f64) -> Option<Ratio> {
     let best_of_medians = best(&|samples| whole_median(row, samples));
     let of_round = |(round, own): (usize, &Sample)| {
         let best = best(&|samples: &[Sample]| samples.get(round).filter(|sample| sample.is_whole()).map(row.of))?;
-        own.is_whole().then(|| (row.of)(own) / best)
+        own.is_whole().then(|| ((row.of)(own) / best, (row.of)(own)))
     };
-    let rounds: Vec<f64> = cubby.iter().enumerate().filter_map(of_round).collect();
+    let rounds: Vec<(f64, f64)> = cubby.iter().enumerate().filter_map(of_round).collect();
     let of_medians = best_of_medians.map_or(f64::NAN, |best| own / best);
     let comparable = best_of_medians.is_some() || matches!(row.aim, Aim::Within(_) | Aim::WithinIdle(_));
-    let (least, most) =
-        (rounds.iter().copied().fold(f64::NAN, f64::min), rounds.iter().copied().fold(f64::NAN, f64::max));
-    let reached = match row.aim {
+    let ratios = || rounds.iter().map(|(ratio, _)| *ratio);
+    let (least, most) = (ratios().fold(f64::NAN, f64::min), ratios().fold(f64::NAN, f64::max));
+    let meets = |ratio, own| meets(row.aim, ratio, own, idle_bytes);
+    let reached = (is_whole || matches!(row.aim, Aim::Nothing { .. })) && meets(of_medians, own);
+    let rounds = (rounds.iter().filter(|(ratio, own)| meets(*ratio, *own)).count(), rounds.len());
+    comparable.then_some(Ratio { of_medians, least, most, reached, rounds })
+}
+
+/// Whether a figure of Cubby's own, and its ratio to the best, are what is asked.
+fn meets(aim: Aim, ratio: f64, own: f64, idle_bytes: f64) -> bool {
+    match aim {
         Aim::Nothing { .. } => true,
-        _ if !is_whole => false,
-        Aim::AtLeast(times) => of_medians >= times,
-        Aim::AtMost(times) | Aim::AtMostTheWire(times) => of_medians <= times,
+        Aim::AtLeast(times) => ratio >= times,
+        Aim::AtMost(times) | Aim::AtMostTheWire(times) => ratio <= times,
         Aim::Within(most) => own <= most,
         Aim::WithinIdle(times) => own <= times * idle_bytes,
-    };
-    comparable.then_some(Ratio { of_medians, least, most, reached })
+    }
 }
 
 /// What Cubby has for an idle connection; where that was not measured, what it is asked for.
