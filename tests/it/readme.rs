@@ -25,7 +25,7 @@ fn the_readme_shows_the_limits_that_the_hub_keeps() {
             limits.history % 1000,
             limits.history_bytes >> 20
         ),
-        format!("| history of all rooms | {} MiB |", limits.history_total >> 20),
+        format!("| history of all rooms | {} MiB, ", limits.history_total >> 20),
         format!("| history of a room that nobody is in | 3,{} s ", limits.history_time.as_secs() % 1000),
         format!("| queued for one user | {} MiB, ", limits.queue >> 20),
         format!("| … for how long | {} s |", limits.stall.as_secs()),

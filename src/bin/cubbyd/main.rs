@@ -4,7 +4,7 @@ mod allocator;
 mod event_log;
 mod options;
 
-use cubby::{Server, SetupError};
+use cubby::{Limits, Server, SetupError};
 use event_log::EventLog;
 use options::Config;
 use rlimit::Resource;
@@ -54,7 +54,12 @@ fn serve(mut config: Config) -> ExitCode {
     } else if asked as u64 > room {
         log::warn!("--max-connections {asked} is more than the {room} that the descriptor limit has room for");
     }
-    log::info!("at most {} connections, {} MiB queued", config.limits.max_connections, config.limits.memory >> 20);
+    let Limits { max_connections, memory, history_total, .. } = config.limits;
+    log::info!(
+        "at most {max_connections} connections, {} MiB queued, {} MiB remembered",
+        memory >> 20,
+        history_total >> 20
+    );
     let outcome = start(&config).and_then(|(mut server, mut signals, event_log)| {
         announce(&server);
         let outcome = run(&mut server, &mut signals, event_log.as_ref());

@@ -49,7 +49,7 @@ const OPTIONS: [OptionRow; 26] = [
     ("", "rooms-per-session", "N", "in all, of one client (65536, 256)"),
     ("", "history", "N", ""),
     ("", "history-bytes", "BYTES", "that a room remembers (1024, 1M)"),
-    ("", "history-total", "BYTES", "that all rooms remember together (256M)"),
+    ("", "history-total", "BYTES", "all rooms remember (256M, a quarter of the host)"),
     ("", "history-secs", "SECS", "how long an empty room remembers them (3600)"),
     ("", "event-log", "FILE", "append each event there, as a line of JSON"),
     ("", "flush-secs", "SECS", "how often that is written at least (5)"),
@@ -97,7 +97,8 @@ pub fn config(matches: &Matches) -> Result<Config, String> {
     set(&mut limits.rooms_per_session, number(matches, "rooms-per-session")?);
     set(&mut limits.history, number(matches, "history")?);
     set(&mut limits.history_bytes, size(matches, "history-bytes")?);
-    set(&mut limits.history_total, size(matches, "history-total")?);
+    let history_total = size(matches, "history-total")?.or(quarter_of_the_host(limits.history_total));
+    set(&mut limits.history_total, history_total);
     set(&mut limits.history_time, secs(matches, "history-secs")?);
     set(&mut limits.heartbeat, secs(matches, "heartbeat-secs")?);
     set(&mut limits.idle, secs(matches, "idle-secs")?);
@@ -118,7 +119,7 @@ pub fn config(matches: &Matches) -> Result<Config, String> {
 fn pressure(limits: &mut Limits, matches: &Matches) -> Result<(), String> {
     set(&mut limits.queue, size(matches, "queue")?);
     set(&mut limits.stall, secs(matches, "stall-secs")?);
-    let memory = size(matches, "memory")?.or(default_memory(limits.memory));
+    let memory = size(matches, "memory")?.or(quarter_of_the_host(limits.memory));
     set(&mut limits.memory, memory);
     limits.if_full = match matches.opt_str("when-full").as_deref() {
         None | Some("wait") => IfFull::Wait,
@@ -130,7 +131,7 @@ fn pressure(limits: &mut Limits, matches: &Matches) -> Result<(), String> {
 }
 
 /// A quarter of what this machine may have, or the container that this is, where that is less.
-fn default_memory(most: usize) -> Option<usize> {
+fn quarter_of_the_host(most: usize) -> Option<usize> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
     let machine = total.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).map(|kilobytes| kilobytes * 1024);
