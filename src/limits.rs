@@ -21,7 +21,8 @@ pub const READ_BUFFER: usize = 64 * 1024;
 /// Bytes that one link may have read in a turn before the others get theirs: a few buffers, under a millisecond.
 pub const READ_BUDGET: usize = 4 * READ_BUFFER;
 
-/// Bytes more for each link that is to be flushed in that turn: what it takes a tenth of a send's time to relay.
+/// Bytes more, for all links together, for each that is to be flushed in that turn: to relay them takes a tenth of a
+/// send's time.
 pub const READ_FOR_EACH: usize = 128;
 
 /// Connections accepted from one listener in a turn, so that a crowd at the door does not stop those inside.
@@ -117,6 +118,9 @@ const MIN_QUEUE: usize = 1024;
 
 /// Bytes after which an outbox starts a new run, so that what is sent is given back piece by piece.
 pub const RUN_FULL: usize = 64 * 1024;
+
+/// Bytes of a full run that may be left over; what is more is given back.
+pub const RUN_SLACK: usize = RUN_FULL / 8;
 
 /// Bytes that a fresh run has room for: some ten small frames.
 pub const RUN_ROOM: usize = 1024;

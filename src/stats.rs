@@ -34,12 +34,12 @@ impl Default for Frames {
 impl Frames {
     /// Counts so many frames of one kind, each of so many bytes.
     pub(crate) fn count(&mut self, kind: Kind, frames: u64, len: usize) {
-        self.add(kind, frames, frames as usize * len);
+        self.add(kind, frames, frames * len as u64);
     }
 
     /// Counts so many frames of one kind, of so many bytes in all.
-    pub(crate) fn add(&mut self, kind: Kind, frames: u64, bytes: usize) {
-        self.0[KindRow::index(kind)] += Tally { frames, bytes: bytes as u64 };
+    pub(crate) fn add(&mut self, kind: Kind, frames: u64, bytes: u64) {
+        self.0[KindRow::index(kind)] += Tally { frames, bytes };
     }
 
     /// What was counted of one kind.

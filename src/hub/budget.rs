@@ -14,9 +14,9 @@ pub(super) struct Spent {
 }
 
 impl Spent {
-    /// Whether that is one of so many parts of what a turn may spend. So that whoever reads is never full by one turn,
-    /// no outbox gets more than half a queue.
-    pub fn is_part(self, parts: usize, limits: &Limits) -> bool {
+    /// Whether that reaches one of so many equal parts of what a turn may spend. So that whoever reads is never full by
+    /// one turn, no outbox gets more than half a queue.
+    pub fn reaches(self, parts: usize, limits: &Limits) -> bool {
         self.copies >= limits.fan_out / parts || self.said >= limits.queue / 2 / parts
     }
 }
@@ -41,7 +41,7 @@ impl<L> Hub<L> {
 
     /// Whether this turn has put enough into outboxes: what else is asked waits for the next.
     pub fn is_spent(&self) -> bool {
-        self.spent.is_part(1, &self.limits)
+        self.spent.reaches(1, &self.limits)
     }
 
     /// Bytes after which that is so, once they are in so many outboxes each.
@@ -52,7 +52,7 @@ impl<L> Hub<L> {
 
     /// Whether it is time for others, for a host that has asked much.
     pub fn is_half_spent(&self) -> bool {
-        self.spent.is_part(2, &self.limits)
+        self.spent.reaches(2, &self.limits)
     }
 
     /// Bytes held now: queued, half received, or waiting to be carried out. What many hear is counted once.

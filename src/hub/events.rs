@@ -69,7 +69,7 @@ impl<L> Hub<L> {
             let key = self.rooms.one_that_holds(share);
             let room = self.rooms.at_mut(key);
             self.remembered -= room.history.forget_oldest();
-            if key != newest && room.history.is_empty() && room.members.count() == 0 {
+            if key != newest && room.history.is_empty() && room.members.is_deserted() {
                 mark(Mark::RoomForgotten);
                 self.remove_room(key);
             }

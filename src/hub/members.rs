@@ -24,6 +24,8 @@ pub struct Members {
     /// Those who are gone, which the room has yet to be told. For all who look they are still here: whoever counts the
     /// events must come to the same.
     parting: VecDeque<Author>,
+    /// Whether the room is on the list of those who have to be told.
+    pub is_listed: bool,
     /// How many sessions of each name are among all these. An unnamed session is a name of its own.
     names: HashMap<Arc<str>, u32>,
 }
@@ -104,6 +106,11 @@ impl Members {
     /// Those who are gone, which the room has yet to be told.
     pub fn parting(&self) -> impl ExactSizeIterator<Item = &Author> {
         self.parting.iter()
+    }
+
+    /// Whether nobody is here, and nobody is to be told anything.
+    pub fn is_deserted(&self) -> bool {
+        self.count() == 0 && !self.is_listed
     }
 
     /// How many sessions there are.

@@ -3,7 +3,7 @@
 //! Small frames coalesce in a run; a large frame is held once for all its receivers and only pointed to. An outbox with
 //! nothing in it owns no memory: its run goes back to the [`Pool`] it came from.
 
-use crate::limits::{PIECE_COST, RUN_FULL, RUN_ROOM, SPARE_RUNS, SPARSE};
+use crate::limits::{PIECE_COST, RUN_FULL, RUN_ROOM, RUN_SLACK, SPARE_RUNS, SPARSE};
 use crate::wire::{HEADER_LEN, Header};
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -224,6 +224,11 @@ impl Outbox {
         }
     }
 
+    /// Bytes that fit into the run until it is full.
+    pub fn room_in_run(&self) -> usize {
+        RUN_FULL.saturating_sub(self.run.len())
+    }
+
     /// Whether so many bytes fit into the run, which neither grows nor is full by them.
     #[inline]
     fn has_room(&self, len: usize) -> bool {
@@ -267,7 +272,7 @@ impl Outbox {
         if !self.run.is_empty() {
             let mut run = std::mem::take(&mut self.run);
             pool.held += PIECE_COST;
-            if run.capacity() > SPARSE * run.len() {
+            if run.capacity() > SPARSE * run.len() || run.capacity() - run.len() > RUN_SLACK {
                 pool.held -= run.capacity();
                 run.shrink_to_fit();
                 pool.held += run.capacity();

@@ -14,10 +14,10 @@ impl<L> Hub<L> {
         let author = self.author(slot);
         for key in std::mem::take(&mut self.users[slot].rooms).into_iter().rev() {
             let members = &mut self.rooms.at_mut(key).members;
-            if members.parting().len() == 0 {
+            members.part(slot as u32, author.clone());
+            if !std::mem::replace(&mut members.is_listed, true) {
                 self.parting.push_back(key);
             }
-            members.part(slot as u32, author.clone());
         }
     }
 
@@ -25,46 +25,37 @@ impl<L> Hub<L> {
     /// them, so that neither keeps the other waiting. When all are dismissed nobody is told and nothing waits: only
     /// listeners hear of it.
     pub fn tell_partings(&mut self) {
-        while let Some(&key) = self.parting.front() {
-            if !self.is_closing && (self.parted.is_part(2, &self.limits) || self.is_over_memory()) {
+        while !self.parting.is_empty() {
+            if !self.is_closing && (self.parted.reaches(2, &self.limits) || self.is_over_memory()) {
                 return mark(Mark::PartingWaits);
             }
-            let requests = self.spent;
-            self.tell_parting(key);
-            self.parted.copies += self.spent.copies - requests.copies + PARTING_COST;
-            self.parted.said += self.spent.said - requests.said;
-            self.spent = requests;
-            self.parting.rotate_left(usize::from(self.parting.front() == Some(&key)));
+            std::mem::swap(&mut self.spent, &mut self.parted);
+            self.tell_next_room();
+            std::mem::swap(&mut self.spent, &mut self.parted);
         }
     }
 
-    /// Before somebody comes into a room: where one is gone of whom it was not told, it is. So there are never more in
-    /// it, those who are gone included, than were there at once, however fast they come and go.
-    pub(super) fn tell_a_parting(&mut self, room: &str) {
-        if let Some(key) = self.rooms.find(room).filter(|&key| self.rooms.at(key).members.parting().len() > 0) {
-            self.tell_parting(key);
-        }
-    }
-
-    /// Tells a room of the next one who is gone. Afterwards the room may be gone as well.
-    fn tell_parting(&mut self, key: u32) {
+    /// Tells the first room on the list of one who is gone. It goes to the end of the list, or off it.
+    fn tell_next_room(&mut self) {
+        let Some(key) = self.parting.pop_front() else { return };
+        self.tell_a_parting(key);
         let members = &mut self.rooms.at_mut(key).members;
-        let next = members.next_parting();
-        if members.parting().len() == 0 {
-            self.no_longer_parting(key);
+        let owes_more = members.parting().len() > 0;
+        members.is_listed = owes_more;
+        if owes_more {
+            self.parting.push_back(key);
+        } else {
+            self.vacate_if_empty(key);
         }
-        if let Some((author, what)) = next {
-            self.emit(key, what, author, &[], None);
-        }
-        self.vacate_if_empty(key);
     }
 
-    /// Takes a room off the list of those who have yet to be told; mostly it is the first.
-    pub(super) fn no_longer_parting(&mut self, key: u32) {
-        if self.parting.front() == Some(&key) {
-            self.parting.pop_front();
-        } else {
-            self.parting.retain(|&other| other != key);
+    /// Tells a room of the next one who is gone, if there is one of whom it was not told. Whoever comes in does so
+    /// first: then there are never more in a room, those who are gone included, than were there at once, however fast
+    /// they come and go.
+    pub(super) fn tell_a_parting(&mut self, key: u32) {
+        if let Some((author, what)) = self.rooms.at_mut(key).members.next_parting() {
+            self.spent.copies += PARTING_COST;
+            self.emit(key, what, author, &[], None);
         }
     }
 

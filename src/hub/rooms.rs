@@ -13,7 +13,6 @@ impl<L> Hub<L> {
         if let Some(why) = name::name_fault(room) {
             return self.fail(slot, &fault(ErrorCode::BadName, format!("JOIN: {why}")));
         }
-        self.tell_a_parting(room);
         let found = self.rooms.find(room);
         if let Some(room) = found.map(|key| self.rooms.at(key)).filter(|room| room.members.contains(slot as u32)) {
             let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest };
@@ -25,7 +24,10 @@ impl<L> Hub<L> {
             return self.fail(slot, &fault(ErrorCode::LimitReached, text));
         }
         match found.map_or_else(|| self.make_room(room), Ok) {
-            Ok(key) => self.come_in(slot, tag, key),
+            Ok(key) => {
+                self.tell_a_parting(key);
+                self.come_in(slot, tag, key);
+            }
             Err(text) => self.fail(slot, &fault(ErrorCode::LimitReached, format!("JOIN: {text}"))),
         }
     }
@@ -106,7 +108,7 @@ impl<L> Hub<L> {
 
     /// A room that nobody is in remembers for a while, where there is anything to remember, and is gone otherwise.
     pub(super) fn vacate_if_empty(&mut self, key: u32) {
-        if self.rooms.at(key).members.count() > 0 {
+        if !self.rooms.at(key).members.is_deserted() {
             return;
         }
         if self.limits.history_time.is_zero() || self.rooms.at(key).history.is_empty() {
@@ -233,7 +235,7 @@ impl<L> Hub<L> {
                 self.strike(slot as usize, place);
             }
         }
-        self.no_longer_parting(key);
+        self.parting.retain(|&other| other != key);
         self.remove_room(key);
     }
 }

@@ -1,5 +1,5 @@
 //! A volley: what one user says to the same receivers time and again, in one breath, is put together first, and copied
-//! into each outbox in one piece.
+//! into each outbox in one piece; what it says to one alone goes straight there.
 //!
 //! Nothing waits beyond the bytes that were read at once. It changes no order, for whatever else goes into an outbox
 //! has it [fired](Hub::fire) first; and nobody is full later than one by one, for only as much waits as makes nobody
@@ -64,8 +64,8 @@ impl Alike<'_> {
     #[inline]
     fn first<'a>(&self, input: &'a [u8], written: usize) -> Option<(usize, &'a [u8])> {
         let header = Header::decode(input)?;
-        let payload = input.get(HEADER_LEN..header.frame_len())?;
-        let body = payload.strip_prefix(self.front)?;
+        let (_, after) = input.split_at(HEADER_LEN);
+        let body = after.get(..header.length as usize)?.strip_prefix(self.front)?;
         let is_plain = header.kind == Kind::Relay as u8 && header.flags == 0;
         let fits = body.len() <= self.longest && written + DELIVER_HEAD + body.len() <= self.room;
         (is_plain && fits).then_some((header.frame_len(), body))
@@ -89,14 +89,17 @@ impl Alike<'_> {
     }
 }
 
-/// Whether `next` begins with a request of the kind of this one, to the same first receiver or the same room.
+/// Whether `next` begins as this request does: with the same kind, to the same first receiver or the same room.
 #[inline]
 pub(super) fn is_alike(frame: &Frame<'_>, next: &[u8]) -> bool {
-    let payload = frame.payload();
-    let front =
-        if frame.header.kind == Kind::Relay as u8 { 10 } else { 1 + usize::from(*payload.first().unwrap_or(&0)) };
-    let (Some(header), Some(front)) = (Header::decode(next), payload.get(..front)) else { return false };
-    (header.kind, header.flags) == (frame.header.kind, frame.header.flags) && next[HEADER_LEN..].starts_with(front)
+    let (header, payload) = (frame.header, frame.payload());
+    let front = match Kind::of_request(header.kind) {
+        Some(Kind::Relay) => size_of::<u16>() + size_of::<UserId>(),
+        Some(Kind::Publish) => 1 + usize::from(*payload.first().unwrap_or(&0)),
+        _ => return false,
+    };
+    let (Some(other), Some(front)) = (Header::decode(next), payload.get(..front)) else { return false };
+    (other.kind, other.flags) == (header.kind, header.flags) && next[HEADER_LEN..].starts_with(front)
 }
 
 impl Volley {
@@ -145,15 +148,18 @@ impl<L> Hub<L> {
             // Where there is a pace, each is accounted for by itself.
             frames: if self.limits.rate == 0 { u64::MAX } else { 1 },
         };
+        debug_assert!(alike.enough > 0, "whoever may ask no more in this turn is not heard");
         let joined = match self.volley.receivers[..] {
-            // What is for one alone goes where it stays.
-            [only] if alike.first(input, 0).is_some() => {
+            [only] => {
                 let user = &mut self.users[only as usize];
+                let alike = Alike { room: room.min(user.outbox.room_in_run()), ..alike };
+                if alike.first(input, 0).is_none() {
+                    return 0;
+                }
                 let joined = user.outbox.append(&mut self.pool, |run| alike.join(input, run));
                 user.told(only as usize, &mut self.agenda, self.limits.queue);
                 joined
             }
-            [_] => Joined::default(),
             _ => alike.join(input, &mut self.volley.frames),
         };
         self.account_for_volley(slot, room, &joined);
@@ -169,8 +175,8 @@ impl<L> Hub<L> {
         self.volley.room = Some(room - written);
         self.whole_frames += frames;
         self.spend_copies(receivers, written);
-        self.stats.frames.add(Kind::Deliver, frames * receivers as u64, written * receivers);
-        self.stats.frames.add(Kind::Relay, frames, read);
+        self.stats.frames.add(Kind::Deliver, frames * receivers as u64, (written * receivers) as u64);
+        self.stats.frames.add(Kind::Relay, frames, read as u64);
         self.after_request(slot);
     }
 
@@ -252,11 +258,22 @@ mod tests {
         Bye,
     }
 
+    impl Act {
+        /// The same once more, and now and then a little longer.
+        fn again(&self, time: usize) -> Act {
+            match self.clone() {
+                Act::Relay(to, len, receipt) => Act::Relay(to, len + time % 3, receipt),
+                Act::Publish(room, len, receipt, no_echo) => Act::Publish(room, len + time % 3, receipt, no_echo),
+                other => other,
+            }
+        }
+    }
+
     const ROOMS: [&str; 2] = ["lobby", "den"];
 
     /// Most say something once more to the same receivers.
     fn acts() -> impl Strategy<Value = Vec<Act>> {
-        let said = prop_oneof![8 => 0..60_usize, 1 => 250..400_usize];
+        let said = prop_oneof![8 => 0..60_usize, 1 => 250..400_usize, 1 => 298..302_usize];
         let relay = (prop::sample::select(vec![vec![1], vec![1, 2], vec![0, 3], vec![3, 3, 9]]), said.clone());
         let mostly_not = prop::bool::weighted(0.1);
         let act = prop_oneof![
@@ -270,7 +287,8 @@ mod tests {
             1 => (0..2_usize).prop_map(Act::History),
             1 => Just(Act::Ping),
         ];
-        let often = (act, 1..6_usize).prop_map(|(act, times)| vec![act; times]);
+        let often =
+            (act, 1..8_usize).prop_map(|(act, times)| (0..times).map(|time| act.again(time)).collect::<Vec<_>>());
         let end = prop::option::weighted(0.2, Just(vec![Act::Bye]));
         (prop::collection::vec(often, 1..12), end)
             .prop_map(|(acts, end)| acts.into_iter().chain(end).flatten().collect())
@@ -301,16 +319,30 @@ mod tests {
         out
     }
 
-    /// What is queued for each of the four, whether it is full, whether the first waits, and what was counted.
-    type Outcome = (Vec<(Vec<u8>, bool)>, bool, Stats);
+    /// What became of each of the four, and of the whole.
+    #[derive(Debug, PartialEq)]
+    struct Outcome {
+        /// What is queued, whether it is full and to be flushed, and how much of its pace is used up.
+        queued: Vec<(Vec<u8>, bool, bool, u64)>,
+        /// Whether the first waits.
+        waits: bool,
+        stats: Stats,
+        whole_frames: u64,
+        spent: (usize, usize),
+    }
 
-    fn outcome(limits: &Limits, acts: &[Act], at_once: bool) -> Outcome {
+    /// What comes of what the first one does, after so much was queued for each.
+    fn outcome(limits: &Limits, before: [usize; 4], acts: &[Act], at_once: bool) -> Outcome {
         let mut hub: Hub<()> = Hub::new(limits.clone());
         let slots: Vec<usize> = (0..4).map(|_| hub.enter((), Peer::Unix).expect("there is room")).collect();
         let ids: Vec<UserId> = slots.iter().map(|&slot| hub.users[slot].id).collect();
         for &slot in &slots[..3] {
             hub.feed(slot, &frame(&Act::Join(0), &ids));
         }
+        for (&id, len) in ids.iter().zip(before) {
+            hub.relay_for_host(&[id], &vec![9; len]);
+        }
+        hub.begin_turn();
         let frames = acts.iter().map(|act| frame(act, &ids));
         let breaths: Vec<Vec<u8>> = if at_once { vec![frames.flatten().collect()] } else { frames.collect() };
         for breath in breaths {
@@ -319,9 +351,19 @@ mod tests {
                 hub.feed(slots[0], &breath);
             }
         }
-        let waits = hub.users[slots[0]].is_waiting();
-        let queued = slots.iter().map(|&slot| (bytes(&hub, slot), hub.users[slot].full)).collect();
-        (queued, waits, Stats { held: 0, ..hub.stats() })
+        let weight: usize = slots.iter().map(|&slot| hub.users[slot].outbox.weight()).sum();
+        assert!(hub.pool.held().abs_diff(weight) < 200, "what is queued is held, each frame that is shared about once");
+        let of = |&slot: &usize| {
+            let user = &hub.users[slot];
+            (bytes(&hub, slot), user.full, user.dirty, user.paced_to)
+        };
+        Outcome {
+            queued: slots.iter().map(of).collect(),
+            waits: hub.users[slots[0]].is_waiting(),
+            stats: Stats { held: 0, ..hub.stats() },
+            whole_frames: hub.whole_frames,
+            spent: (hub.spent.copies, hub.spent.said),
+        }
     }
 
     fn bytes(hub: &Hub<()>, slot: usize) -> Vec<u8> {
@@ -338,9 +380,53 @@ mod tests {
             fan_out in prop::sample::select(vec![1 << 20, 1000]),
             rate in prop::sample::select(vec![0, 9]),
             if_full in prop::sample::select(vec![IfFull::Wait, IfFull::Refuse, IfFull::Close]),
+            max_body in prop::sample::select(vec![1 << 20, 299, 40]),
+            before in prop::array::uniform4(0..900_usize),
         ) {
-            let limits = Limits { share_from: 300, queue, fan_out, rate, if_full, ..Limits::default() };
-            prop_assert_eq!(outcome(&limits, &acts, true), outcome(&limits, &acts, false));
+            let limits = Limits { share_from: 300, queue, fan_out, rate, if_full, max_body, ..Limits::default() };
+            prop_assert_eq!(outcome(&limits, before, &acts, true), outcome(&limits, before, &acts, false));
         }
+    }
+
+    /// Ten relays of eight bytes each.
+    fn ten() -> Vec<u8> {
+        let act = Act::Relay(vec![0], 8, false);
+        std::iter::repeat_n(frame(&act, &[UserId(7)]), 10).flatten().collect()
+    }
+
+    #[test]
+    fn as_many_join_as_fit_and_none_is_begun_once_it_is_enough() {
+        let front = [&[0, 1][..], &7_u64.to_be_bytes()].concat();
+        let (input, len) = (ten(), DELIVER_HEAD + 8);
+        let all = Alike { sender: UserId(5), front: &front, longest: 8, room: 1000, enough: 1000, frames: u64::MAX };
+        let joined = |alike: Alike<'_>| {
+            let mut out = vec![0xEE];
+            let Joined { frames, read, written } = alike.join(&input, &mut out);
+            assert_eq!((read, written), (frames as usize * input.len() / 10, frames as usize * len));
+            assert_eq!(out.len(), 1 + written);
+            frames
+        };
+        assert_eq!(joined(Alike { ..all }), 10);
+        assert_eq!((joined(Alike { room: 3 * len, ..all }), joined(Alike { room: 3 * len - 1, ..all })), (3, 2));
+        assert_eq!((joined(Alike { enough: 3 * len, ..all }), joined(Alike { enough: 3 * len + 1, ..all })), (3, 4));
+        assert_eq!((joined(Alike { longest: 7, ..all }), joined(Alike { frames: 1, ..all })), (0, 1));
+        assert_eq!(joined(Alike { front: &front[1..], ..all }), 0);
+    }
+
+    #[test]
+    fn what_is_said_to_the_same_makes_a_volley_and_nothing_else_does() {
+        let makes_one = |acts: &[Act]| {
+            let mut hub: Hub<()> = Hub::new(Limits::default());
+            let slots: Vec<usize> = (0..4).map(|_| hub.enter((), Peer::Unix).expect("there is room")).collect();
+            let ids: Vec<UserId> = slots.iter().map(|&slot| hub.users[slot].id).collect();
+            slots.iter().for_each(|&slot| hub.feed(slot, &frame(&Act::Join(0), &ids)));
+            hub.feed(slots[0], &acts.iter().flat_map(|act| frame(act, &ids)).collect::<Vec<_>>());
+            hub.volley.room.is_some()
+        };
+        let to = |users: &[usize]| Act::Relay(users.to_vec(), 5, false);
+        let publish = |room| Act::Publish(room, 5, false, false);
+        assert!(makes_one(&[to(&[1]), to(&[1])]) && makes_one(&[to(&[1, 2]), to(&[1, 2])]));
+        assert!(makes_one(&[publish(0), publish(0)]) && !makes_one(&[publish(0), publish(1)]));
+        assert!(!makes_one(&[to(&[1]), to(&[2]), to(&[1])]) && !makes_one(&[to(&[1]), Act::Ping, to(&[1])]));
     }
 }

@@ -10,6 +10,7 @@ impl<L> Hub<L> {
     /// Begins a turn: those whose requests waited for it go on, unless the hub holds as much as it may.
     pub fn begin_turn(&mut self) {
         (self.spent, self.parted) = (Spent::default(), Spent::default());
+        self.tell_partings();
         if self.is_over_memory() {
             return;
         }

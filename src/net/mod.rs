@@ -65,6 +65,8 @@ pub struct Loop<O: Os> {
     out_of_descriptors: bool,
     /// Links to read in the next turn.
     ready: Vec<usize>,
+    /// Bytes that links have had read in this turn beyond their budget.
+    read_more: usize,
     /// What every link is received into.
     buffer: Box<[u8]>,
     watches: Watches,
@@ -104,6 +106,7 @@ impl<O: Os> Loop<O> {
             accept_again: None,
             out_of_descriptors: false,
             ready: Vec::new(),
+            read_more: 0,
             buffer: vec![0; READ_BUFFER].into(),
             trim: Trim::default(),
             doomed: Vec::new(),

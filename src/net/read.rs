@@ -24,6 +24,7 @@ impl<O: Os> Loop<O> {
     /// Reads each link on the ready list, then those whose wait is over. What still has data, and all that comes after
     /// this turn has told enough or the hub holds enough, goes on the next turn's list, and there before what is new.
     pub(super) fn read_ready(&mut self) {
+        self.read_more = 0;
         for slot in std::mem::take(&mut self.hub.agenda.resumed) {
             self.list_to_read(slot);
         }
@@ -60,11 +61,11 @@ impl<O: Os> Loop<O> {
     fn read(&mut self, slot: usize) {
         let mut taken = 0;
         while self.may_read(slot) {
-            let is_enough = taken >= self.read_budget();
-            if is_enough {
+            if taken >= READ_BUDGET && !self.may_read_more() {
                 mark(Mark::ReadBudget);
+                return self.list_to_read(slot);
             }
-            if is_enough || !self.may_be_served(slot) {
+            if !self.may_be_served(slot) {
                 return self.list_to_read(slot);
             }
             let count = match self.receive(slot) {
@@ -81,13 +82,15 @@ impl<O: Os> Loop<O> {
             self.heard(slot);
             self.hub.feed(slot, &self.buffer[..count]);
             taken += count;
+            self.read_more += if taken > READ_BUDGET { count } else { 0 };
         }
     }
 
-    /// Bytes that one link may have read in this turn. Where thousands are told, their sends take so long that reading
-    /// more for each of them delays nobody by much, and makes each send carry more.
-    fn read_budget(&self) -> usize {
-        READ_BUDGET + self.hub.agenda.dirty.len() * READ_FOR_EACH
+    /// Whether a link that has had its budget may have more. Where thousands are told, their sends take so long that
+    /// reading some more for each of them delays nobody by much, and makes each send carry more. What there is of that
+    /// in a turn is for all together.
+    fn may_read_more(&self) -> bool {
+        self.read_more < self.hub.agenda.dirty.len() * READ_FOR_EACH
     }
 
     fn may_read(&self, slot: usize) -> bool {
