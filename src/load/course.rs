@@ -43,7 +43,7 @@ impl<D: Dialect, F: FnMut() -> D> Engine<'_, D, F> {
             self.leg(Phase::WarmingUp, Extent::Time(self.plan.warm_up), progress)?;
         }
         let outcome = &mut self.hall.outcome;
-        *outcome = Outcome { errors: outcome.errors, first_error: outcome.first_error.take(), ..Outcome::new() };
+        *outcome = Outcome { errors: outcome.errors, first_error: outcome.first_error.take(), ..Outcome::default() };
         let (waited, processor) = (self.waited, thread_time());
         // Where the hub came to a stand in the warm-up, or it was stopped there, there is nothing to count.
         let elapsed_ns = if self.hall.under_way == 0 && !self.is_stopped() {

@@ -216,7 +216,7 @@ impl<'e> Ear<'e> {
 
 impl Hall {
     pub fn new(publishers: Vec<Publisher>, sizes: Sizes) -> Hall {
-        let outcome = Outcome::new();
+        let outcome = Outcome::default();
         Hall { publishers, sizes, refill: Vec::new(), outcome, under_way: 0, arriving: 0, now_ns: 0, heard_ns: 0 }
     }
 

@@ -121,8 +121,9 @@ pub struct Outcome {
     pub stopped: bool,
 }
 
-impl Outcome {
-    pub(super) fn new() -> Outcome {
+impl Default for Outcome {
+    /// That of a run in which nothing has happened yet.
+    fn default() -> Outcome {
         Outcome {
             elapsed: Duration::ZERO,
             messages: 0,

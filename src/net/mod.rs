@@ -142,8 +142,7 @@ impl<O: Os> Loop<O> {
     fn patience_at(&self, now: Duration) -> Option<Duration> {
         let crowd = !self.crowded.is_empty() && self.accept_again.is_none();
         let agenda = &self.hub.agenda;
-        let postponed = !agenda.postponed.is_empty() && !self.hub.is_over_memory();
-        let postponed = postponed || self.hub.owes_partings();
+        let postponed = !agenda.postponed.is_empty() && !self.hub.is_over_memory() || self.hub.owes_partings();
         if self.more_edges || crowd || postponed || !agenda.is_done() || self.is_drained() || self.has_some_to_serve() {
             return Some(Duration::ZERO);
         }

@@ -61,11 +61,11 @@ impl<O: Os> Loop<O> {
     fn read(&mut self, slot: usize) {
         let mut taken = 0;
         while self.may_read(slot) {
-            if taken >= READ_BUDGET && !self.may_read_more() {
+            let has_had_its_own = taken >= READ_BUDGET && !self.may_read_more();
+            if has_had_its_own {
                 mark(Mark::ReadBudget);
-                return self.list_to_read(slot);
             }
-            if !self.may_be_served(slot) {
+            if has_had_its_own || !self.may_be_served(slot) {
                 return self.list_to_read(slot);
             }
             let count = match self.receive(slot) {

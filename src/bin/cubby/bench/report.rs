@@ -216,23 +216,10 @@ pub fn describe(work: &Work) -> String {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use hdrhistogram::Histogram;
 
     /// A run of a second in which nothing was heard.
     pub fn silent() -> Report {
-        let outcome = Outcome {
-            elapsed: Duration::from_secs(1),
-            messages: 0,
-            deliveries: 0,
-            bytes: 0,
-            latency: Histogram::new(3).expect("three digits will do"),
-            errors: 0,
-            missed: 0,
-            first_error: None,
-            processor: Duration::ZERO,
-            visits: (0, 0),
-            stopped: false,
-        };
+        let outcome = Outcome { elapsed: Duration::from_secs(1), ..Outcome::default() };
         Report { work: String::new(), asked: None, outcome, hub: Usage::default() }
     }
 
