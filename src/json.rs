@@ -56,6 +56,11 @@ pub struct EventJson<'a> {
     unix_time: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     unix_ms: Option<u64>,
+    /// Only where it was asked for again; and the tag of who asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    replay: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<u16>,
 }
 
 fn as_text<S: Serializer>(id: &UserId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -77,12 +82,20 @@ impl<'a> EventJson<'a> {
             message_base64: text.is_err().then(|| base64(event.body)),
             unix_time: event.unix_ms / 1000,
             unix_ms: None,
+            replay: false,
+            tag: None,
         }
     }
 
     /// With the time in milliseconds too.
     pub fn with_unix_ms(event: &EventRef<'a>) -> EventJson<'a> {
         EventJson { unix_ms: Some(event.unix_ms), ..EventJson::new(event) }
+    }
+
+    /// The same, where it was asked for: by a request with this tag, if it had one.
+    #[cfg(feature = "ws")]
+    pub fn replayed(self, replay: bool, tag: Option<u16>) -> EventJson<'a> {
+        EventJson { replay, tag: tag.filter(|_| replay), ..self }
     }
 }
 

@@ -77,6 +77,8 @@
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
+pub mod door;
+#[doc(hidden)]
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 #[doc(hidden)]

@@ -48,6 +48,14 @@ pub const LAST_LINGER: Duration = Duration::from_millis(300);
 /// speak the protocol does not keep its place for long.
 pub const FIRST_FRAME: Duration = Duration::from_secs(10);
 
+/// Bytes of an HTTP request before its body: what browsers send with a few cookies, and what other servers take.
+#[cfg(feature = "ws")]
+pub const MOST_HEAD: usize = 8 * 1024;
+
+/// Headers of an HTTP request: a browser sends some twenty, a proxy adds a few.
+#[cfg(feature = "ws")]
+pub const MOST_HEADERS: usize = 64;
+
 /// Bytes a second that an unfinished frame must grow by, or else its time is over: a slow line is waited for, a
 /// dripping one is not.
 pub const FRAME_PACE: usize = 16 * 1024;

@@ -64,7 +64,7 @@ impl Frames {
     }
 
     /// Each kind with its name: all requests, or all else.
-    fn by_name(&self, requests: bool) -> impl Iterator<Item = (&'static str, Tally)> {
+    pub(crate) fn by_name(&self, requests: bool) -> impl Iterator<Item = (&'static str, Tally)> {
         let rows = KINDS.iter().zip(&self.0).filter(move |(row, _)| row.kind.is_request() == requests);
         rows.map(|(row, tally)| (row.name, *tally))
     }
@@ -96,6 +96,10 @@ pub struct Stats {
     pub left: u64,
     /// Connections that broke.
     pub broken: u64,
+    /// Connections that became a WebSocket.
+    pub upgraded: u64,
+    /// HTTP requests answered, WebSocket handshakes included.
+    pub http_requests: u64,
     /// Connections that the hub closed, by [error code](ErrorCode), the first being code 1.
     pub closed: [u64; ERROR_CODES.len()],
     /// Frames in and out, by kind.
@@ -149,7 +153,7 @@ impl Stats {
     }
 
     /// Each plain number by name.
-    pub fn fields(&self) -> [(&'static str, u64); 23] {
+    pub fn fields(&self) -> [(&'static str, u64); 25] {
         [
             ("users", self.users),
             ("most-users", self.most_users),
@@ -160,6 +164,8 @@ impl Stats {
             ("accept-rests", self.accept_rests),
             ("left", self.left),
             ("broken", self.broken),
+            ("upgraded", self.upgraded),
+            ("http-requests", self.http_requests),
             ("requests", self.frames.requests().frames),
             ("answers", self.frames.answers().frames),
             ("faults", self.faults),

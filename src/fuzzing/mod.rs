@@ -4,6 +4,7 @@
 
 mod model;
 
+use crate::door::Dialect;
 use crate::hub::{Hub, Peer, SharedEvent};
 use crate::limits::Limits;
 use crate::wire::{Answer, Bounds, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Header, Request, UserId};
@@ -294,7 +295,9 @@ impl Run {
     }
 
     fn connect(&mut self) {
-        let Ok(slot) = self.hub.enter((), Peer::Unix) else { panic!("there is always room to say that there is none") };
+        let Ok(slot) = self.hub.enter((), Peer::Unix, Dialect::Native) else {
+            panic!("there is always room to say that there is none")
+        };
         assert!(!self.slots.contains(&Some(slot)), "a slot has one user");
         let user = self.hub.user(slot).expect("it was just taken in");
         let (id, let_in) = (user.id(), user.is_present());

@@ -1,7 +1,7 @@
 //! How much the hub may do in one turn, and how much it may hold.
 
 use super::{Hub, Parcel, User};
-use crate::limits::{Limits, POINTER_COST};
+use crate::limits::Limits;
 use crate::marks::{Mark, mark};
 
 /// What was put into outboxes.
@@ -22,18 +22,13 @@ impl Spent {
 }
 
 impl<L> Hub<L> {
-    /// Accounts for a frame that so many outboxes got.
+    /// Accounts for a frame that so many outboxes got, as if all of them were native.
     pub(super) fn spend(&mut self, outboxes: usize, parcel: Parcel<'_>) {
-        match parcel {
-            Parcel::Small(bytes) => self.spend_copies(outboxes, bytes.len()),
-            Parcel::Large(frame) => {
-                self.spent.said += frame.as_bytes().len();
-                self.spent.copies += outboxes * POINTER_COST;
-            }
-        }
+        self.spent.said += parcel.as_bytes().len();
+        self.spent.copies += outboxes * parcel.copied();
     }
 
-    /// The same for a small one of so many bytes.
+    /// The same for small ones of so many bytes.
     pub(super) fn spend_copies(&mut self, outboxes: usize, len: usize) {
         self.spent.said += len;
         self.spent.copies += outboxes * len;
@@ -101,7 +96,8 @@ impl<L> Hub<L> {
     pub fn cut(&mut self, slot: usize) {
         if let Some(user) = self.users.get_mut(slot) {
             mark(Mark::OutboxCut);
-            user.outbox.cut(&mut self.pool);
+            let dialect = user.dialect;
+            user.outbox.cut(|front| dialect.frame_len(front), &mut self.pool);
         }
     }
 

@@ -90,17 +90,18 @@ impl<L> Hub<L> {
         self.fire();
         let parcel = if large { Parcel::Large(frame) } else { Parcel::Small(frame.as_bytes()) };
         let (mut told, mut missed) = (0, 0);
-        for slot in self.rooms.at(key).members.slots_but(except) {
-            let user = &mut self.users[slot];
-            if user.full {
+        self.renditions.forget();
+        let slots = self.rooms.at_mut(key).members.lend_slots();
+        for slot in slots.iter().map(|&slot| slot as usize).filter(|&slot| except != Some(slot)) {
+            if self.users[slot].full {
                 mark(Mark::EventMissed);
                 missed += 1;
             } else {
                 told += 1;
-                user.outbox.post(parcel, &mut self.pool);
-                user.told(slot, &mut self.agenda, self.limits.queue);
+                self.post(slot, parcel);
             }
         }
+        self.rooms.at_mut(key).members.give_back_slots(slots);
         self.spend(told as usize, parcel);
         self.stats.frames.count(Kind::Event, told, frame.as_bytes().len());
         self.stats.events_missed += missed;

@@ -123,6 +123,16 @@ impl Members {
         &self.slots
     }
 
+    /// The same list, lent for as long as they are told something. It must be [given back](Members::give_back_slots).
+    pub fn lend_slots(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.slots)
+    }
+
+    /// See [`lend_slots`](Members::lend_slots).
+    pub fn give_back_slots(&mut self, slots: Vec<u32>) {
+        self.slots = slots;
+    }
+
     /// Their slots without one of them.
     pub fn slots_but(&self, except: Option<usize>) -> impl Iterator<Item = usize> {
         self.slots.iter().map(|&slot| slot as usize).filter(move |&slot| except != Some(slot))

@@ -8,6 +8,8 @@
 mod budget;
 mod directory;
 mod events;
+#[cfg(feature = "ws")]
+mod guests;
 mod history;
 mod host;
 mod listener;
@@ -19,6 +21,7 @@ mod partings;
 mod peer;
 mod presence;
 mod relay;
+mod rendition;
 mod requests;
 mod room;
 mod rooms;
@@ -36,12 +39,14 @@ pub use outbox::{Outbox, Parcel, Pool, Shared};
 pub use peer::Peer;
 pub use user::{HOST, User};
 
+use crate::door::margin::Asked;
 use crate::limits::Limits;
 use crate::stats::Stats;
 use crate::wire::{Answer, HEADER_LEN, UserId};
 use budget::Spent;
 use directory::Directory;
 use peer::Origins;
+use rendition::Renditions;
 use room::Rooms;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -115,6 +120,9 @@ pub struct Hub<L> {
     whole_frames: u64,
     scratch: Scratch,
     volley: Volley,
+    renditions: Renditions,
+    /// What is being carried out, where its answer must tell more than the native one does.
+    asked: Asked,
     /// Code in the host program that hears events.
     pub listeners: Listeners,
     /// What the carrier has to do.
@@ -166,6 +174,8 @@ impl<L> Hub<L> {
             whole_frames: 0,
             scratch: Scratch::default(),
             volley: Volley::default(),
+            renditions: Renditions::default(),
+            asked: Asked::default(),
             listeners: Listeners::default(),
             agenda: Agenda::default(),
             stats: Stats::default(),
@@ -199,9 +209,9 @@ impl<L> Hub<L> {
         self.users.iter().map(|(slot, _)| slot)
     }
 
-    /// Whether every slot is vacant.
-    pub fn is_empty(&self) -> bool {
-        self.users.is_empty()
+    /// Whether every slot is vacant, or a guest's to whom nothing more is to be said.
+    pub fn has_only_guests(&self) -> bool {
+        self.users.iter().all(|(_, user)| user.dialect.is_guest() && user.outbox.queued() == 0)
     }
 
     /// Forgets bytes of a user's outbox that are sent. Once a full one is down to half its limit, those who waited go
@@ -239,10 +249,26 @@ impl<L> Hub<L> {
     fn say(&mut self, slot: usize, tag: u16, answer: &Answer<'_>) {
         self.fire();
         let Some(user) = self.users.get_mut(slot) else { return };
-        let before = user.outbox.queued();
-        user.outbox.append(&mut self.pool, |run| answer.encode(tag, run));
+        let (before, dialect) = (user.outbox.queued(), user.dialect);
+        user.outbox.append(&mut self.pool, |run| dialect.say(&self.asked, tag, answer, run));
         self.stats.frames.count(answer.kind(), 1, user.outbox.queued() - before);
         user.told(slot, &mut self.agenda, self.limits.queue);
+    }
+
+    /// Appends bytes to a user's outbox that are in its own dialect already, and no answer of the hub's.
+    pub fn say_as_is(&mut self, slot: usize, bytes: &[u8]) {
+        self.fire();
+        let Some(user) = self.users.get_mut(slot) else { return };
+        user.outbox.append(&mut self.pool, |run| run.extend_from_slice(bytes));
+        user.told(slot, &mut self.agenda, self.limits.queue);
+    }
+
+    /// Notes how many bytes of an unfinished request the carrier keeps for a user.
+    pub fn keep_outside(&mut self, slot: usize, bytes: usize) {
+        let Some(user) = self.users.get_mut(slot).filter(|user| user.present) else { return };
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.unread = self.unread - user.kept_outside as usize + bytes as usize;
+        user.kept_outside = bytes;
     }
 
     /// Whole frames that have come so far, by which its carrier sees whether one was finished.

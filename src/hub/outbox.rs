@@ -3,8 +3,8 @@
 //! Small frames coalesce in a run; a large frame is held once for all its receivers and only pointed to. An outbox with
 //! nothing in it owns no memory: its run goes back to the [`Pool`] it came from.
 
-use crate::limits::{PIECE_COST, RUN_FULL, RUN_ROOM, RUN_SLACK, SPARE_RUNS, SPARSE};
-use crate::wire::{HEADER_LEN, Header};
+use crate::limits::{PIECE_COST, POINTER_COST, RUN_FULL, RUN_ROOM, RUN_SLACK, SPARE_RUNS, SPARSE};
+use crate::wire::HEADER_LEN;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -86,6 +86,24 @@ pub enum Parcel<'a> {
     Small(&'a [u8]),
     /// To be pointed to.
     Large(&'a Shared),
+}
+
+impl<'a> Parcel<'a> {
+    /// The frames.
+    pub fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Parcel::Small(bytes) => bytes,
+            Parcel::Large(frame) => frame.as_bytes(),
+        }
+    }
+
+    /// What it costs to hand it to one, as bytes copied.
+    pub fn copied(self) -> usize {
+        match self {
+            Parcel::Small(bytes) => bytes.len(),
+            Parcel::Large(_) => POINTER_COST,
+        }
+    }
 }
 
 /// What all outboxes of a hub are made of: empty runs, kept warm for the next one that needs one, and the count of what
@@ -335,14 +353,15 @@ impl Outbox {
         pool.give(emptied.run);
     }
 
-    /// Gives all memory back but for the frame that is being sent, of which the other side has the beginning.
-    pub fn cut(&mut self, pool: &mut Pool) {
+    /// Gives all memory back but for the frame that is being sent, of which the other side has the beginning. How long
+    /// the frame is at the front of some bytes says `frame_len`.
+    pub fn cut(&mut self, frame_len: impl Fn(&[u8]) -> usize, pool: &mut Pool) {
         self.freeze(pool);
         let Some(pieces) = &mut self.backlog else { return };
         let begun = self.sent > 0;
         let mut kept = usize::from(begun);
         if let Some(Piece::Run(run)) = pieces.front_mut().filter(|_| begun) {
-            let end = end_of_frame(run, self.sent);
+            let end = end_of_frame(run, self.sent, frame_len);
             // The payload of a reposted frame stands behind its header.
             kept += usize::from(end > run.len());
             run.truncate(end);
@@ -361,11 +380,10 @@ impl Outbox {
 
 /// Where the frame ends that byte `at` belongs to, in a run that begins with a frame; where it is a later one's first,
 /// nothing of that one counts.
-fn end_of_frame(run: &[u8], at: usize) -> usize {
+fn end_of_frame(run: &[u8], at: usize, frame_len: impl Fn(&[u8]) -> usize) -> usize {
     let mut end = 0;
     while end < at {
-        let header = Header::decode(&run[end..]).expect("a run holds whole headers");
-        end += header.frame_len();
+        end += frame_len(&run[end..]);
     }
     end
 }
@@ -373,6 +391,7 @@ fn end_of_frame(run: &[u8], at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::door::Dialect;
     use proptest::prelude::*;
 
     fn shared(bytes: &[u8]) -> Shared {
@@ -471,7 +490,7 @@ mod tests {
             outbox.repost(header, &large, 50, &mut pool);
             small.iter().for_each(|bytes| outbox.post(Parcel::Small(bytes), &mut pool));
             outbox.advance(sent, &mut pool);
-            outbox.cut(&mut pool);
+            outbox.cut(|front| Dialect::Native.frame_len(front), &mut pool);
             let kept = next_bytes(&outbox, 100);
             assert_eq!((outbox.queued(), kept.len()), (left, left), "after {sent}");
             assert!(left < 12 || kept[8..] == all[sent + 8..sent + left], "after {sent}");

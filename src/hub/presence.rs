@@ -1,33 +1,36 @@
 //! Who is here: coming in, being turned away, what one is called, and all ways to leave.
 
-use super::user::user_id;
+use super::user::{no_id, user_id};
 use super::{Hub, Peer, User};
+use crate::door::Dialect;
+use crate::door::margin::{Aside, Asked};
 use crate::limits::{Limits, TURNED_AWAY};
 use crate::marks::{Mark, mark};
-use crate::wire::{Answer, ErrorCode, Fault};
+use crate::wire::{Answer, ErrorCode, Fault, UserId};
 
 impl<L> Hub<L> {
     /// Takes a connection in and returns its slot. At a limit of connections it is told so, and has departed at once.
+    /// A guest has no id yet, and is no user: see [`admit`](Hub::admit) and [`lend_id`](Hub::lend_id).
     ///
     /// # Errors
     ///
     /// Gives `link` back with what is to be said to it in one breath, where many are here already who were told so and
     /// linger, or where the four billion ids are used up: an id is never given twice, so the hub must then be started
     /// anew.
-    pub fn enter(&mut self, link: L, peer: Peer) -> Result<usize, (L, Vec<u8>)> {
+    pub fn enter(&mut self, link: L, peer: Peer, dialect: Dialect) -> Result<usize, (L, Vec<u8>)> {
         self.stats.accepted += 1;
-        let refused = self.refuses(peer);
-        let next = self.generation.checked_add(1);
-        let (generation, refused) = match (next, refused) {
-            (Some(generation), None) => (generation, None),
-            (Some(generation), Some(fault)) if self.turned_away < TURNED_AWAY => (generation, Some(fault)),
-            (_, fault) => return Err((link, farewell(fault.unwrap_or_else(no_ids)))),
+        let refused = match self.refuses(peer) {
+            _ if self.generation == u32::MAX => return Err((link, farewell(dialect, no_ids()))),
+            Some(fault) if self.turned_away >= TURNED_AWAY => return Err((link, farewell(dialect, fault))),
+            refused => refused,
         };
-        self.generation = generation;
         let vacant = self.users.vacant_entry();
         let slot = vacant.key();
-        vacant.insert(User::new(user_id(generation, slot), peer.is_local(), link));
-        self.stats.users += 1;
+        vacant.insert(User::new(no_id(slot), peer.is_local(), dialect, link));
+        if !dialect.is_guest() {
+            self.users[slot].id = self.next_id(slot);
+            self.stats.users += 1;
+        }
         match refused {
             None => self.origins.enter(slot, peer, self.limits.max_per_address),
             Some(fault) => {
@@ -39,6 +42,12 @@ impl<L> Hub<L> {
         }
         self.stats.most_users = self.stats.most_users.max(self.stats.users);
         Ok(slot)
+    }
+
+    /// The id of the next connection, or of the next caller, who lives in `slot`.
+    pub(super) fn next_id(&mut self, slot: usize) -> UserId {
+        self.generation += 1;
+        user_id(self.generation, slot)
     }
 
     /// Why a connection from there can not be served, if so.
@@ -59,16 +68,30 @@ impl<L> Hub<L> {
     }
 
     /// What is said to a connection for which the machine has no descriptor.
-    pub fn no_descriptor(&mut self) -> Vec<u8> {
+    pub fn no_descriptor(&mut self, dialect: Dialect) -> Vec<u8> {
         self.stats.accepted += 1;
         self.stats.refused_descriptors += 1;
         let text = "this hub has no descriptor left for another connection; try again later";
-        farewell(Fault::new(ErrorCode::TooManyConnections, 0, 0, text))
+        farewell(dialect, Fault::new(ErrorCode::TooManyConnections, 0, 0, text))
     }
 
     /// Ends a user's presence: nothing more reaches it, and its requests are carried out no more. What is in its outbox
-    /// may still be sent.
+    /// may still be sent, and behind it what is said last in its dialect.
     pub fn depart(&mut self, slot: usize) {
+        let Some(user) = self.users.get_mut(slot).filter(|user| user.present) else { return };
+        if user.dialect.is_native() {
+            return self.depart_with(slot, &[]);
+        }
+        let mut last = Vec::new();
+        user.dialect.put_farewell(user.closed_with, &mut last);
+        self.depart_with(slot, &last);
+    }
+
+    /// The same, where the last words are these.
+    pub(super) fn depart_with(&mut self, slot: usize, last: &[u8]) {
+        if !last.is_empty() {
+            self.say_as_is(slot, last);
+        }
         if self.end_presence(slot) {
             self.agenda.departed.push(slot);
         }
@@ -78,8 +101,8 @@ impl<L> Hub<L> {
     fn end_presence(&mut self, slot: usize) -> bool {
         let Some(user) = self.users.get_mut(slot).filter(|user| user.present) else { return false };
         user.present = false;
-        self.unread -= user.decoder.release().len();
-        self.stats.users -= 1;
+        self.unread -= user.decoder.release().len() + std::mem::take(&mut user.kept_outside) as usize;
+        self.stats.users -= u64::from(!user.dialect.is_guest());
         self.relieve(slot);
         self.fire();
         self.leave_behind(slot);
@@ -109,27 +132,33 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Dismisses everybody. Nobody is told any more who leaves which room, but listeners are.
+    /// Dismisses everybody but guests. Nobody is told any more who leaves which room, but listeners are.
     pub fn dismiss_all(&mut self, code: ErrorCode, text: &str) {
         self.is_closing = true;
         self.tell_partings();
         for slot in self.slots().collect::<Vec<_>>() {
-            self.dismiss(slot, code, text);
+            if !self.users[slot].dialect.is_guest() {
+                self.dismiss(slot, code, text);
+            }
         }
+    }
+
+    /// Whether everybody is being dismissed.
+    pub fn is_closing(&self) -> bool {
+        self.is_closing
     }
 
     /// Tells a user why it is closed, by CLOSING, and ends its presence.
     pub fn dismiss(&mut self, slot: usize, code: ErrorCode, text: &str) {
         if self.user(slot).is_some_and(User::is_present) {
-            self.stats.count_close(code);
             self.say(slot, 0, &Answer::Closing { code, text });
-            self.depart(slot);
+            self.close_with(slot, code);
         }
     }
 
     /// Asks a user whether it lives, behind all that is on its way to it.
     pub fn beat(&mut self, slot: usize) {
-        if self.user(slot).is_some_and(User::is_present) {
+        if self.user(slot).is_some_and(User::is_known) {
             mark(Mark::Beat);
             self.say(slot, 0, &Answer::Beat { unix_ms: self.unix_ms });
         }
@@ -140,8 +169,42 @@ impl<L> Hub<L> {
         self.stats.faults += 1;
         self.say(slot, fault.tag, &Answer::from(fault));
         if fault.code.is_fatal() {
-            self.stats.count_close(fault.code);
-            self.depart(slot);
+            self.close_with(slot, fault.code);
+        }
+    }
+
+    /// Tells a user what was wrong with something that could not be read, where what comes next can.
+    fn object(&mut self, slot: usize, fault: &Fault) {
+        let Fault { code, kind, tag, text } = fault;
+        self.stats.faults += 1;
+        self.say(slot, *tag, &Answer::Error { code: *code, kind: *kind, fatal: false, text });
+    }
+
+    /// Has a user depart because of an error.
+    fn close_with(&mut self, slot: usize, code: ErrorCode) {
+        self.stats.count_close(code);
+        if let Some(user) = self.users.get_mut(slot) {
+            user.closed_with = Some(code);
+        }
+        self.depart(slot);
+    }
+
+    /// Does what the door puts among a user's requests, and is none.
+    pub(super) fn turn_aside(&mut self, slot: usize, aside: &Aside<'_>) {
+        match aside {
+            Aside::Fault { fault, fatal: false } => self.object(slot, fault),
+            Aside::Fault { fault, fatal: true } => {
+                self.fail(slot, fault);
+                self.depart(slot);
+            }
+            Aside::Last { bytes, blamed } => {
+                if *blamed {
+                    self.stats.count_close(ErrorCode::Malformed);
+                } else {
+                    self.stats.left += 1;
+                }
+                self.depart_with(slot, bytes);
+            }
         }
     }
 
@@ -157,13 +220,13 @@ impl<L> Hub<L> {
 }
 
 /// What is said in one breath to a connection that can not be let in.
-fn farewell(fault: Fault) -> Vec<u8> {
+fn farewell(dialect: Dialect, fault: Fault) -> Vec<u8> {
     let mut frame = Vec::new();
-    Answer::from(&fault).encode(0, &mut frame);
+    dialect.say(&Asked::default(), 0, &Answer::from(&fault), &mut frame);
     frame
 }
 
 /// Said where all ids are used up.
-fn no_ids() -> Fault {
+pub(super) fn no_ids() -> Fault {
     Fault::new(ErrorCode::TooManyConnections, 0, 0, "this hub has given out all its ids, and must be started anew")
 }

@@ -236,12 +236,11 @@ impl<L> Hub<L> {
     }
 
     fn put(&mut self, parcel: Parcel<'_>) {
-        self.spend(self.scratch.receivers.len(), parcel);
-        for slot in self.scratch.receivers.iter().map(|&slot| slot as usize) {
-            let user = &mut self.users[slot];
-            user.outbox.post(parcel, &mut self.pool);
-            user.told(slot, &mut self.agenda, self.limits.queue);
-        }
+        let receivers = std::mem::take(&mut self.scratch.receivers);
+        self.spend(receivers.len(), parcel);
+        self.renditions.forget();
+        receivers.iter().for_each(|&slot| self.post(slot as usize, parcel));
+        self.scratch.receivers = receivers;
     }
 
     /// Has the sender wait where a receiver in `scratch` is full.

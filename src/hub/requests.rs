@@ -3,6 +3,7 @@
 use super::relay::Addressed;
 use super::volley::is_alike;
 use super::{Hub, User, name};
+use crate::door::margin::Aside;
 use crate::limits::{LIST_FRAME_IDS, SPARSE};
 use crate::marks::{Mark, mark};
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Ids, Kind, Request, SERVER, UserId, VERSION};
@@ -69,13 +70,13 @@ impl<L> Hub<L> {
                 continue;
             }
             let user = &mut self.users[slot];
-            let before = user.decoder.kept();
-            let next = user.decoder.next(input, |front| bounds.admit(front));
+            let (before, dialect) = (user.decoder.kept(), user.dialect);
+            let next = user.decoder.next(input, |front| dialect.admit(&bounds, front));
             self.unread = self.unread - before + user.decoder.kept();
             match next {
                 Ok(None) => return None,
                 Ok(Some(frame)) => {
-                    user.has_spoken = true;
+                    user.has_spoken = !dialect.is_guest();
                     self.whole_frames += 1;
                     self.volley.may_come = is_alike(&frame, input);
                     if let Err(frame) = self.carry_out(slot, frame, waited) {
@@ -103,6 +104,30 @@ impl<L> Hub<L> {
     /// Carries out one request of a user who is present, or gives it back where it has to wait. Afterwards the user may
     /// have departed (a fatal fault, BYE) or be waiting; either way nothing more of it is carried out for now.
     fn carry_out<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
+        if self.users[slot].dialect.is_native() {
+            return self.carry_out_plain(slot, frame, waited);
+        }
+        self.carry_out_noted(slot, frame, waited)
+    }
+
+    /// The same for a user who speaks through the door, which leaves notes.
+    #[inline(never)]
+    fn carry_out_noted<'a>(&mut self, slot: usize, mut frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
+        self.users[slot].dialect.open(&mut frame, &mut self.asked);
+        let outcome = match Aside::of(&frame) {
+            Some(aside) => {
+                self.turn_aside(slot, &aside);
+                self.after_request(slot);
+                Ok(())
+            }
+            None => self.carry_out_plain(slot, frame, waited),
+        };
+        self.asked.clear();
+        outcome
+    }
+
+    #[inline]
+    fn carry_out_plain<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
         let (kind, len) = (frame.header.kind, frame.header.frame_len());
         self.answer(slot, frame, waited)?;
         if let Some(kind) = Kind::of_request(kind) {
@@ -196,10 +221,16 @@ impl<L> Hub<L> {
         self.say(slot, tag, &Answer::Error { code, kind, fatal: false, text });
     }
 
-    fn list(&mut self, slot: usize, tag: u16) {
-        let others = self.users.iter().filter(|(key, user)| *key != slot && user.present);
+    /// The ids of all users but the one in `slot`, ascending.
+    pub fn others(&self, slot: usize) -> Vec<UserId> {
+        let others = self.users.iter().filter(|(key, user)| *key != slot && user.is_known());
         let mut ids: Vec<UserId> = others.map(|(_, user)| user.id).collect();
         ids.sort_unstable();
+        ids
+    }
+
+    fn list(&mut self, slot: usize, tag: u16) {
+        let ids = self.others(slot);
         let mut block = Vec::new();
         let mut parts = ids.chunks(LIST_FRAME_IDS).peekable();
         loop {

@@ -1,10 +1,10 @@
 //! What is asked about rooms: coming and going, speaking, looking back, looking around.
 
 use super::events::Author;
-use super::{Hub, name};
+use super::{Hub, User, name};
 use crate::limits::WHO_FRAME_MEMBERS;
 use crate::marks::{Mark, mark};
-use crate::wire::{Answer, ErrorCode, EventType, Fault, HEADER_LEN, Header, Kind, Members, flag};
+use crate::wire::{Answer, ErrorCode, EventRef, EventType, Fault, HEADER_LEN, Header, Kind, Members, flag};
 use std::time::Duration;
 
 impl<L> Hub<L> {
@@ -181,7 +181,7 @@ impl<L> Hub<L> {
     fn replay(&mut self, slot: usize, tag: u16, key: u32, after: u64, limit: u32) -> Answer<'static> {
         self.fire();
         let room = self.rooms.at(key);
-        let outbox = &mut self.users[slot].outbox;
+        let User { outbox, dialect, .. } = &mut self.users[slot];
         let enough = outbox.queued() + self.limits.queue / 2;
         let mut sent = 0;
         for frame in room.history.after(after, room.newest).take(limit as usize) {
@@ -192,7 +192,14 @@ impl<L> Hub<L> {
             }
             let length = (bytes.len() - HEADER_LEN) as u32;
             let header = Header { kind: Kind::Event as u8, flags: flag::REPLAY, tag, length };
-            outbox.repost(header.encode(), frame, self.limits.share_from, &mut self.pool);
+            if dialect.wraps() {
+                outbox.append(&mut self.pool, |run| dialect.put_before(bytes.len(), run));
+                outbox.repost(header.encode(), frame, self.limits.share_from, &mut self.pool);
+            } else {
+                let event = EventRef::from_frame(bytes).expect("a history keeps events");
+                let answer = Answer::Event { event, replay: true };
+                outbox.append(&mut self.pool, |run| dialect.say(&self.asked, tag, &answer, run));
+            }
             self.stats.frames.count(Kind::Event, 1, bytes.len());
             sent += 1;
         }
@@ -212,6 +219,11 @@ impl<L> Hub<L> {
             let members = Members::new(&block).expect("they are whole");
             self.say(slot, tag, &Answer::Who { members, more: parts.peek().is_some() });
         }
+    }
+
+    /// Whether there is a room with this name.
+    pub fn has_room(&self, room: &str) -> bool {
+        self.rooms.find(room).is_some()
     }
 
     /// The sessions in a room, ids ascending, and those who are gone, as long as the room was not told.

@@ -1,6 +1,7 @@
 //! The hub by itself: what would take too many sockets, or too much time, to bring about.
 
 use super::{Hub, Peer, User};
+use crate::door::Dialect;
 use crate::limits::{LIST_FRAME_IDS, Limits, TURNED_AWAY};
 use crate::wire::{Answer, EventType, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
 use std::io::IoSlice;
@@ -11,7 +12,7 @@ fn hub() -> Hub<()> {
 }
 
 fn enter(hub: &mut Hub<()>) -> (usize, UserId) {
-    let slot = hub.enter((), Peer::Unix).expect("there is room");
+    let slot = hub.enter((), Peer::Unix, Dialect::Native).expect("there is room");
     (slot, hub.user(slot).expect("just let in").id())
 }
 
@@ -91,9 +92,9 @@ fn when_all_ids_are_used_up_nobody_is_let_in_rather_than_one_twice() {
     let mut hub = hub();
     hub.generation = u32::MAX - 1;
     let (last, _) = enter(&mut hub);
-    assert!(hub.enter((), Peer::Unix).is_err_and(|(_, farewell)| farewell[8..10] == [0, 14]));
+    assert!(hub.enter((), Peer::Unix, Dialect::Native).is_err_and(|(_, farewell)| farewell[8..10] == [0, 14]));
     hub.remove(last);
-    assert!(hub.enter((), Peer::Unix).is_err_and(|(_, farewell)| farewell[8..10] == [0, 14]));
+    assert!(hub.enter((), Peer::Unix, Dialect::Native).is_err_and(|(_, farewell)| farewell[8..10] == [0, 14]));
 }
 
 #[test]
@@ -105,9 +106,9 @@ fn those_who_leave_slowly_keep_no_more_places_than_there_are() {
         hub.user(slot).is_some_and(User::is_present)
     };
     (0..TURNED_AWAY).for_each(|_| assert!(!let_in(&mut hub), "told so"));
-    assert!(hub.enter((), Peer::Unix).is_err(), "told so in one breath");
+    assert!(hub.enter((), Peer::Unix, Dialect::Native).is_err(), "told so in one breath");
     slots.iter().for_each(|&slot| hub.depart(slot));
-    assert!(hub.enter((), Peer::Unix).is_err(), "they are still there, though they have departed");
+    assert!(hub.enter((), Peer::Unix, Dialect::Native).is_err(), "they are still there, though they have departed");
     hub.remove(slots[0]);
     assert!(let_in(&mut hub));
 }
@@ -495,8 +496,8 @@ fn a_hub_that_may_remember_nothing_goes_on() {
 #[test]
 fn statistics_are_for_this_machine_alone_and_asking_is_no_crime() {
     let mut hub = hub();
-    let far = hub.enter((), Peer::Ip([192, 0, 2, 1].into())).expect("there is room");
-    let near = hub.enter((), Peer::Ip([127, 0, 0, 1].into())).expect("there is room");
+    let far = hub.enter((), Peer::Ip([192, 0, 2, 1].into()), Dialect::Native).expect("there is room");
+    let near = hub.enter((), Peer::Ip([127, 0, 0, 1].into()), Dialect::Native).expect("there is room");
     for slot in [far, near] {
         ask(&mut hub, slot, Request::Stats);
     }

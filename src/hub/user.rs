@@ -2,9 +2,10 @@
 
 use super::Agenda;
 use super::outbox::Outbox;
+use crate::door::Dialect;
 use crate::limits::SLOT_BITS;
 use crate::marks::{Mark, mark};
-use crate::wire::{Decoder, UserId};
+use crate::wire::{Decoder, ErrorCode, UserId};
 use std::sync::Arc;
 
 /// Bits of an id that count the connections accepted. Above them stand ten bits for the number of the hub.
@@ -19,6 +20,12 @@ pub const HOST: UserId = UserId(1);
 pub(super) fn user_id(generation: u32, slot: usize) -> UserId {
     debug_assert!(generation > 0 && slot < 1 << SLOT_BITS);
     UserId(u64::from(generation) << SLOT_BITS | slot as u64)
+}
+
+/// What stands in place of an id where a guest lives in `slot`: nobody's, for it names another slot, and no connection
+/// is number 0.
+pub(super) fn no_id(slot: usize) -> UserId {
+    UserId(slot as u64 ^ 1)
 }
 
 /// The slot that an id names, whether or not somebody with this id lives there.
@@ -38,18 +45,22 @@ pub struct User<L> {
     pub(super) stamp: u32,
     /// Whether it is on the list of those to flush.
     pub(super) dirty: bool,
-    /// Whether it is here: listed, addressable, its requests carried out. Once false, never true again.
+    /// Whether it is here: listed, addressable, its requests carried out. Once false, never true again. Guests are here
+    /// as well, but only their requests are carried out.
     pub(super) present: bool,
     /// Whether its queue went over the limit and has not come below half since.
     pub(super) full: bool,
+    /// What it hears, and what its bytes are.
+    pub(super) dialect: Dialect,
 
     /// What it calls itself; `None` where it did not say.
     pub(super) name: Option<Arc<str>>,
     /// The rooms that it is in, in no order.
     pub(super) rooms: Vec<u32>,
     /// Those whose requests wait until this one is no longer full, each with the number of its wait. May name some who
-    /// have left or wait no more.
-    pub(super) waiters: Vec<(UserId, u32)>,
+    /// have left or wait no more. Boxed, for few are ever waited for.
+    #[expect(clippy::box_collection, reason = "a null pointer is a third of an empty list, and users are many")]
+    pub(super) waiters: Option<Box<Vec<(UserId, u32)>>>,
     /// The tail of an unfinished frame, or what came in before its requests had to wait.
     pub(super) decoder: Decoder,
     /// Up to which moment its requests have used up its pace: microseconds.
@@ -60,6 +71,10 @@ pub struct User<L> {
     pub(super) waits_for: u32,
     /// The number of its last wait for full users, so that one given up is not ended again.
     pub(super) wait: u32,
+    /// Bytes of an unfinished request that its carrier keeps, because they are not in the hub's own language yet.
+    pub(super) kept_outside: u32,
+    /// The error that it was closed with, if with one.
+    pub(super) closed_with: Option<ErrorCode>,
     /// Whether one of the things that its requests wait for is the next turn.
     pub(super) is_postponed: bool,
     /// Whether one of them is its pace.
@@ -86,7 +101,7 @@ const _: () = {
 };
 
 impl<L> User<L> {
-    pub(super) fn new(id: UserId, is_local: bool, link: L) -> User<L> {
+    pub(super) fn new(id: UserId, is_local: bool, dialect: Dialect, link: L) -> User<L> {
         User {
             id,
             outbox: Outbox::default(),
@@ -94,12 +109,15 @@ impl<L> User<L> {
             dirty: false,
             present: true,
             full: false,
+            dialect,
             name: None,
             rooms: Vec::new(),
             place: 0,
             waits_for: 0,
             wait: 0,
-            waiters: Vec::new(),
+            waiters: None,
+            kept_outside: 0,
+            closed_with: None,
             is_postponed: false,
             is_paced: false,
             is_impatient: false,
@@ -148,6 +166,7 @@ impl<L> User<L> {
     /// What it is called in the log.
     pub fn label(&self) -> String {
         match &self.name {
+            None if self.dialect.is_guest() => "a guest".to_owned(),
             None => format!("user {}", self.id),
             Some(name) => format!("user {} ({name})", self.id),
         }
@@ -163,9 +182,29 @@ impl<L> User<L> {
         (&self.outbox, &mut self.link)
     }
 
-    /// Whether it is here: listed, addressable, its requests carried out.
+    /// Whether it is here: listed, addressable, its requests carried out. A guest that has not left is present too.
     pub fn is_present(&self) -> bool {
         self.present
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_local(&self) -> bool {
+        self.is_local
+    }
+
+    /// What it hears, and what its bytes are.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Whether it is one to whom others can speak: a guest only asks.
+    pub(super) fn is_known(&self) -> bool {
+        self.present && !self.dialect.is_guest()
+    }
+
+    /// The error that it was closed with, if with one.
+    pub fn closed_with(&self) -> Option<ErrorCode> {
+        self.closed_with
     }
 
     /// Whether those who write to it wait.
@@ -200,7 +239,7 @@ impl<L> User<L> {
 
     /// Bytes that came in and are not carried out: of an unfinished frame, or while its requests wait.
     pub fn half_received(&self) -> usize {
-        self.decoder.kept()
+        self.decoder.kept() + self.kept_outside as usize
     }
 }
 

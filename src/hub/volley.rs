@@ -6,6 +6,7 @@
 //! full.
 
 use super::{Hub, Parcel, Scratch};
+use crate::door::MOST_GROWTH;
 use crate::limits::RUN_FULL;
 use crate::marks::{Mark, mark};
 use crate::wire::{DELIVER_HEAD, Frame, HEADER_LEN, Header, Kind, UserId, deliver_head};
@@ -150,7 +151,7 @@ impl<L> Hub<L> {
         };
         debug_assert!(alike.enough > 0, "whoever may ask no more in this turn is not heard");
         let joined = match self.volley.receivers[..] {
-            [only] => {
+            [only] if self.users[only as usize].dialect.is_native() => {
                 let user = &mut self.users[only as usize];
                 let alike = Alike { room: room.min(user.outbox.room_in_run()), ..alike };
                 if alike.first(input, 0).is_none() {
@@ -207,10 +208,11 @@ impl<L> Hub<L> {
 
     fn room_for_volley(&self) -> usize {
         mark(Mark::Volley);
-        let queued = |&slot: &u32| self.users[slot as usize].outbox.queued();
-        let most = self.volley.receivers.iter().map(queued).max().unwrap_or_default();
-        let memory = self.limits.memory.saturating_sub(self.held()) / self.volley.receivers.len().max(1);
-        self.limits.queue.saturating_sub(most).min(memory).min(RUN_FULL)
+        let receivers = self.volley.receivers.iter().map(|&slot| &self.users[slot as usize]);
+        let most = receivers.clone().map(|user| user.outbox.queued()).max().unwrap_or_default();
+        let memory = self.limits.memory.saturating_sub(self.held()) / receivers.len().max(1);
+        let room = self.limits.queue.saturating_sub(most).min(memory).min(RUN_FULL);
+        if receivers.clone().all(|user| user.dialect.is_native()) { room } else { room / MOST_GROWTH }
     }
 
     /// Copies what waits into the outboxes, if anything does.
@@ -226,18 +228,19 @@ impl<L> Hub<L> {
         if self.volley.frames.is_empty() {
             return;
         }
-        for slot in self.volley.receivers.iter().map(|&slot| slot as usize) {
-            let user = &mut self.users[slot];
-            user.outbox.post(Parcel::Small(&self.volley.frames), &mut self.pool);
-            user.told(slot, &mut self.agenda, self.limits.queue);
-        }
-        self.volley.frames.clear();
+        let (receivers, mut frames) =
+            (std::mem::take(&mut self.volley.receivers), std::mem::take(&mut self.volley.frames));
+        self.renditions.forget();
+        receivers.iter().for_each(|&slot| self.post(slot as usize, Parcel::Small(&frames)));
+        frames.clear();
+        (self.volley.receivers, self.volley.frames) = (receivers, frames);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::door::Dialect;
     use crate::hub::Peer;
     use crate::limits::{IfFull, Limits};
     use crate::stats::Stats;
@@ -334,7 +337,8 @@ mod tests {
     /// What comes of what the first one does, after so much was queued for each.
     fn outcome(limits: &Limits, before: [usize; 4], acts: &[Act], at_once: bool) -> Outcome {
         let mut hub: Hub<()> = Hub::new(limits.clone());
-        let slots: Vec<usize> = (0..4).map(|_| hub.enter((), Peer::Unix).expect("there is room")).collect();
+        let slots: Vec<usize> =
+            (0..4).map(|_| hub.enter((), Peer::Unix, Dialect::Native).expect("there is room")).collect();
         let ids: Vec<UserId> = slots.iter().map(|&slot| hub.users[slot].id).collect();
         for &slot in &slots[..3] {
             hub.feed(slot, &frame(&Act::Join(0), &ids));
@@ -417,7 +421,8 @@ mod tests {
     fn what_is_said_to_the_same_makes_a_volley_and_nothing_else_does() {
         let makes_one = |acts: &[Act]| {
             let mut hub: Hub<()> = Hub::new(Limits::default());
-            let slots: Vec<usize> = (0..4).map(|_| hub.enter((), Peer::Unix).expect("there is room")).collect();
+            let slots: Vec<usize> =
+                (0..4).map(|_| hub.enter((), Peer::Unix, Dialect::Native).expect("there is room")).collect();
             let ids: Vec<UserId> = slots.iter().map(|&slot| hub.users[slot].id).collect();
             slots.iter().for_each(|&slot| hub.feed(slot, &frame(&Act::Join(0), &ids)));
             hub.feed(slots[0], &acts.iter().flat_map(|act| frame(act, &ids)).collect::<Vec<_>>());

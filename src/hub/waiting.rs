@@ -53,12 +53,13 @@ impl<L> Hub<L> {
         self.stats.waits += 1;
         user.waits_for += 1;
         let waiter = (user.id, user.wait);
-        self.users[receiver].waiters.push(waiter);
+        self.users[receiver].waiters.get_or_insert_default().push(waiter);
     }
 
     /// Lets go on those who wait for this user.
     pub(super) fn relieve(&mut self, slot: usize) {
-        for (id, wait) in std::mem::take(&mut self.users[slot].waiters) {
+        let waiters = self.users[slot].waiters.take();
+        for (id, wait) in waiters.into_iter().flat_map(|waiters| *waiters) {
             let slot = slot_of(id);
             if let Some(user) = self.users.get_mut(slot).filter(|user| user.id == id && user.wait == wait) {
                 user.go_on(slot, &mut self.agenda);

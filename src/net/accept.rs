@@ -2,6 +2,7 @@
 
 use super::link::Link;
 use super::{Loop, Os};
+use crate::door::Dialect;
 use crate::hub::Peer;
 use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY};
 use crate::marks::{Mark, mark};
@@ -45,7 +46,7 @@ impl<O: Os> Loop<O> {
             match self.os.accept(listener) {
                 Ok((socket, peer)) => {
                     self.out_of_descriptors = false;
-                    self.let_in(socket, peer);
+                    self.let_in(socket, peer, self.os.dialect(listener));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Crowd::Gone,
                 Err(error) if is_of_one(&error) && failures < ACCEPT_BUDGET / 2 => {
@@ -68,9 +69,9 @@ impl<O: Os> Loop<O> {
         Crowd::Waits
     }
 
-    fn let_in(&mut self, socket: O::Socket, peer: Peer) {
+    fn let_in(&mut self, socket: O::Socket, peer: Peer, dialect: Dialect) {
         let unusual = self.os.is_unusual(&socket);
-        let slot = match self.hub.enter(Link::new(socket, unusual), peer) {
+        let slot = match self.hub.enter(Link::new(socket, unusual), peer, dialect) {
             Ok(slot) => slot,
             Err((link, farewell)) => {
                 mark(Mark::TurnedAwayInOneBreath);
@@ -102,7 +103,7 @@ impl<O: Os> Loop<O> {
                 if !std::mem::replace(&mut self.out_of_descriptors, true) {
                     log::warn!("{why}: raise the descriptor limit, or lower --max-connections");
                 }
-                let farewell = self.hub.no_descriptor();
+                let farewell = self.hub.no_descriptor(self.os.dialect(listener));
                 self.send_off(socket, &farewell);
                 Crowd::Waits
             }

@@ -18,7 +18,7 @@ impl<O: Os> Loop<O> {
             return;
         }
         self.os.stop_listening();
-        self.crowded.clear();
+        self.crowded.retain(|&listener| self.os.dialect(listener).is_guest());
         self.accept_again = None;
         self.tick();
         self.drained_by = Some(self.now + self.hub.limits().drain);
@@ -30,9 +30,9 @@ impl<O: Os> Loop<O> {
         }
     }
 
-    /// Whether it was told to shut down and nobody is left to send to, or the time for that is over.
+    /// Whether it was told to shut down and nobody but guests is left to send to, or the time for that is over.
     pub fn is_drained(&self) -> bool {
-        self.drained_by.is_some_and(|by| self.hub.is_empty() || self.now >= by)
+        self.drained_by.is_some_and(|by| self.now >= by || self.hub.has_only_guests())
     }
 
     /// Has those looked at who are full now, and those who have departed move a step towards their end.
@@ -117,6 +117,8 @@ impl<O: Os> Loop<O> {
     pub(super) fn reap(&mut self) {
         while let Some(slot) = self.doomed.pop() {
             self.unwatch_all(slot);
+            #[cfg(feature = "ws")]
+            self.close_door(slot);
             self.hub.remove(slot);
             self.os.regain_spare();
         }

@@ -2,6 +2,7 @@
 
 use super::os::{Edge, Os};
 use crate::address::Address;
+use crate::door::Dialect;
 use crate::error::SetupError;
 use crate::hub::Peer;
 use crate::limits::SLOT_BITS;
@@ -96,7 +97,8 @@ impl Waker {
 pub struct MioOs {
     poll: Poll,
     events: Events,
-    listeners: Vec<Listener>,
+    /// Each with what is spoken there; `None` where listening has stopped.
+    listeners: Vec<(Dialect, Option<Listener>)>,
     /// Descriptors of the host's that end a wait when readable.
     alarms: Vec<OwnedFd>,
     waker: Waker,
@@ -121,29 +123,31 @@ impl MioOs {
         Ok(os)
     }
 
-    /// Listens on one more address; returns it with the port that was really bound.
+    /// Listens on one more address for those who speak a dialect; returns it with the port that was really bound.
     ///
     /// # Errors
     ///
     /// [`SetupError::Listen`] with what the system said.
-    pub fn listen(&mut self, address: &Address) -> Result<Address, SetupError> {
+    pub fn listen(&mut self, address: &Address, dialect: Dialect) -> Result<Address, SetupError> {
         let token = Token(FIRST_LISTENER + self.listeners.len());
         let listening = match address {
             Address::Tcp(host_and_port) => self.listen_tcp(host_and_port, token),
             Address::Unix(path) => self.listen_unix(path, token),
         };
-        listening.map_err(|source| SetupError::Listen { address: address.to_string(), source })
+        let failed = |source| SetupError::Listen { address: address.to_string(), source };
+        let (listener, bound) = listening.map_err(failed)?;
+        self.listeners.push((dialect, Some(listener)));
+        Ok(bound)
     }
 
-    fn listen_tcp(&mut self, host_and_port: &str, token: Token) -> io::Result<Address> {
+    fn listen_tcp(&mut self, host_and_port: &str, token: Token) -> io::Result<(Listener, Address)> {
         let mut listener = bind_first(host_and_port)?;
         let bound = listener.local_addr()?;
         self.poll.registry().register(&mut listener, token, Interest::READABLE)?;
-        self.listeners.push(Listener::Tcp(listener));
-        Ok(Address::Tcp(bound.to_string()))
+        Ok((Listener::Tcp(listener), Address::Tcp(bound.to_string())))
     }
 
-    fn listen_unix(&mut self, path: &Path, token: Token) -> io::Result<Address> {
+    fn listen_unix(&mut self, path: &Path, token: Token) -> io::Result<(Listener, Address)> {
         let mut listener = match UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 remove_if_stale(path)?;
@@ -153,8 +157,7 @@ impl MioOs {
         };
         let _file = SocketFile::new(path)?;
         self.poll.registry().register(&mut listener, token, Interest::READABLE)?;
-        self.listeners.push(Listener::Unix { listener, _file });
-        Ok(Address::Unix(path.to_owned()))
+        Ok((Listener::Unix { listener, _file }, Address::Unix(path.to_owned())))
     }
 
     /// Ends a wait whenever `descriptor` becomes readable. It is the host's to read; it is closed with this.
@@ -257,7 +260,7 @@ impl Os for MioOs {
     }
 
     fn accept(&mut self, listener: usize) -> io::Result<(Socket, Peer)> {
-        match self.listeners.get(listener) {
+        match self.listeners.get(listener).and_then(|(_, listener)| listener.as_ref()) {
             Some(Listener::Tcp(listener)) => {
                 listener.accept().map(|(stream, from)| (Socket::Tcp(stream), Peer::Ip(from.ip())))
             }
@@ -266,6 +269,10 @@ impl Os for MioOs {
             }
             None => Err(io::ErrorKind::WouldBlock.into()),
         }
+    }
+
+    fn dialect(&self, listener: usize) -> Dialect {
+        self.listeners.get(listener).map_or(Dialect::Native, |(dialect, _)| *dialect)
     }
 
     fn spend_spare(&mut self) -> bool {
@@ -318,6 +325,7 @@ impl Os for MioOs {
     }
 
     fn stop_listening(&mut self) {
-        self.listeners.clear();
+        let for_users = self.listeners.iter_mut().filter(|(dialect, _)| !dialect.is_guest());
+        for_users.for_each(|(_, listener)| *listener = None);
     }
 }

@@ -13,6 +13,8 @@
 
 mod accept;
 mod close;
+#[cfg(feature = "ws")]
+mod doors;
 mod flush;
 mod link;
 mod memory;
@@ -27,6 +29,8 @@ mod virtual_os;
 mod watch;
 mod watches;
 
+#[cfg(feature = "ws")]
+pub use doors::Policy;
 #[doc(hidden)]
 pub use link::Link;
 pub use mio_os::{MioOs, Waker};
@@ -70,6 +74,8 @@ pub struct Loop<O: Os> {
     /// What every link is received into.
     buffer: Box<[u8]>,
     watches: Watches,
+    #[cfg(feature = "ws")]
+    doors: doors::Doors,
     /// While the hub holds as much as it may: since when, or since when again after the largest was closed for that.
     squeezed: Option<Duration>,
     /// Bytes that had been sent by then of what makes room.
@@ -92,6 +98,8 @@ impl<O: Os> Loop<O> {
         Loop {
             os,
             watches: Watches::new(&limits),
+            #[cfg(feature = "ws")]
+            doors: doors::Doors::default(),
             squeezed: None,
             drained_then: 0,
             favoured_then: None,

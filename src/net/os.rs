@@ -1,6 +1,7 @@
 //! The seam between the loop and the operating system. The loop does all its I/O and reads its clock through [`Os`], so
-//! that a simulator can stand in its place; this file holds the contract and no code.
+//! that a simulator can stand in its place; this file holds the contract and hardly any code.
 
+use crate::door::Dialect;
 use crate::hub::Peer;
 use std::io::{self, IoSlice};
 use std::time::Duration;
@@ -58,6 +59,11 @@ pub trait Os {
     /// `WouldBlock` where none waits; what the system says otherwise.
     fn accept(&mut self, listener: usize) -> io::Result<(Self::Socket, Peer)>;
 
+    /// What is spoken by those who come in by a listener.
+    fn dialect(&self, _listener: usize) -> Dialect {
+        Dialect::Native
+    }
+
     /// Gives up the descriptor kept in reserve, so that one more connection can be accepted and told that there is no
     /// room. Says whether there was one.
     fn spend_spare(&mut self) -> bool;
@@ -93,6 +99,6 @@ pub trait Os {
     /// Says that nothing more will be sent. The other direction stays open. Errors do not matter.
     fn shut_down(&mut self, socket: &mut Self::Socket);
 
-    /// Stops listening everywhere.
+    /// Stops listening, but where only guests come in: those are still told that the hub ends.
     fn stop_listening(&mut self);
 }

@@ -53,6 +53,8 @@ impl<O: Os> Loop<O> {
             self.heard(slot);
             self.hub.resume(slot);
         }
+        #[cfg(feature = "ws")]
+        self.take_up(slot);
         self.read(slot);
         self.watch_reading(slot, self.hub.whole_frames() > frames);
     }
@@ -80,10 +82,19 @@ impl<O: Os> Loop<O> {
             };
             self.hub.stats.bytes_in += count as u64;
             self.heard(slot);
-            self.hub.feed(slot, &self.buffer[..count]);
+            self.take_in(slot, count);
             taken += count;
             self.read_more += if taken > READ_BUDGET { count } else { 0 };
         }
+    }
+
+    /// Hands what was just received to the hub, in the hub's own language.
+    fn take_in(&mut self, slot: usize, count: usize) {
+        #[cfg(feature = "ws")]
+        if self.hub.user(slot).is_some_and(|user| !user.dialect().is_native()) {
+            return self.take_in_by_door(slot, count);
+        }
+        self.hub.feed(slot, &self.buffer[..count]);
     }
 
     /// Whether a link that has had its budget may have more. Where thousands are told, their sends take so long that

@@ -2,8 +2,12 @@
 
 use super::Server;
 use super::handle::Handle;
+use crate::address::Address;
+use crate::door::Dialect;
 use crate::error::SetupError;
 use crate::limits::{IfFull, Limits};
+#[cfg(feature = "ws")]
+use crate::net::Policy;
 use crate::net::{Loop, MioOs};
 use std::io;
 use std::sync::mpsc::channel;
@@ -14,6 +18,10 @@ use std::time::Duration;
 #[must_use = "a builder does nothing before `bind`"]
 pub struct Builder {
     addresses: Vec<String>,
+    #[cfg(feature = "ws")]
+    http_addresses: Vec<String>,
+    #[cfg(feature = "ws")]
+    policy: Policy,
     limits: Limits,
 }
 
@@ -21,6 +29,36 @@ impl Builder {
     /// Listens on one more address: `HOST:PORT` (port 0: the system chooses) or `unix:PATH`.
     pub fn listen(mut self, address: impl Into<String>) -> Builder {
         self.addresses.push(address.into());
+        self
+    }
+
+    /// Listens on one more address for HTTP and WebSocket: `HOST:PORT` (port 0: the system chooses).
+    #[cfg(feature = "ws")]
+    pub fn listen_http(mut self, address: impl Into<String>) -> Builder {
+        self.http_addresses.push(address.into());
+        self
+    }
+
+    /// Lets pages of one more origin ask, as in `https://example.org`, beside the hub's own.
+    #[cfg(feature = "ws")]
+    pub fn origin(mut self, origin: impl Into<String>) -> Builder {
+        self.policy.origins.push(origin.into());
+        self
+    }
+
+    /// Whether rooms may be looked into over HTTP from other machines: who is in them, and what they remember. At first
+    /// they may not.
+    #[cfg(feature = "ws")]
+    pub fn http_read(mut self, allowed: bool) -> Builder {
+        self.policy.http_read = allowed;
+        self
+    }
+
+    /// Gives messages of WebSockets back as they are, to try the codec by itself.
+    #[doc(hidden)]
+    #[cfg(feature = "ws")]
+    pub fn echo(mut self) -> Builder {
+        self.policy.echoes = true;
         self
     }
 
@@ -155,16 +193,34 @@ impl Builder {
     pub fn bind(self) -> Result<Server, SetupError> {
         self.limits.check()?;
         let mut os = MioOs::new().map_err(SetupError::System)?;
-        let mut addresses = Vec::with_capacity(self.addresses.len());
-        for given in &self.addresses {
-            let invalid = |error| SetupError::Listen {
-                address: given.clone(),
-                source: io::Error::new(io::ErrorKind::InvalidInput, error),
-            };
-            addresses.push(os.listen(&given.parse().map_err(invalid)?)?);
-        }
+        let addresses = listen(&mut os, &self.addresses, Dialect::Native)?;
+        #[cfg(feature = "ws")]
+        let http_addresses = listen(&mut os, &self.http_addresses, Dialect::Http)?;
         let (ask, asked) = channel();
         let handle = Handle::new(ask, os.waker(), self.limits.max_body);
-        Ok(Server { net: Loop::new(os, self.limits), addresses, asked: Some(asked), handle, ended: Vec::new() })
+        let net = Loop::new(os, self.limits);
+        #[cfg(feature = "ws")]
+        let net = net.with_policy(self.policy);
+        Ok(Server {
+            net,
+            addresses,
+            #[cfg(feature = "ws")]
+            http_addresses,
+            asked: Some(asked),
+            handle,
+            ended: Vec::new(),
+        })
     }
+}
+
+/// Listens on every address, and returns each with the port that was really bound.
+fn listen(os: &mut MioOs, given: &[String], dialect: Dialect) -> Result<Vec<Address>, SetupError> {
+    let bind = |given: &String| {
+        let invalid = |error| SetupError::Listen {
+            address: given.clone(),
+            source: io::Error::new(io::ErrorKind::InvalidInput, error),
+        };
+        os.listen(&given.parse().map_err(invalid)?, dialect)
+    };
+    given.iter().map(bind).collect()
 }

@@ -31,6 +31,8 @@ const ASKS: usize = 256;
 pub struct Server {
     net: Loop<MioOs>,
     addresses: Vec<Address>,
+    #[cfg(feature = "ws")]
+    http_addresses: Vec<Address>,
     /// `None` once the hub has ended, so that whoever asks still is told so.
     asked: Option<Receiver<Ask>>,
     handle: Handle,
@@ -56,6 +58,12 @@ impl Server {
     /// Where it listens, in the order given, with the ports that were really bound.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    /// Where it listens for HTTP and WebSocket, likewise.
+    #[cfg(feature = "ws")]
+    pub fn http_addresses(&self) -> &[Address] {
+        &self.http_addresses
     }
 
     /// What other threads need to talk to it.

@@ -73,6 +73,11 @@ impl Bounds {
         Ok(Some(header))
     }
 
+    /// The longest payload of any kind, in bytes.
+    pub fn most_payload(&self) -> u64 {
+        self.max_payload(Kind::Send).max(HELLO_MAX_PAYLOAD.into())
+    }
+
     /// The longest payload of this kind, in bytes. Where a kind has no bound of its own, what a RELAY may need.
     fn max_payload(&self, kind: Kind) -> u64 {
         let (body, receivers) = (u64::from(self.max_body), usize::from(self.max_receivers));

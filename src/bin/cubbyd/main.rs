@@ -108,13 +108,26 @@ type Signals = SignalDelivery<UnixStream, SignalOnly>;
 fn start(config: &Config) -> Result<(Server, Signals, Option<EventLog>), String> {
     let builder = Server::builder().limits(config.limits.clone());
     let builder = config.addresses.iter().fold(builder, cubby::Builder::listen);
-    let mut server = builder.bind().map_err(|error: SetupError| error.to_string())?;
+    #[cfg(feature = "ws")]
+    let builder = config.http.origins.iter().fold(builder, cubby::Builder::origin).http_read(config.http.read);
+    #[cfg(feature = "ws")]
+    let builder = config.http.addresses.iter().fold(builder, cubby::Builder::listen_http);
+    let mut server = builder.bind().map_err(|error| explain(&error))?;
     let signals = catch_signals(&mut server).map_err(|error| format!("can not catch signals: {error}"))?;
     let event_log = match &config.event_log {
         Some((path, flush_every)) => Some(start_event_log(&mut server, path, *flush_every)?),
         None => None,
     };
     Ok((server, signals, event_log))
+}
+
+/// What went wrong, and what to do where it was nobody's choice.
+fn explain(error: &SetupError) -> String {
+    #[cfg(feature = "ws")]
+    if matches!(error, SetupError::Listen { address, .. } if address == options::DEFAULT_HTTP_ADDRESS) {
+        return format!("{error}; choose another with --ws HOST:PORT, or do without by --listen alone");
+    }
+    error.to_string()
 }
 
 fn start_event_log(server: &mut Server, path: &Path, flush_every: Duration) -> Result<EventLog, String> {
@@ -137,6 +150,10 @@ fn announce(server: &Server) {
     for address in server.addresses() {
         // Whoever started it need not listen.
         let _ = writeln!(stdout, "listening on {address}");
+    }
+    #[cfg(feature = "ws")]
+    for address in server.http_addresses() {
+        let _ = writeln!(stdout, "listening on http://{address}");
     }
     let _ = stdout.flush();
 }

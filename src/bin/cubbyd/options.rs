@@ -9,6 +9,10 @@ use std::time::Duration;
 /// Where it listens when not told.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:7070";
 
+/// Where it listens for HTTP and WebSocket when it is told of no address at all.
+#[cfg(feature = "ws")]
+pub const DEFAULT_HTTP_ADDRESS: &str = "127.0.0.1:8080";
+
 /// How often the event log is flushed at least, when not told.
 const DEFAULT_FLUSH_SECS: u64 = 5;
 
@@ -21,6 +25,8 @@ const MIN_MEMORY: usize = 1 << 20;
 /// What the command line asked for.
 pub struct Config {
     pub addresses: Vec<String>,
+    #[cfg(feature = "ws")]
+    pub http: Http,
     pub limits: Limits,
     /// The event log's file, and how often it is flushed at least.
     pub event_log: Option<(PathBuf, Duration)>,
@@ -29,14 +35,29 @@ pub struct Config {
     pub fixed_connections: bool,
 }
 
+/// What it was asked of HTTP and WebSocket.
+#[cfg(feature = "ws")]
+pub struct Http {
+    pub addresses: Vec<String>,
+    pub origins: Vec<String>,
+    /// Rooms may be looked into from other machines.
+    pub read: bool,
+}
+
 /// Every option.
-const OPTIONS: [OptionRow; 26] = [
+const OPTIONS: &[OptionRow] = &[
     ("l", "listen", "ADDRESS", "HOST:PORT or unix:PATH; repeatable (127.0.0.1:7070)"),
-    ("", "max-connections", "N", "clients at once (what descriptors allow, 65536)"),
-    ("", "max-per-address", "N", "of them from one address (0: no limit)"),
+    #[cfg(feature = "ws")]
+    ("w", "ws", "HOST:PORT", "for browsers, scripts; repeatable (127.0.0.1:8080)"),
+    #[cfg(feature = "ws")]
+    ("", "origin", "ORIGIN", "whose pages may ask as well; repeatable"),
+    #[cfg(feature = "ws")]
+    ("", "http-read", "", "show rooms over HTTP, and not just to loopback"),
+    ("", "max-connections", "N", ""),
+    ("", "max-per-address", "N", "clients at once (65536, 0: any)"),
     ("", "rate", "N", "requests a second of one client (0: no limit)"),
-    ("", "max-body", "BYTES", "in one body, as in 512K or 1M (1M)"),
-    ("", "max-receivers", "N", "of one relay, or names of one send (255)"),
+    ("", "max-body", "BYTES", ""),
+    ("", "max-receivers", "N", "in one body, of one relay (1M, 255)"),
     ("", "queue", "BYTES", "unread by one client before it is full (4M)"),
     ("", "when-full", "POLICY", "then wait, refuse, or close that client (wait)"),
     ("", "stall-secs", "SECS", "full for so long, it is closed (10)"),
@@ -51,8 +72,8 @@ const OPTIONS: [OptionRow; 26] = [
     ("", "history-bytes", "BYTES", "that a room remembers (1024, 1M)"),
     ("", "history-total", "BYTES", "all rooms remember (256M, a quarter of the host)"),
     ("", "history-secs", "SECS", "how long an empty room remembers them (3600)"),
-    ("", "event-log", "FILE", "append each event there, as a line of JSON"),
-    ("", "flush-secs", "SECS", "how often that is written at least (5)"),
+    ("", "event-log", "FILE", ""),
+    ("", "flush-secs", "SECS", "append events there as JSON (5)"),
     ("v", "verbose", "", ""),
     ("", "log", "LEVEL", "error, warn, info, debug (-v), trace or off (info)"),
     ("h", "help", "", ""),
@@ -62,9 +83,9 @@ const OPTIONS: [OptionRow; 26] = [
 /// Every option, to be parsed.
 pub fn options() -> Options {
     let mut options = Options::new();
-    for (short, long, takes, _) in OPTIONS {
+    for &(short, long, takes, _) in OPTIONS {
         match (long, takes) {
-            ("listen", _) => options.optmulti(short, long, "", takes),
+            ("listen" | "ws" | "origin", _) => options.optmulti(short, long, "", takes),
             ("verbose", _) => options.optflagmulti(short, long, ""),
             (_, "") => options.optflag(short, long, ""),
             _ => options.optopt(short, long, "", takes),
@@ -75,7 +96,7 @@ pub fn options() -> Options {
 
 /// What `--help` prints: no more than a screen.
 pub fn help() -> String {
-    cubby::usage("Usage: cubbyd [OPTIONS]    runs a Cubby message hub (defaults in parentheses)", &OPTIONS)
+    cubby::usage("Usage: cubbyd [OPTIONS]    runs a Cubby message hub (defaults in parentheses)", OPTIONS)
 }
 
 /// What the options ask for, or what is wrong with them.
@@ -106,13 +127,53 @@ pub fn config(matches: &Matches) -> Result<Config, String> {
     set(&mut limits.drain, secs(matches, "drain-secs")?);
     limits.check().map_err(|error| format!("--{error}"))?;
     let mut addresses = matches.opt_strs("listen");
-    if addresses.is_empty() {
+    #[cfg(feature = "ws")]
+    let http = http(matches, addresses.is_empty())?;
+    #[cfg(feature = "ws")]
+    let is_silent = addresses.is_empty() && !matches.opt_present("ws");
+    #[cfg(not(feature = "ws"))]
+    let is_silent = addresses.is_empty();
+    if is_silent {
         addresses.push(DEFAULT_ADDRESS.to_owned());
     }
     for address in &addresses {
         address.parse::<cubby::Address>().map_err(|error| format!("--listen: {error}"))?;
     }
-    Ok(Config { addresses, limits, event_log: event_log(matches)?, log: log_level(matches)?, fixed_connections })
+    Ok(Config {
+        addresses,
+        #[cfg(feature = "ws")]
+        http,
+        limits,
+        event_log: event_log(matches)?,
+        log: log_level(matches)?,
+        fixed_connections,
+    })
+}
+
+/// What is asked of HTTP and WebSocket. They have a default address only where no address is given `at_all`.
+#[cfg(feature = "ws")]
+fn http(matches: &Matches, at_all: bool) -> Result<Http, String> {
+    let mut addresses = matches.opt_strs("ws");
+    if addresses.is_empty() && at_all {
+        addresses.push(DEFAULT_HTTP_ADDRESS.to_owned());
+    }
+    for address in &addresses {
+        match address.parse() {
+            Ok(cubby::Address::Tcp(_)) => {}
+            Ok(cubby::Address::Unix(_)) => return Err(format!("--ws: {address:?} is no HOST:PORT")),
+            Err(error) => return Err(format!("--ws: {error}")),
+        }
+    }
+    let origins = matches.opt_strs("origin");
+    let is_origin = |origin: &&String| {
+        origin
+            .split_once("://")
+            .is_some_and(|(scheme, host)| !scheme.is_empty() && !host.is_empty() && !host.contains('/'))
+    };
+    if let Some(origin) = origins.iter().find(|origin| !is_origin(origin)) {
+        return Err(format!("--origin: {origin:?} is no origin, as in https://example.org or http://127.0.0.1:3000"));
+    }
+    Ok(Http { addresses, origins, read: matches.opt_present("http-read") })
 }
 
 /// What is asked of the limits for those who do not read.

@@ -2,6 +2,7 @@
 
 use crate::cases::{Case, bytes};
 use crate::wire::relay_frame;
+use cubby::door::Dialect;
 use cubby::hub::{Hub, Peer};
 use cubby::wire::{Kind, Names, Request};
 use cubby::{Limits, UserId};
@@ -65,7 +66,7 @@ impl Crowd {
 }
 
 fn enter(hub: &mut Hub<()>) -> usize {
-    hub.enter((), Peer::Unix).unwrap_or_else(|_| panic!("there is room"))
+    hub.enter((), Peer::Unix, Dialect::Native).unwrap_or_else(|_| panic!("there is room"))
 }
 
 fn encoded(request: Request<'_>) -> Vec<u8> {

@@ -1,0 +1,264 @@
+//! What a client asks in JSON, put into requests of the hub's own.
+
+use super::margin::{Aside, FLAG};
+use crate::wire::{Bounds, ErrorCode, Fault, Header, Ids, Kind, Names, Request, UserId};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// A byte of a body may be written as six, `\u0000`, and so may one of a name. See [`Bounds::most_payload`].
+pub const MOST_ESCAPED: usize = 6;
+
+/// Every key that a request may have.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+struct Keys<'a> {
+    #[serde(borrow)]
+    r#type: Option<Cow<'a, str>>,
+    tag: Option<u16>,
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    token: Option<Cow<'a, str>>,
+    to: Option<Vec<Id>>,
+    #[serde(borrow)]
+    names: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow)]
+    body: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    body_base64: Option<Cow<'a, str>>,
+    receipt: Option<bool>,
+    store: Option<bool>,
+    mail_id: Option<Id>,
+    #[serde(borrow)]
+    room: Option<Cow<'a, str>>,
+    no_echo: Option<bool>,
+    after: Option<u64>,
+    limit: Option<u32>,
+}
+
+/// The keys of each request, beside `type` and `tag`. One that ends in `!` must be there.
+const REQUESTS: [(&str, Kind, &[&str]); 14] = [
+    ("hello", Kind::Hello, &["name", "token"]),
+    ("identity", Kind::Identity, &[]),
+    ("list", Kind::List, &[]),
+    ("relay", Kind::Relay, &["to!", "body", "bodyBase64", "receipt"]),
+    ("send", Kind::Send, &["names!", "body", "bodyBase64", "receipt", "store"]),
+    ("ack", Kind::Ack, &["mailId!"]),
+    ("join", Kind::Join, &["room!"]),
+    ("leave", Kind::Leave, &["room!"]),
+    ("publish", Kind::Publish, &["room!", "body", "bodyBase64", "receipt", "noEcho"]),
+    ("history", Kind::History, &["room!", "after", "limit"]),
+    ("who", Kind::Who, &["room!"]),
+    ("ping", Kind::Ping, &["body", "bodyBase64"]),
+    ("bye", Kind::Bye, &[]),
+    ("alive", Kind::Alive, &[]),
+];
+
+impl Keys<'_> {
+    /// Each key that only some requests have, and whether it is there.
+    fn given(&self) -> [(&'static str, bool); 13] {
+        [
+            ("name", self.name.is_some()),
+            ("token", self.token.is_some()),
+            ("to", self.to.is_some()),
+            ("names", self.names.is_some()),
+            ("body", self.body.is_some()),
+            ("bodyBase64", self.body_base64.is_some()),
+            ("receipt", self.receipt.is_some()),
+            ("store", self.store.is_some()),
+            ("mailId", self.mail_id.is_some()),
+            ("room", self.room.is_some()),
+            ("noEcho", self.no_echo.is_some()),
+            ("after", self.after.is_some()),
+            ("limit", self.limit.is_some()),
+        ]
+    }
+
+    /// Whether there are just those keys that a request of this type may have.
+    fn check(&self, name: &str, keys: &[&str]) -> Result<(), String> {
+        let allowed = |key: &str| keys.iter().any(|allowed| allowed.trim_end_matches('!') == key);
+        let given = self.given();
+        if let Some((key, _)) = given.iter().find(|(key, is_there)| *is_there && !allowed(key)) {
+            return Err(format!("{name:?} has no key {key:?}"));
+        }
+        let is_missing = |key: &&str| given.iter().any(|(given, is_there)| given == key && !is_there);
+        let needed = keys.iter().filter_map(|key| key.strip_suffix('!'));
+        match needed.into_iter().find(is_missing) {
+            Some(key) => Err(format!("{name:?} needs the key {key:?}")),
+            None => Ok(()),
+        }
+    }
+
+    fn body(&self) -> Result<Cow<'_, [u8]>, String> {
+        match (&self.body, &self.body_base64) {
+            (Some(_), Some(_)) => Err("both \"body\" and \"bodyBase64\" are there; give one".to_owned()),
+            (_, Some(text)) => match STANDARD.decode(text.as_bytes()) {
+                Ok(bytes) => Ok(bytes.into()),
+                Err(error) => Err(format!("\"bodyBase64\" is no base64: {error}")),
+            },
+            (body, None) => Ok(body.as_deref().unwrap_or_default().as_bytes().into()),
+        }
+    }
+}
+
+/// A user's or a mail's id: a decimal string, or a number.
+#[derive(Debug)]
+struct Id(UserId);
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = Id;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an id: a decimal string or a number, from 0 to 2^64 - 1")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Id, E> {
+                Ok(Id(UserId(number)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Id, E> {
+                let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+                let id = text.parse().ok().filter(|_| digits);
+                id.map(Id).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// All that is read of a request that is wrong, so that its error can have its tag, and name it.
+#[derive(Debug, Deserialize)]
+struct Label<'a> {
+    #[serde(default)]
+    tag: Option<u16>,
+    #[serde(borrow, default)]
+    r#type: Option<Cow<'a, str>>,
+}
+
+/// Appends the request that a text message asks, as the hub's own; or, where it will not do, an aside that says why.
+pub fn put_request(text: &str, bounds: &Bounds, out: &mut Vec<u8>) {
+    if let Err(fault) = read(text, bounds, out) {
+        let flags = if fault.tag_given { FLAG } else { 0 };
+        Aside::Fault { fault: fault.fault, fatal: false }.encode(flags, out);
+    }
+}
+
+/// What is wrong with a request in JSON, and whether it had a tag.
+struct JsonFault {
+    fault: Fault,
+    tag_given: bool,
+}
+
+impl JsonFault {
+    fn malformed(text: &str, why: impl Into<Cow<'static, str>>) -> JsonFault {
+        let label: Label<'_> = serde_json::from_str(text).unwrap_or(Label { tag: None, r#type: None });
+        let kind = label.r#type.and_then(|name| REQUESTS.iter().find(|row| row.0 == name)).map_or(0, |row| row.1 as u8);
+        let fault = Fault::new(ErrorCode::Malformed, kind, label.tag.unwrap_or_default(), why);
+        JsonFault { fault, tag_given: label.tag.is_some() }
+    }
+}
+
+fn read(text: &str, bounds: &Bounds, out: &mut Vec<u8>) -> Result<(), JsonFault> {
+    if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
+        return Err(JsonFault::malformed("", "a request is a JSON object, as in {\"type\":\"identity\"}"));
+    }
+    let keys: Keys<'_> = serde_json::from_str(text).map_err(|error| JsonFault::malformed(text, error.to_string()))?;
+    let Some(name) = keys.r#type.as_deref() else {
+        return Err(JsonFault::malformed(text, "the key \"type\" is missing, which says what is asked"));
+    };
+    let Some((name, kind, allowed)) = REQUESTS.iter().find(|row| row.0 == name) else {
+        return Err(JsonFault::malformed(text, format!("there is no type {name:?}")));
+    };
+    let body = keys.check(name, allowed).and_then(|()| keys.body());
+    let body = body.map_err(|why| JsonFault::malformed(text, why))?;
+    let count = keys.to.as_ref().map_or(0, Vec::len).max(keys.names.as_ref().map_or(0, Vec::len));
+    if count > bounds.max_receivers.into() {
+        let why = format!("{} names {count} receivers; name 1 to {}", kind.name(), bounds.max_receivers);
+        let fault = Fault::new(ErrorCode::TooManyReceivers, *kind as u8, keys.tag.unwrap_or_default(), why);
+        return Err(JsonFault { fault, tag_given: keys.tag.is_some() });
+    }
+    put(*kind, &keys, &body, out);
+    Ok(())
+}
+
+/// Appends a request whose keys are those of its kind.
+fn put(kind: Kind, keys: &Keys<'_>, body: &[u8], out: &mut Vec<u8>) {
+    let mut block = Vec::new();
+    let (receipt, store) = (keys.receipt == Some(true), keys.store == Some(true));
+    let room = keys.room.as_deref().unwrap_or_default();
+    let request = match kind {
+        Kind::Hello => Request::Hello {
+            name: keys.name.as_deref().unwrap_or_default(),
+            token: keys.token.as_deref().unwrap_or_default(),
+        },
+        Kind::List => Request::List,
+        Kind::Relay => {
+            let ids: Vec<UserId> = keys.to.iter().flatten().map(|id| id.0).collect();
+            Ids::encode(&ids, &mut block);
+            Request::Relay { receivers: Ids::new(&block).expect("whole ids"), body, receipt }
+        }
+        Kind::Send => {
+            Names::encode(keys.names.iter().flatten().map(|name| &name[..]), &mut block);
+            Request::Send { names: Names::new(&block).expect("whole names"), body, receipt, store }
+        }
+        Kind::Ack => Request::Ack(keys.mail_id.as_ref().map_or(0, |id| id.0.0)),
+        Kind::Join => Request::Join { room },
+        Kind::Leave => Request::Leave { room },
+        Kind::Publish => Request::Publish { room, body, receipt, no_echo: keys.no_echo == Some(true) },
+        Kind::History => {
+            Request::History { room, after: keys.after.unwrap_or(0), limit: keys.limit.unwrap_or(u32::MAX) }
+        }
+        Kind::Who => Request::Who { room },
+        Kind::Ping => Request::Ping(body),
+        Kind::Bye => Request::Bye,
+        Kind::Alive => Request::Alive,
+        _ => Request::Identity,
+    };
+    put_flagged(&request, keys.tag, out);
+}
+
+/// Appends a request, with a note whether it had a tag.
+fn put_flagged(request: &Request<'_>, tag: Option<u16>, out: &mut Vec<u8>) {
+    let start = out.len();
+    request.encode(tag.unwrap_or_default(), out);
+    if tag.is_some() {
+        out[start + FLAGS_AT] |= FLAG;
+    }
+}
+
+/// Where a header has its flags.
+const FLAGS_AT: usize = 1;
+
+/// Appends the request that a binary message is; or, where it is not just one frame, an aside that says so.
+pub fn put_frame(message: &[u8], out: &mut Vec<u8>) {
+    let header = Header::decode(message);
+    let code = match header {
+        Some(Header { kind: super::margin::ASIDE, .. }) => ErrorCode::UnknownKind,
+        Some(header) if header.frame_len() == message.len() => return out.extend_from_slice(message),
+        _ => ErrorCode::Malformed,
+    };
+    let why = match (code, header) {
+        (ErrorCode::UnknownKind, _) => "kind 0x7f is not a request".to_owned(),
+        (_, Some(header)) => format!("a message of {} bytes holds a frame of {}", message.len(), header.frame_len()),
+        (_, None) => format!("a message of {} bytes is shorter than a frame's header", message.len()),
+    };
+    let (kind, tag) = header.map_or((0, 0), |header| (header.kind, header.tag));
+    put_fatal(Fault::new(code, kind, tag, why), out);
+}
+
+/// Appends an aside that closes the connection with an error.
+pub fn put_fatal(fault: Fault, out: &mut Vec<u8>) {
+    Aside::Fault { fault, fatal: true }.encode(0, out);
+}
+
+/// Bytes that a message in JSON may have: any request that the hub takes can be written in so many.
+pub fn most_json(bounds: &Bounds) -> usize {
+    usize::try_from(bounds.most_payload()).unwrap_or(usize::MAX).saturating_mul(MOST_ESCAPED)
+}

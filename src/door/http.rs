@@ -1,0 +1,488 @@
+//! HTTP/1.1, as much of it as a hub needs: one request off the front of some bytes, and what is answered.
+//!
+//! A request for the hub's work becomes a request of the hub's own, which asks for a receipt; the receipt becomes the
+//! response. What is only looked up is named by a [`What`], and looked up by whoever has the hub at hand.
+
+use super::answers::{Object, put_result, said};
+use super::margin::{Asked, FLAG};
+use super::page::{self, File};
+use super::upgrade::{self, Upgrade};
+use crate::limits::{MOST_HEAD, MOST_HEADERS};
+use crate::wire::{Answer, Bounds, ErrorCode, Ids, Names, Request, UserId};
+use std::borrow::Cow;
+use std::io::Write;
+
+/// What callers may do here, as far as a request alone shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// What the hub takes.
+    pub bounds: Bounds,
+    /// Origins that may ask, beside the hub's own.
+    pub origins: &'a [String],
+}
+
+/// What a request asks for.
+#[derive(Debug)]
+pub enum What {
+    /// A file of the page.
+    File(&'static File),
+    /// Whether the hub serves.
+    Health,
+    /// What the hub has counted.
+    Metrics,
+    /// Who is here.
+    List,
+    /// Who is in a room.
+    Members(String),
+    /// What a room remembers, above an id, so many events at most.
+    History(String, u64, usize),
+    /// Something that the hub does: requests of its own, of which the first is answered.
+    Work(Vec<u8>),
+    /// To speak WebSocket from here on.
+    Upgrade(Upgrade),
+}
+
+/// One whole request.
+#[derive(Debug)]
+pub struct Call {
+    pub what: What,
+    /// The answer goes without its body: a HEAD.
+    pub is_head: bool,
+    /// The connection ends with the answer.
+    pub closes: bool,
+    /// It came through a proxy, so that nobody can tell from where.
+    pub is_forwarded: bool,
+}
+
+/// Why a request is not done.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The status of the response.
+    pub status: u16,
+    /// What was wrong, for a person.
+    pub text: Cow<'static, str>,
+    /// A header more, with its line's end.
+    pub header: &'static str,
+    /// Where the next request begins: nowhere, if nobody can tell.
+    pub next_at: Option<usize>,
+}
+
+impl Refusal {
+    /// One after which nobody can tell where the next request begins.
+    pub fn new(status: u16, text: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal { status, text: text.into(), header: "", next_at: None }
+    }
+}
+
+/// What some bytes hold.
+#[derive(Debug)]
+pub enum Found {
+    /// A request, and how many bytes it is.
+    Call(Call, usize),
+    /// Not a whole one yet. Whoever sends it may wait to be told to go on.
+    More { waits: bool },
+}
+
+/// The request at the front of `bytes`.
+///
+/// # Errors
+///
+/// Why it is not one that is done here; as soon as that can be told.
+pub fn next(bytes: &[u8], rules: Rules<'_>) -> Result<Found, Refusal> {
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    let head_len = match request.parse(bytes) {
+        Ok(httparse::Status::Complete(len)) if len <= MOST_HEAD => len,
+        Ok(httparse::Status::Partial) if bytes.len() < MOST_HEAD => return Ok(Found::More { waits: false }),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(Refusal::new(431, format!("a request may have {MOST_HEADERS} headers")));
+        }
+        Err(error) => return Err(Refusal::new(400, format!("this is no HTTP request: {error}"))),
+        Ok(_) => return Err(Refusal::new(431, format!("a request's headers may have {MOST_HEAD} bytes"))),
+    };
+    Head::new(&request)?.next(&bytes[head_len..], head_len, rules)
+}
+
+/// The headers of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Headers<'h>(&'h [httparse::Header<'h>]);
+
+impl<'h> Headers<'h> {
+    fn all(self, name: &str) -> impl Iterator<Item = &'h [u8]> {
+        self.0.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+    }
+
+    /// The value of a header that may be there once.
+    ///
+    /// # Errors
+    ///
+    /// Where it is there again, or is not ASCII.
+    pub fn one(self, name: &'static str) -> Result<Option<&'h str>, Refusal> {
+        let mut all = self.all(name);
+        let Some(value) = all.next() else { return Ok(None) };
+        let text = str::from_utf8(value).ok().filter(|text| text.is_ascii());
+        match (text, all.next()) {
+            (Some(text), None) => Ok(Some(text.trim())),
+            (None, _) => Err(Refusal::new(400, format!("the header {name} is not ASCII"))),
+            (_, Some(_)) => Err(Refusal::new(400, format!("the header {name} is there more than once"))),
+        }
+    }
+
+    /// Each item of a header that is a list, in order, whether in one line or several.
+    pub fn items(self, name: &'static str) -> impl Iterator<Item = &'h str> {
+        self.all(name).filter_map(|value| str::from_utf8(value).ok()).flat_map(|value| value.split(',')).map(str::trim)
+    }
+
+    /// Whether a header that is a list has an item, in whatever case.
+    pub fn has(self, name: &'static str, item: &str) -> bool {
+        self.items(name).any(|other| other.eq_ignore_ascii_case(item))
+    }
+
+    fn is_there(self, name: &str) -> bool {
+        self.all(name).next().is_some()
+    }
+}
+
+/// The head of a request.
+struct Head<'h> {
+    method: &'h str,
+    path: &'h str,
+    query: &'h str,
+    headers: Headers<'h>,
+    closes: bool,
+    /// Bytes of the body; `None` where that is not said.
+    body_len: Option<usize>,
+}
+
+impl<'h> Head<'h> {
+    fn new(request: &'h httparse::Request<'_, 'h>) -> Result<Head<'h>, Refusal> {
+        let headers = Headers(request.headers);
+        let target = request.path.unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        if headers.is_there("Transfer-Encoding") {
+            return Err(Refusal::new(411, "a body must have a Content-Length here, and no Transfer-Encoding"));
+        }
+        let length = headers.one("Content-Length")?;
+        let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let body_len = length.map(|text| Some(text).filter(is_number).and_then(|text| text.parse().ok()));
+        let no_number = || Refusal::new(400, "the Content-Length is no number that will do");
+        let body_len = body_len.map(|len| len.ok_or_else(no_number)).transpose()?;
+        let closes = request.version != Some(1) || headers.has("Connection", "close");
+        Ok(Head { method: request.method.unwrap_or_default(), path, query, headers, closes, body_len })
+    }
+
+    /// The request with this head, where its body is whole; `body` is what has come behind the head.
+    fn next(&self, body: &[u8], head_len: usize, rules: Rules<'_>) -> Result<Found, Refusal> {
+        // Where there is no body, the next request begins behind the head, whatever becomes of this one.
+        let next_at = Some(head_len).filter(|_| self.body_len.unwrap_or(0) == 0 && !self.closes);
+        let refused = |refusal: Refusal| Refusal { next_at: refusal.next_at.or(next_at), ..refusal };
+        self.check_origin(rules).map_err(refused)?;
+        let route = Route::find(self.path).map_err(refused)?;
+        if !route.allows(self.method) {
+            let text = format!("{} is not asked with {}; use {}", self.path, self.method, route.method());
+            return Err(refused(Refusal { header: route.allow(), ..Refusal::new(405, text) }));
+        }
+        let len = match self.body_len {
+            Some(len) if len > rules.bounds.max_body as usize => {
+                return Err(Refusal::new(413, format!("a body may have {} bytes", rules.bounds.max_body)));
+            }
+            Some(len) => len,
+            None if route.is_post() => return Err(Refusal::new(411, "a POST must have a Content-Length")),
+            None => 0,
+        };
+        if len > 0 && !route.is_post() {
+            return Err(Refusal::new(400, format!("a {} has no body here", self.method)));
+        }
+        let Some(body) = body.get(..len) else {
+            return Ok(Found::More { waits: self.headers.has("Expect", "100-continue") });
+        };
+        let what = route.what(self, body).map_err(refused)?;
+        let forwarding = ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"];
+        let is_forwarded = forwarding.iter().any(|name| self.headers.is_there(name));
+        let (is_head, closes) = (self.method == "HEAD", self.closes);
+        Ok(Found::Call(Call { what, is_head, closes, is_forwarded }, head_len + len))
+    }
+
+    /// A browser says which page asks. It must be one of this hub's own, or of an origin that the operator has named.
+    fn check_origin(&self, rules: Rules<'_>) -> Result<(), Refusal> {
+        let Some(origin) = self.headers.one("Origin")? else { return Ok(()) };
+        let host = self.headers.one("Host")?.unwrap_or_default();
+        let own = origin.split_once("://").is_some_and(|(_, origin)| origin.eq_ignore_ascii_case(host));
+        if own || rules.origins.iter().any(|named| named.eq_ignore_ascii_case(origin)) {
+            return Ok(());
+        }
+        let origin: String = origin.chars().take(200).collect();
+        let text = format!("a page of {origin} may not ask here; its operator may allow it with --origin {origin}");
+        Err(Refusal { next_at: None, ..Refusal::new(403, text) })
+    }
+
+    /// The values of a query's keys, in the order of `names`, each decoded but for its commas.
+    fn keys<const N: usize>(&self, names: [&str; N]) -> Result<[Option<&'h str>; N], Refusal> {
+        let mut values = [None; N];
+        for pair in self.query.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match names.iter().position(|name| *name == key) {
+                Some(place) if values[place].is_none() => values[place] = Some(value),
+                Some(_) => return Err(Refusal::new(400, format!("the key {key} is there more than once"))),
+                None => return Err(Refusal::new(400, format!("{} has no key {key:?}", self.path))),
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// Where a path leads.
+enum Route {
+    File(&'static File),
+    Health,
+    Metrics,
+    List,
+    Ws,
+    Relay,
+    Send,
+    Room(String),
+    Members(String),
+    History(String),
+}
+
+impl Route {
+    fn find(path: &str) -> Result<Route, Refusal> {
+        if let Some(file) = page::FILES.iter().find(|file| file.path == path) {
+            return Ok(Route::File(file));
+        }
+        let parts: Vec<&str> = path.split('/').collect();
+        Ok(match parts[..] {
+            ["", "health"] => Route::Health,
+            ["", "metrics"] => Route::Metrics,
+            ["", "list"] => Route::List,
+            ["", "ws"] => Route::Ws,
+            ["", "relay"] => Route::Relay,
+            ["", "send"] => Route::Send,
+            ["", "rooms", room] => Route::Room(decode(room, false)?),
+            ["", "rooms", room, "members"] => Route::Members(decode(room, false)?),
+            ["", "rooms", room, "history"] => Route::History(decode(room, false)?),
+            _ => return Err(Refusal::new(404, format!("there is nothing at {path}"))),
+        })
+    }
+
+    fn is_post(&self) -> bool {
+        matches!(self, Route::Relay | Route::Send | Route::Room(_))
+    }
+
+    fn allows(&self, method: &str) -> bool {
+        method == self.method() || method == "HEAD" && !self.is_post() && !matches!(self, Route::Ws)
+    }
+
+    fn method(&self) -> &'static str {
+        if self.is_post() { "POST" } else { "GET" }
+    }
+
+    fn allow(&self) -> &'static str {
+        if self.is_post() { "Allow: POST\r\n" } else { "Allow: GET\r\n" }
+    }
+
+    fn what(self, head: &Head<'_>, body: &[u8]) -> Result<What, Refusal> {
+        let none = |what| head.keys([]).map(|[]| what);
+        match self {
+            Route::File(file) => Ok(What::File(file)),
+            Route::Health => Ok(What::Health),
+            Route::Metrics => Ok(What::Metrics),
+            Route::List => none(What::List),
+            Route::Members(room) => none(What::Members(room)),
+            Route::Ws => upgrade::read(head.headers).map(What::Upgrade),
+            Route::History(room) => {
+                let [after, limit] = head.keys(["after", "limit"])?;
+                Ok(What::History(room, number("after", after)?.unwrap_or(0), limit_of(limit)?))
+            }
+            Route::Room(room) => {
+                let [] = head.keys([])?;
+                Ok(work(&Request::Publish { room: &room, body, receipt: true, no_echo: false }, head.closes))
+            }
+            Route::Relay => {
+                let [to] = head.keys(["to"])?;
+                let ids = listed(to, "ID")?.map(|id| id.parse().map_err(|_| no_id(id)));
+                let ids: Vec<UserId> = ids.collect::<Result<_, _>>()?;
+                let mut block = Vec::new();
+                Ids::encode(&ids, &mut block);
+                let receivers = Ids::new(&block).expect("whole ids");
+                Ok(work(&Request::Relay { receivers, body, receipt: true }, head.closes))
+            }
+            Route::Send => {
+                let [to] = head.keys(["to"])?;
+                let names: Vec<String> =
+                    listed(to, "NAME")?.map(|name| decode(name, true)).collect::<Result<_, _>>()?;
+                let mut block = Vec::new();
+                Names::encode(names.iter().map(|name| &name[..]), &mut block);
+                let names = Names::new(&block).expect("whole names");
+                Ok(work(&Request::Send { names, body, receipt: true, store: false }, head.closes))
+            }
+        }
+    }
+}
+
+fn no_id(text: &str) -> Refusal {
+    Refusal::new(400, format!("{text:?} is no user id: a number"))
+}
+
+/// The items of the key `to`.
+fn listed<'q>(to: Option<&'q str>, what: &str) -> Result<std::str::Split<'q, char>, Refusal> {
+    let missing = || Refusal::new(400, format!("say to whom, as in ?to={what} or ?to={what},{what}"));
+    to.filter(|to| !to.is_empty()).map(|to| to.split(',')).ok_or_else(missing)
+}
+
+fn number(key: &str, value: Option<&str>) -> Result<Option<u64>, Refusal> {
+    let parse = |text: &str| text.parse().map_err(|_| Refusal::new(400, format!("{key}={text} is no number")));
+    value.map(parse).transpose()
+}
+
+fn limit_of(value: Option<&str>) -> Result<usize, Refusal> {
+    Ok(number("limit", value)?.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)))
+}
+
+/// Text with each `%` and its two digits as the byte that they mean, and perhaps each `+` as a space.
+fn decode(text: &str, plus_is_space: bool) -> Result<String, Refusal> {
+    let refusal = || Refusal::new(400, format!("{text:?} is not percent-encoded UTF-8"));
+    let digit = |byte: Option<&u8>| byte.and_then(|&byte| char::from(byte).to_digit(16));
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes().iter();
+    while let Some(&byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => match (digit(rest.next()), digit(rest.next())) {
+                (Some(high), Some(low)) => (high << 4 | low) as u8,
+                _ => return Err(refusal()),
+            },
+            b'+' if plus_is_space => b' ',
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| refusal())
+}
+
+/// A request of the hub's own, and a goodbye behind it where the connection is to end.
+fn work(request: &Request<'_>, closes: bool) -> What {
+    let mut frames = Vec::new();
+    request.encode(0, &mut frames);
+    if closes {
+        frames[1] |= FLAG;
+        Request::Bye.encode(0, &mut frames);
+    }
+    What::Work(frames)
+}
+
+/// What a response says of itself, beside its status and body.
+#[derive(Clone, Copy, Debug)]
+pub struct Response {
+    /// The type of its body.
+    pub content_type: &'static str,
+    /// The body stays away: it answers a HEAD.
+    pub is_head: bool,
+    /// The connection ends with it.
+    pub closes: bool,
+    /// Headers more, each with its line's end.
+    pub headers: &'static str,
+}
+
+/// The type of all that is no file.
+pub const JSON: &str = "application/json";
+
+/// Said with what is looked up: it is another a moment later.
+pub const OF_THIS_MOMENT: &str = "Cache-Control: no-store\r\n";
+
+/// Appends a response.
+pub fn put_response(status: u16, response: Response, body: &[u8], out: &mut Vec<u8>) {
+    let Response { content_type, is_head, closes, headers } = response;
+    let connection = if closes { "Connection: close\r\n" } else { "" };
+    let reason = reason(status);
+    write!(
+        out,
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n{connection}{headers}\
+         X-Content-Type-Options: nosniff\r\n\r\n",
+        body.len()
+    )
+    .expect("a vector takes all that is written to it");
+    out.extend_from_slice(if is_head { &[] } else { body });
+}
+
+/// Appends a response in JSON that is no file.
+pub fn put_json(status: u16, closes: bool, is_head: bool, body: &[u8], out: &mut Vec<u8>) {
+    put_response(status, Response { content_type: JSON, is_head, closes, headers: OF_THIS_MOMENT }, body, out);
+}
+
+/// Appends what a request that is not done is told.
+pub fn put_refusal(refusal: &Refusal, out: &mut Vec<u8>) {
+    let body = error_body(refusal.status, None, &refusal.text);
+    let closes = refusal.next_at.is_none();
+    put_response(
+        refusal.status,
+        Response { content_type: JSON, is_head: false, closes, headers: refusal.header },
+        &body,
+        out,
+    );
+}
+
+fn error_body(status: u16, code: Option<ErrorCode>, text: &str) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut object = Object::begin(&mut body);
+    object.number("status", status.into());
+    if let Some(code) = code {
+        object.number("code", code as u64);
+    }
+    object.text("error", text);
+    object.end();
+    body
+}
+
+/// Appends the response that the hub's answer to a request is. What is no answer has no place there, and is left out.
+pub fn put_answer(asked: &Asked, answer: &Answer<'_>, out: &mut Vec<u8>) {
+    let mut body = Vec::new();
+    let (status, closes) = match *answer {
+        Answer::Receipt(_) | Answer::SendReceipt(_) | Answer::Published(_) => {
+            put_result(answer, &mut body);
+            (200, asked.flagged)
+        }
+        Answer::Error { code, fatal, text, .. } => {
+            body = error_body(status_of(code), Some(code), &said(code.name(), text));
+            (status_of(code), asked.flagged || fatal)
+        }
+        Answer::Closing { code, text } => {
+            body = error_body(status_of(code), Some(code), &said(code.name(), text));
+            (status_of(code), true)
+        }
+        _ => return,
+    };
+    put_json(status, closes, false, &body, out);
+}
+
+/// The status that says what an error of the hub does.
+fn status_of(code: ErrorCode) -> u16 {
+    match code {
+        ErrorCode::TooLarge => 413,
+        ErrorCode::NotSignedIn => 403,
+        ErrorCode::NotInRoom => 404,
+        ErrorCode::LimitReached | ErrorCode::RateLimited => 429,
+        ErrorCode::Idle => 408,
+        ErrorCode::GoingAway | ErrorCode::TooSlow | ErrorCode::TooManyConnections => 503,
+        ErrorCode::Malformed
+        | ErrorCode::UnknownKind
+        | ErrorCode::TooManyReceivers
+        | ErrorCode::BadName
+        | ErrorCode::Version => 400,
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        _ => "Service Unavailable",
+    }
+}

@@ -1,0 +1,30 @@
+//! The chat page and the client library for browsers, as they were when this was compiled.
+
+/// One of the page's files.
+#[derive(Debug, PartialEq, Eq)]
+pub struct File {
+    /// Where it is asked for.
+    pub path: &'static str,
+    /// What it is.
+    pub content_type: &'static str,
+    /// What is in it.
+    pub bytes: &'static [u8],
+}
+
+/// Every file.
+pub const FILES: [File; 4] = [
+    File { path: "/", content_type: "text/html; charset=utf-8", bytes: include_bytes!("page/index.html") },
+    File { path: "/chat.css", content_type: "text/css; charset=utf-8", bytes: include_bytes!("page/chat.css") },
+    File { path: "/chat.js", content_type: JAVASCRIPT, bytes: include_bytes!("page/chat.js") },
+    File { path: "/cubby.js", content_type: JAVASCRIPT, bytes: include_bytes!("page/cubby.js") },
+];
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// What a browser lets the page do: load its own files, talk to its own hub, be in nobody's frame. A file that is asked
+/// for again is asked for anew, for it may be another hub's by then.
+pub const HEADERS: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; \
+                           connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
+                           frame-ancestors 'none'\r\n\
+                           Referrer-Policy: no-referrer\r\n\
+                           Cache-Control: no-cache\r\n";

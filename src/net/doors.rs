@@ -1,0 +1,373 @@
+//! Links that speak HTTP or WebSocket: what has come of each and is no request yet, and what is asked of the hub for
+//! it. The bytes themselves are understood in [`door`](crate::door).
+
+use super::{Loop, Os};
+use crate::door::answers::{Object, put_member};
+use crate::door::asks::{most_json, put_fatal, put_frame, put_request};
+use crate::door::http::{self, Call, Found, Refusal, Response, Rules, What};
+use crate::door::margin::Aside;
+use crate::door::messages::{self, Message, Messages, Other, Violation};
+use crate::door::{Dialect, metrics, page};
+use crate::hub::User;
+use crate::json::{EventJson, json_line};
+use crate::limits::READ_BUFFER;
+use crate::wire::{ErrorCode, Fault, HEADER_LEN, UserId};
+
+/// What the operator allows those who come by the door.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Origins whose pages may ask, beside the hub's own.
+    pub origins: Vec<String>,
+    /// Rooms may be looked into from other machines.
+    pub http_read: bool,
+    /// Messages are sent back as they are, and nothing is asked of the hub: to try the codec by itself.
+    pub echoes: bool,
+}
+
+/// What has come of each link that speaks no native frames.
+#[derive(Debug, Default)]
+pub(super) struct Doors {
+    /// By slot.
+    inbound: Vec<Option<Box<Inbound>>>,
+    /// Requests of one read, and what is answered to them at once; empty between two.
+    requests: Vec<u8>,
+    said: Vec<u8>,
+    pub policy: Policy,
+}
+
+/// What has come of one link.
+#[derive(Debug)]
+enum Inbound {
+    /// Of HTTP requests; and whether its sender was told to go on.
+    Http { unread: Vec<u8>, told_to_go_on: bool },
+    /// Of messages.
+    Messages(Messages),
+}
+
+impl Inbound {
+    fn kept(&self) -> usize {
+        match self {
+            Inbound::Http { unread, .. } => unread.len(),
+            Inbound::Messages(messages) => messages.kept(),
+        }
+    }
+}
+
+impl Doors {
+    fn take(&mut self, slot: usize) -> Option<Box<Inbound>> {
+        self.inbound.get_mut(slot)?.take()
+    }
+
+    fn put(&mut self, slot: usize, inbound: Box<Inbound>) {
+        if self.inbound.len() <= slot {
+            self.inbound.resize_with(slot + 1, || None);
+        }
+        self.inbound[slot] = Some(inbound);
+    }
+}
+
+impl<O: Os> Loop<O> {
+    /// The same loop, where those who come by the door may do this.
+    pub fn with_policy(mut self, policy: Policy) -> Loop<O> {
+        self.doors.policy = policy;
+        self
+    }
+
+    /// Takes in what was just received from a link that does not speak native frames.
+    pub(super) fn take_in_by_door(&mut self, slot: usize, count: usize) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.pass_door(slot, &mut buffer[..count]);
+        self.buffer = buffer;
+    }
+
+    /// Takes up the requests of a guest that had to wait, where it need not any more.
+    pub(super) fn take_up(&mut self, slot: usize) {
+        if self.hub.user(slot).is_some_and(|user| user.dialect().is_guest()) {
+            self.pass_door(slot, &mut []);
+        }
+    }
+
+    /// Forgets what has come of a link.
+    pub(super) fn close_door(&mut self, slot: usize) {
+        self.doors.take(slot);
+    }
+
+    fn pass_door(&mut self, slot: usize, input: &mut [u8]) {
+        let fresh = || Box::new(Inbound::Http { unread: Vec::new(), told_to_go_on: false });
+        let mut inbound = self.doors.take(slot).unwrap_or_else(fresh);
+        match &mut *inbound {
+            Inbound::Http { unread, told_to_go_on } => {
+                unread.extend_from_slice(input);
+                if let Some(messages) = self.serve_guest(slot, unread, told_to_go_on) {
+                    *inbound = Inbound::Messages(messages);
+                }
+            }
+            Inbound::Messages(messages) => self.hear(slot, messages, input),
+        }
+        if self.hub.user(slot).is_some_and(User::is_present) {
+            self.hub.keep_outside(slot, inbound.kept());
+            self.doors.put(slot, inbound);
+        }
+    }
+
+    /// Does what a guest asks, as long as it need not wait. Where it becomes a user, what it says from then on.
+    fn serve_guest(&mut self, slot: usize, unread: &mut Vec<u8>, told_to_go_on: &mut bool) -> Option<Messages> {
+        let mut done = 0;
+        let mut upgraded = None;
+        while self.hub.user(slot).is_some_and(|user| user.is_present() && !user.is_waiting()) && done < unread.len() {
+            self.hub.take_back_id(slot);
+            let rules = Rules { bounds: self.hub.limits().bounds(), origins: &self.doors.policy.origins };
+            match http::next(&unread[done..], rules) {
+                Ok(Found::More { waits }) => {
+                    if waits && !std::mem::replace(told_to_go_on, true) {
+                        self.hub.say_as_is(slot, b"HTTP/1.1 100 Continue\r\n\r\n");
+                    }
+                    break;
+                }
+                Ok(Found::Call(call, len)) => {
+                    (done, *told_to_go_on) = (done + len, false);
+                    if let Some(mut messages) = self.answer(slot, call) {
+                        self.hear(slot, &mut messages, &mut unread[done..]);
+                        (done, upgraded) = (unread.len(), Some(messages));
+                    }
+                }
+                Err(refusal) => done += self.refuse(slot, &refusal).unwrap_or(unread.len() - done),
+            }
+        }
+        unread.drain(..done);
+        if unread.is_empty() {
+            *unread = Vec::new();
+        }
+        upgraded
+    }
+
+    /// Tells a guest why its request is not done. Returns where the next one begins; where nobody can tell, it departs.
+    fn refuse(&mut self, slot: usize, refusal: &Refusal) -> Option<usize> {
+        self.respond(slot, refusal.next_at.is_none(), |out| http::put_refusal(refusal, out));
+        refusal.next_at
+    }
+
+    /// Answers a guest with what `put` appends. It departs where the connection is to end with that.
+    fn respond(&mut self, slot: usize, closes: bool, put: impl FnOnce(&mut Vec<u8>)) {
+        let mut said = std::mem::take(&mut self.doors.said);
+        put(&mut said);
+        self.hub.answer_guest(slot, &said, closes);
+        said.clear();
+        said.shrink_to(READ_BUFFER);
+        self.doors.said = said;
+    }
+
+    /// Does what a guest asks.
+    fn answer(&mut self, slot: usize, call: Call) -> Option<Messages> {
+        let Call { what, is_head, closes, is_forwarded } = call;
+        if self.hub.is_closing() && !matches!(what, What::Health) {
+            self.refuse(slot, &Refusal::new(503, "the hub is shutting down"));
+            return None;
+        }
+        let json = |body: Vec<u8>| move |out: &mut Vec<u8>| http::put_json(200, closes, is_head, &body, out);
+        match what {
+            What::File(file) => {
+                let response = Response { content_type: file.content_type, is_head, closes, headers: page::HEADERS };
+                self.respond(slot, closes, |out| http::put_response(200, response, file.bytes, out));
+            }
+            What::Health => {
+                let (status, body) = if self.hub.is_closing() { (503, "draining") } else { (200, "ok") };
+                let body = format!("{{\"status\":\"{body}\"}}");
+                self.respond(slot, closes, |out| http::put_json(status, closes, is_head, body.as_bytes(), out));
+            }
+            What::Metrics => {
+                let text = metrics::text(&self.hub.stats());
+                let headers = http::OF_THIS_MOMENT;
+                let response = Response { content_type: metrics::CONTENT_TYPE, is_head, closes, headers };
+                self.respond(slot, closes, |out| http::put_response(200, response, text.as_bytes(), out));
+            }
+            What::List => {
+                let ids = self.hub.others(slot);
+                self.respond(slot, closes, json(ids_json(&ids)));
+            }
+            What::Members(room) => match self.may_look(slot, is_forwarded, &room) {
+                Ok(()) => {
+                    let members = self.hub.members_of(&room);
+                    self.respond(slot, closes, json(members_json(&members)));
+                }
+                Err(refusal) => _ = self.refuse(slot, &refusal),
+            },
+            What::History(room, after, limit) => match self.may_look(slot, is_forwarded, &room) {
+                Ok(()) => {
+                    let body = self.history_json(&room, after, limit);
+                    self.respond(slot, closes, json(body));
+                }
+                Err(refusal) => _ = self.refuse(slot, &refusal),
+            },
+            What::Work(frames) => self.hub.work_for_guest(slot, &frames),
+            What::Upgrade(upgrade) => {
+                let policy = &self.doors.policy;
+                debug_assert!(!policy.echoes || upgrade.dialect == Dialect::Json, "an echo asks for no subprotocol");
+                if self.hub.admit(slot, upgrade.dialect) {
+                    let mut said = Vec::new();
+                    upgrade.put_answer(&mut said);
+                    self.hub.say_as_is(slot, &said);
+                    return Some(Messages::new(Other::Client));
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether a guest may look into a room: one on this machine may, unless a proxy speaks for somebody.
+    fn may_look(&self, slot: usize, is_forwarded: bool, room: &str) -> Result<(), Refusal> {
+        let is_local = self.hub.user(slot).is_some_and(User::is_local) && !is_forwarded;
+        if !is_local && !self.doors.policy.http_read {
+            let text = "rooms are shown to this machine alone, unless the hub runs with --http-read";
+            return Err(Refusal::new(403, text));
+        }
+        if !self.hub.has_room(room) {
+            return Err(Refusal::new(404, format!("there is no room {room:?}")));
+        }
+        Ok(())
+    }
+
+    fn history_json(&self, room: &str, after: u64, limit: usize) -> Vec<u8> {
+        let events = self.hub.history_of(room, after, limit);
+        let mut body = Vec::new();
+        let mut object = Object::begin(&mut body);
+        object.list("events", events.iter(), |out, event| {
+            out.extend_from_slice(json_line(&EventJson::with_unix_ms(&event.view())).as_bytes());
+        });
+        object.end();
+        body
+    }
+
+    /// Takes in what a user said in messages, and carries out what is asked by it.
+    fn hear(&mut self, slot: usize, messages: &mut Messages, mut input: &mut [u8]) {
+        let Some(dialect) = self.hub.user(slot).map(User::dialect) else { return };
+        let mut requests = std::mem::take(&mut self.doors.requests);
+        let limit = self.most_message(dialect);
+        let mut is_over = false;
+        while !is_over {
+            match messages.next(&mut input, limit) {
+                Ok(None) => break,
+                Ok(Some(Message::Ping(payload))) => self.pong(slot, &payload),
+                Ok(Some(Message::Pong)) => {}
+                Ok(Some(message)) if self.doors.policy.echoes => is_over = self.echo(slot, &message, &mut requests),
+                Ok(Some(message)) => is_over = self.understand(dialect, &message, &mut requests),
+                Err(violation) => {
+                    put_violation(violation, limit, &mut requests);
+                    is_over = true;
+                }
+            }
+        }
+        if let Some(front) = messages.unfinished_binary().filter(|_| !is_over && !self.doors.policy.echoes) {
+            self.judge(dialect, front, &mut requests);
+        }
+        self.hub.feed(slot, &requests);
+        requests.clear();
+        requests.shrink_to(READ_BUFFER);
+        self.doors.requests = requests;
+    }
+
+    /// Bytes that a message may have.
+    fn most_message(&self, dialect: Dialect) -> usize {
+        let bounds = self.hub.limits().bounds();
+        match dialect {
+            _ if self.doors.policy.echoes => bounds.max_body as usize,
+            Dialect::Json => most_json(&bounds),
+            _ => usize::try_from(bounds.most_payload()).unwrap_or(usize::MAX).saturating_add(HEADER_LEN),
+        }
+    }
+
+    /// Puts what a message asks into requests. Says whether it is the last one.
+    fn understand(&self, dialect: Dialect, message: &Message<'_>, requests: &mut Vec<u8>) -> bool {
+        match message {
+            Message::Text(text) if dialect == Dialect::Json => {
+                put_request(text, &self.hub.limits().bounds(), requests);
+                false
+            }
+            Message::Binary(frame) if dialect == Dialect::Binary => {
+                put_frame(frame, requests);
+                false
+            }
+            Message::Close(code) => {
+                put_last(*code, "", false, requests);
+                true
+            }
+            _ => {
+                let (not, only) = if dialect == Dialect::Json { ("binary", "text") } else { ("text", "binary") };
+                let text = format!("a {not} message, where the subprotocol has {only} messages only");
+                put_fatal(Fault::new(ErrorCode::Malformed, 0, 0, text), requests);
+                true
+            }
+        }
+    }
+
+    /// Refuses a frame in an unfinished message as soon as its front shows that it will not do.
+    fn judge(&self, dialect: Dialect, front: &[u8], requests: &mut Vec<u8>) {
+        if dialect == Dialect::Binary
+            && let Err(fault) = self.hub.limits().bounds().admit(front)
+        {
+            put_fatal(fault, requests);
+        }
+    }
+
+    /// Gives back what a ping brought. One who does not read gets none: a pong for the last ping would do, and there
+    /// are many.
+    fn pong(&mut self, slot: usize, payload: &[u8]) {
+        if self.hub.user(slot).is_some_and(|user| !user.is_full()) {
+            let mut said = Vec::new();
+            messages::put(messages::PONG, payload, &mut said);
+            self.hub.say_as_is(slot, &said);
+        }
+    }
+
+    /// Gives a message back. Says whether it is the last one.
+    fn echo(&mut self, slot: usize, message: &Message<'_>, requests: &mut Vec<u8>) -> bool {
+        let (opcode, payload) = match message {
+            Message::Text(text) => (messages::TEXT, text.as_bytes()),
+            Message::Binary(bytes) => (messages::BINARY, &bytes[..]),
+            Message::Close(code) => {
+                put_last(*code, "", false, requests);
+                return true;
+            }
+            Message::Ping(_) | Message::Pong => return false,
+        };
+        let mut said = Vec::new();
+        messages::put(opcode, payload, &mut said);
+        self.hub.say_as_is(slot, &said);
+        false
+    }
+}
+
+/// Has a user depart once all it has asked before is carried out; a close frame is the last that it hears.
+fn put_last(code: u16, reason: &str, blamed: bool, requests: &mut Vec<u8>) {
+    let mut bytes = Vec::new();
+    let code = if code == NO_CODE { 1000 } else { code };
+    messages::put_close(code, reason, &mut bytes);
+    Aside::Last { bytes: &bytes, blamed }.encode(0, requests);
+}
+
+/// What stands for the code of a close frame that has none.
+const NO_CODE: u16 = 1005;
+
+fn put_violation(violation: Violation, limit: usize, requests: &mut Vec<u8>) {
+    if violation == Violation::TooLarge {
+        let text = format!("a message is over the limit of {limit} bytes");
+        return put_fatal(Fault::new(ErrorCode::TooLarge, 0, 0, text), requests);
+    }
+    put_last(violation.code(), violation.text(), true, requests);
+}
+
+fn ids_json(ids: &[UserId]) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut object = Object::begin(&mut body);
+    object.list("userIds", ids.iter(), |out, id| out.extend_from_slice(format!("\"{id}\"").as_bytes()));
+    object.end();
+    body
+}
+
+fn members_json(members: &[(UserId, String)]) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut object = Object::begin(&mut body);
+    object.list("members", members.iter(), |out, (id, name)| put_member(out, *id, name));
+    object.end();
+    body
+}
