@@ -7,14 +7,16 @@ use super::user::no_id;
 use crate::door::Dialect;
 
 impl<L> Hub<L> {
-    /// Makes a guest a user, who speaks another dialect from now on. Says whether it is one now: where all ids are used
-    /// up, it is told so, and has departed.
-    pub fn admit(&mut self, slot: usize, dialect: Dialect) -> bool {
+    /// Makes a guest a user, who speaks another dialect from now on; if it `is_forwarded` by a proxy, nobody can tell
+    /// whether it is on this machine. Says whether it is a user now: where all ids are used up, it is told so, and has
+    /// departed.
+    pub fn admit(&mut self, slot: usize, dialect: Dialect, is_forwarded: bool) -> bool {
         if !self.lend_id(slot) {
             return false;
         }
         let user = &mut self.users[slot];
         (user.dialect, user.has_spoken) = (dialect, true);
+        user.is_local &= !is_forwarded;
         self.stats.users += 1;
         self.stats.most_users = self.stats.most_users.max(self.stats.users);
         self.stats.upgraded += 1;

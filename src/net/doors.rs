@@ -10,7 +10,7 @@ use crate::door::messages::{self, Message, Messages, Other, Violation};
 use crate::door::{Dialect, metrics, page};
 use crate::hub::User;
 use crate::json::{EventJson, json_line};
-use crate::limits::READ_BUFFER;
+use crate::limits::{READ_BUFFER, SPARSE};
 use crate::wire::{ErrorCode, Fault, HEADER_LEN, UserId};
 
 /// What the operator allows those who come by the door.
@@ -38,16 +38,26 @@ pub(super) struct Doors {
 /// What has come of one link.
 #[derive(Debug)]
 enum Inbound {
-    /// Of HTTP requests; and whether its sender was told to go on.
-    Http { unread: Vec<u8>, told_to_go_on: bool },
+    /// Of HTTP requests.
+    Http(Calls),
     /// Of messages.
     Messages(Messages),
+}
+
+/// What has come of HTTP requests.
+#[derive(Debug, Default)]
+struct Calls {
+    unread: Vec<u8>,
+    /// Their sender waited to be told to send a body, and was.
+    told_to_go_on: bool,
+    /// Some may be whole, but wait for those before them.
+    wait: bool,
 }
 
 impl Inbound {
     fn kept(&self) -> usize {
         match self {
-            Inbound::Http { unread, .. } => unread.len(),
+            Inbound::Http(calls) => calls.unread.len(),
             Inbound::Messages(messages) => messages.kept(),
         }
     }
@@ -82,7 +92,8 @@ impl<O: Os> Loop<O> {
 
     /// Takes up the requests of a guest that had to wait, where it need not any more.
     pub(super) fn take_up(&mut self, slot: usize) {
-        if self.hub.user(slot).is_some_and(|user| user.dialect().is_guest()) {
+        let inbound = self.doors.inbound.get(slot).and_then(Option::as_deref);
+        if matches!(inbound, Some(Inbound::Http(calls)) if calls.wait) {
             self.pass_door(slot, &mut []);
         }
     }
@@ -93,12 +104,11 @@ impl<O: Os> Loop<O> {
     }
 
     fn pass_door(&mut self, slot: usize, input: &mut [u8]) {
-        let fresh = || Box::new(Inbound::Http { unread: Vec::new(), told_to_go_on: false });
-        let mut inbound = self.doors.take(slot).unwrap_or_else(fresh);
+        let mut inbound = self.doors.take(slot).unwrap_or_else(|| Box::new(Inbound::Http(Calls::default())));
         match &mut *inbound {
-            Inbound::Http { unread, told_to_go_on } => {
-                unread.extend_from_slice(input);
-                if let Some(messages) = self.serve_guest(slot, unread, told_to_go_on) {
+            Inbound::Http(calls) => {
+                calls.unread.extend_from_slice(input);
+                if let Some(messages) = self.serve_guest(slot, calls) {
                     *inbound = Inbound::Messages(messages);
                 }
             }
@@ -111,34 +121,42 @@ impl<O: Os> Loop<O> {
     }
 
     /// Does what a guest asks, as long as it need not wait. Where it becomes a user, what it says from then on.
-    fn serve_guest(&mut self, slot: usize, unread: &mut Vec<u8>, told_to_go_on: &mut bool) -> Option<Messages> {
+    fn serve_guest(&mut self, slot: usize, calls: &mut Calls) -> Option<Messages> {
         let mut done = 0;
         let mut upgraded = None;
-        while self.hub.user(slot).is_some_and(|user| user.is_present() && !user.is_waiting()) && done < unread.len() {
-            self.hub.take_back_id(slot);
+        while self.is_free(slot) && done < calls.unread.len() && upgraded.is_none() {
             let rules = Rules { bounds: self.hub.limits().bounds(), origins: &self.doors.policy.origins };
-            match http::next(&unread[done..], rules) {
+            match http::next(&calls.unread[done..], rules) {
                 Ok(Found::More { waits }) => {
-                    if waits && !std::mem::replace(told_to_go_on, true) {
+                    if waits && !std::mem::replace(&mut calls.told_to_go_on, true) {
                         self.hub.say_as_is(slot, b"HTTP/1.1 100 Continue\r\n\r\n");
                     }
                     break;
                 }
                 Ok(Found::Call(call, len)) => {
-                    (done, *told_to_go_on) = (done + len, false);
-                    if let Some(mut messages) = self.answer(slot, call) {
-                        self.hear(slot, &mut messages, &mut unread[done..]);
-                        (done, upgraded) = (unread.len(), Some(messages));
-                    }
+                    done += len;
+                    calls.told_to_go_on = false;
+                    upgraded = self.answer(slot, call);
                 }
-                Err(refusal) => done += self.refuse(slot, &refusal).unwrap_or(unread.len() - done),
+                Err(refusal) => done += self.refuse(slot, &refusal).unwrap_or(calls.unread.len() - done),
             }
         }
-        unread.drain(..done);
-        if unread.is_empty() {
-            *unread = Vec::new();
+        if let Some(messages) = &mut upgraded {
+            self.hear(slot, messages, &mut calls.unread[done..]);
         }
+        calls.unread.drain(..done);
+        calls.unread.shrink_to(SPARSE * calls.unread.len());
+        calls.wait = !self.is_free(slot);
         upgraded
+    }
+
+    /// Whether a guest's next request may be done. It has no id then until it asks for work.
+    fn is_free(&mut self, slot: usize) -> bool {
+        let is_free = self.hub.user(slot).is_some_and(|user| user.is_present() && !user.is_waiting());
+        if is_free {
+            self.hub.take_back_id(slot);
+        }
+        is_free
     }
 
     /// Tells a guest why its request is not done. Returns where the next one begins; where nobody can tell, it departs.
@@ -203,7 +221,7 @@ impl<O: Os> Loop<O> {
             What::Upgrade(upgrade) => {
                 let policy = &self.doors.policy;
                 debug_assert!(!policy.echoes || upgrade.dialect == Dialect::Json, "an echo asks for no subprotocol");
-                if self.hub.admit(slot, upgrade.dialect) {
+                if self.hub.admit(slot, upgrade.dialect, is_forwarded) {
                     let mut said = Vec::new();
                     upgrade.put_answer(&mut said);
                     self.hub.say_as_is(slot, &said);
