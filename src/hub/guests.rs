@@ -3,17 +3,13 @@
 
 use super::Hub;
 use super::presence::no_ids;
-use super::user::no_id;
+use super::user::user_id;
 use crate::door::Dialect;
 
 impl<L> Hub<L> {
     /// Makes a guest a user, who speaks another dialect from now on; if it `is_forwarded` by a proxy, nobody can tell
-    /// whether it is on this machine. Says whether it is a user now: where all ids are used up, it is told so, and has
-    /// departed.
-    pub fn admit(&mut self, slot: usize, dialect: Dialect, is_forwarded: bool) -> bool {
-        if !self.lend_id(slot) {
-            return false;
-        }
+    /// whether it is on this machine.
+    pub fn admit(&mut self, slot: usize, dialect: Dialect, is_forwarded: bool) {
         let user = &mut self.users[slot];
         (user.dialect, user.has_spoken) = (dialect, true);
         user.is_local &= !is_forwarded;
@@ -21,33 +17,16 @@ impl<L> Hub<L> {
         self.stats.most_users = self.stats.most_users.max(self.stats.users);
         self.stats.upgraded += 1;
         self.answered_outside();
-        true
     }
 
-    /// Carries out requests of a guest. It has an id of its own while they last: until it is [taken
-    /// back](Hub::take_back_id).
+    /// Carries out requests of a guest, under an id of their own. Where all ids are used up, it is told so, and has
+    /// departed.
     pub fn work_for_guest(&mut self, slot: usize, frames: &[u8]) {
-        if self.lend_id(slot) {
-            self.answered_outside();
-            self.feed(slot, frames);
-        }
-    }
-
-    /// Gives a guest that is present an id. Where all ids are used up, it is told so, and has departed.
-    fn lend_id(&mut self, slot: usize) -> bool {
-        if self.generation == u32::MAX {
-            self.fail(slot, &no_ids());
-            return false;
-        }
-        self.users[slot].id = self.next_id(slot);
-        true
-    }
-
-    /// Takes back an id that was lent to a guest.
-    pub fn take_back_id(&mut self, slot: usize) {
-        if let Some(user) = self.users.get_mut(slot).filter(|user| user.dialect.is_guest()) {
-            user.id = no_id(slot);
-        }
+        let Some(generation) = self.generation.checked_add(1) else { return self.fail(slot, &no_ids()) };
+        self.generation = generation;
+        self.users[slot].id = user_id(generation, slot);
+        self.answered_outside();
+        self.feed(slot, frames);
     }
 
     /// Gives a guest an answer that its carrier has for it, in its own dialect. It departs where the connection

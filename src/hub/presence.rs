@@ -1,16 +1,16 @@
 //! Who is here: coming in, being turned away, what one is called, and all ways to leave.
 
-use super::user::{no_id, user_id};
+use super::user::user_id;
 use super::{Hub, Peer, User};
 use crate::door::Dialect;
 use crate::door::margin::{Aside, Asked};
 use crate::limits::{Limits, TURNED_AWAY};
 use crate::marks::{Mark, mark};
-use crate::wire::{Answer, ErrorCode, Fault, UserId};
+use crate::wire::{Answer, ErrorCode, Fault};
 
 impl<L> Hub<L> {
     /// Takes a connection in and returns its slot. At a limit of connections it is told so, and has departed at once.
-    /// A guest has no id yet, and is no user: see [`admit`](Hub::admit) and [`lend_id`](Hub::lend_id).
+    /// A guest has an id, but is no user yet: see [`admit`](Hub::admit).
     ///
     /// # Errors
     ///
@@ -26,11 +26,9 @@ impl<L> Hub<L> {
         };
         let vacant = self.users.vacant_entry();
         let slot = vacant.key();
-        vacant.insert(User::new(no_id(slot), peer.is_local(), dialect, link));
-        if !dialect.is_guest() {
-            self.users[slot].id = self.next_id(slot);
-            self.stats.users += 1;
-        }
+        self.generation += 1;
+        vacant.insert(User::new(user_id(self.generation, slot), peer.is_local(), dialect, link));
+        self.stats.users += u64::from(!dialect.is_guest());
         match refused {
             None => self.origins.enter(slot, peer, self.limits.max_per_address),
             Some(fault) => {
@@ -42,12 +40,6 @@ impl<L> Hub<L> {
         }
         self.stats.most_users = self.stats.most_users.max(self.stats.users);
         Ok(slot)
-    }
-
-    /// The id of the next connection, or of the next caller, who lives in `slot`.
-    pub(super) fn next_id(&mut self, slot: usize) -> UserId {
-        self.generation += 1;
-        user_id(self.generation, slot)
     }
 
     /// Why a connection from there can not be served, if so.

@@ -20,9 +20,9 @@ pub(super) enum Addressed {
 }
 
 /// The user with this id and its slot, where it is here.
-fn present<L>(users: &mut Slab<User<L>>, id: UserId) -> Option<(usize, &mut User<L>)> {
+fn known<L>(users: &mut Slab<User<L>>, id: UserId) -> Option<(usize, &mut User<L>)> {
     let slot = slot_of(id);
-    users.get_mut(slot).filter(|user| user.id == id && user.present).map(|user| (slot, user))
+    users.get_mut(slot).filter(|user| user.id == id && user.is_known()).map(|user| (slot, user))
 }
 
 /// Puts a user on the list of receivers, once for each stamp.
@@ -171,7 +171,7 @@ impl<L> Hub<L> {
     fn resolve_users(&mut self, ids: impl Iterator<Item = UserId>, if_full: IfFull) {
         let stamp = self.begin_resolving();
         for id in ids {
-            let status = match present(&mut self.users, id) {
+            let status = match known(&mut self.users, id) {
                 None => Status::Unknown,
                 Some((slot, user)) => include(&mut self.scratch, slot, user, stamp, if_full),
             };

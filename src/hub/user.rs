@@ -22,12 +22,6 @@ pub(super) fn user_id(generation: u32, slot: usize) -> UserId {
     UserId(u64::from(generation) << SLOT_BITS | slot as u64)
 }
 
-/// What stands in place of an id where a guest lives in `slot`: nobody's, for it names another slot, and no connection
-/// is number 0.
-pub(super) fn no_id(slot: usize) -> UserId {
-    UserId(slot as u64 ^ 1)
-}
-
 /// The slot that an id names, whether or not somebody with this id lives there.
 pub(super) fn slot_of(id: UserId) -> usize {
     (id.0 & ((1 << SLOT_BITS) - 1)) as usize

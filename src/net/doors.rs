@@ -150,13 +150,9 @@ impl<O: Os> Loop<O> {
         upgraded
     }
 
-    /// Whether a guest's next request may be done. It has no id then until it asks for work.
-    fn is_free(&mut self, slot: usize) -> bool {
-        let is_free = self.hub.user(slot).is_some_and(|user| user.is_present() && !user.is_waiting());
-        if is_free {
-            self.hub.take_back_id(slot);
-        }
-        is_free
+    /// Whether a guest's next request may be done.
+    fn is_free(&self, slot: usize) -> bool {
+        self.hub.user(slot).is_some_and(|user| user.is_present() && !user.is_waiting())
     }
 
     /// Tells a guest why its request is not done. Returns where the next one begins; where nobody can tell, it departs.
@@ -221,12 +217,11 @@ impl<O: Os> Loop<O> {
             What::Upgrade(upgrade) => {
                 let policy = &self.doors.policy;
                 debug_assert!(!policy.echoes || upgrade.dialect == Dialect::Json, "an echo asks for no subprotocol");
-                if self.hub.admit(slot, upgrade.dialect, is_forwarded) {
-                    let mut said = Vec::new();
-                    upgrade.put_answer(&mut said);
-                    self.hub.say_as_is(slot, &said);
-                    return Some(Messages::new(Other::Client));
-                }
+                let mut said = Vec::new();
+                upgrade.put_answer(&mut said);
+                self.hub.say_as_is(slot, &said);
+                self.hub.admit(slot, upgrade.dialect, is_forwarded);
+                return Some(Messages::new(Other::Client));
             }
         }
         None

@@ -4,6 +4,7 @@
 //! The simulator proper will draw its faults by seed; this one is driven by hand.
 
 use super::os::{Edge, Os};
+use crate::door::Dialect;
 use crate::hub::Peer;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -55,6 +56,8 @@ pub struct World {
     pub accept_errors: VecDeque<i32>,
     pub accepts: u32,
     pub crowd: bool,
+    /// What those speak who are let in from now on.
+    pub dialect: Dialect,
     /// The next wait lasts for so long, and sees nothing.
     pub asleep: Option<Duration>,
     /// Whether there always seem to be more edges than a wait can take.
@@ -214,6 +217,10 @@ impl Os for VirtualOs {
         Ok((VirtualSocket(Rc::clone(&self.0), wire), Peer::Unix))
     }
 
+    fn dialect(&self, _listener: usize) -> Dialect {
+        self.0.borrow().dialect
+    }
+
     fn spend_spare(&mut self) -> bool {
         let mut world = self.0.borrow_mut();
         let spent = std::mem::take(&mut world.spare);
@@ -273,6 +280,9 @@ impl Os for VirtualOs {
     }
 
     fn stop_listening(&mut self) {
-        self.0.borrow_mut().backlog.clear();
+        let mut world = self.0.borrow_mut();
+        if !world.dialect.is_guest() {
+            world.backlog.clear();
+        }
     }
 }

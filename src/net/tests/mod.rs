@@ -1,6 +1,8 @@
 //! The loop over the virtual operating system: what only timing and faults bring out.
 
 mod crowd;
+#[cfg(feature = "ws")]
+mod door;
 mod memory;
 mod pressure;
 mod time;

@@ -1,0 +1,201 @@
+//! Those who come by the door: what is due to them in time, and what they may cost.
+
+use super::*;
+use crate::door::Dialect;
+use crate::door::messages::{BINARY, CLOSE, Message, Messages, Other, PING, PONG, TEXT, put_masked};
+
+/// What a client says to become a WebSocket of this subprotocol.
+fn handshake(protocol: &str) -> Vec<u8> {
+    format!(
+        "GET /ws HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+impl Bench {
+    /// Somebody connects over HTTP.
+    fn call(&mut self) -> usize {
+        self.world().dialect = Dialect::Http;
+        let wire = self.world().connect();
+        self.settle();
+        self.world().dialect = Dialect::Native;
+        wire
+    }
+
+    /// Somebody becomes a user over a WebSocket.
+    fn upgrade(&mut self, protocol: &str) -> usize {
+        let wire = self.call();
+        self.world().send(wire, &handshake(protocol));
+        self.settle();
+        assert!(self.world().take(wire).starts_with(b"HTTP/1.1 101 "));
+        wire
+    }
+
+    fn say(&mut self, wire: usize, opcode: u8, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        put_masked(opcode, payload, [1, 2, 3, 4], &mut bytes);
+        self.world().send(wire, &bytes);
+        self.settle();
+    }
+
+    /// What a WebSocket has heard: the opcodes, and the payloads as text.
+    fn heard(&mut self, wire: usize) -> Vec<(u8, String)> {
+        let mut bytes = self.world().take(wire);
+        let mut messages = Messages::new(Other::Server);
+        let (mut rest, mut heard) = (&mut bytes[..], Vec::new());
+        while let Some(message) = messages.next(&mut rest, usize::MAX).expect("the hub keeps to the protocol") {
+            heard.push(match message {
+                Message::Text(text) => (TEXT, text.into_owned()),
+                Message::Binary(bytes) => (BINARY, format!("{} bytes", bytes.len())),
+                Message::Ping(_) => (PING, String::new()),
+                Message::Pong => (PONG, String::new()),
+                Message::Close(code) => (CLOSE, code.to_string()),
+            });
+        }
+        assert_eq!(messages.kept(), 0, "whole messages");
+        heard
+    }
+
+    fn response(&self, wire: usize) -> String {
+        String::from_utf8(self.world().take(wire)).expect("text")
+    }
+}
+
+#[test]
+fn a_request_that_is_never_complete_is_told_so_after_ten_seconds() {
+    let mut bench = Bench::new_with_times();
+    let wire = bench.call();
+    bench.pass(60 * SECOND);
+    assert!(!bench.is_closed(wire), "one that has begun nothing is only idle");
+    bench.world().send(wire, b"GET /health HTTP/1.1\r\nHost: h");
+    bench.settle();
+    bench.pass(9 * SECOND);
+    assert_eq!(bench.response(wire), "");
+    bench.world().send(wire, b"u");
+    bench.pass(2 * SECOND);
+    let said = bench.response(wire);
+    assert!(said.starts_with("HTTP/1.1 408 ") && said.contains("Connection: close"), "{said}");
+    bench.pass(Limits::default().linger);
+    assert!(bench.is_closed(wire));
+}
+
+#[test]
+fn a_quiet_websocket_hears_a_beat_and_a_ping_and_a_pong_is_enough_to_stay() {
+    for answers in [true, false] {
+        let mut bench = Bench::new_with_times();
+        let wire = bench.upgrade("cubby.json.v1");
+        let mut last = Vec::new();
+        for _ in 0..4 {
+            bench.pass(31 * SECOND);
+            let heard = bench.heard(wire);
+            if answers {
+                assert!(matches!(&heard[..], [(TEXT, beat), (PING, _)] if beat.contains("\"beat\"")), "{heard:?}");
+                bench.say(wire, PONG, &[]);
+            }
+            last = if heard.is_empty() { last } else { heard };
+        }
+        let is_last =
+            matches!(&last[..], [(TEXT, closing), (CLOSE, code)] if closing.contains("idle") && code == "1008");
+        assert_eq!((is_last, bench.is_closed(wire)), (!answers, !answers), "{last:?}");
+    }
+}
+
+#[test]
+fn health_is_told_while_the_hub_drains_and_guests_do_not_delay_the_end() {
+    let mut bench = Bench::new();
+    let (slow, _) = bench.enter();
+    let guest = bench.call();
+    bench.world().wires[slow].room = 0;
+    bench.net.drain();
+    bench.world().send(guest, b"GET /health HTTP/1.1\r\n\r\n");
+    bench.settle();
+    let said = bench.response(guest);
+    assert!(said.starts_with("HTTP/1.1 503 ") && said.ends_with("{\"status\":\"draining\"}"), "{said}");
+    bench.world().send(guest, b"GET /list HTTP/1.1\r\n\r\n");
+    bench.settle();
+    assert!(bench.response(guest).starts_with("HTTP/1.1 503 "));
+    assert!(!bench.net.is_drained());
+    bench.world().make_room(slow, usize::MAX);
+    bench.world().end(slow);
+    bench.settle();
+    assert!(bench.net.is_drained());
+}
+
+#[test]
+fn one_that_asks_for_much_and_does_not_read_is_answered_as_far_as_its_queue_goes() {
+    let mut bench = Bench::new();
+    let wire = bench.call();
+    bench.world().wires[wire].room = 0;
+    bench.world().send(wire, &b"GET /cubby.js HTTP/1.1\r\n\r\n".repeat(2000));
+    bench.settle();
+    let (queue, body) = (bench.net.hub().limits().queue, bench.net.hub().limits().max_body as usize);
+    let held = bench.net.hub().held();
+    assert!((queue..4 * queue + body).contains(&held), "{held} bytes");
+    bench.world().make_room(wire, usize::MAX);
+    bench.settle();
+    assert_eq!(bench.response(wire).matches("HTTP/1.1 200 OK").count(), 2000);
+    assert_eq!(bench.net.hub().held(), 0);
+}
+
+#[test]
+fn a_post_to_a_full_receiver_waits_and_nobody_can_speak_to_its_caller() {
+    let mut bench = Bench::new();
+    let (sender, _) = bench.enter();
+    let (slow, id) = bench.enter();
+    bench.world().wires[slow].room = 0;
+    for _ in 0..5 {
+        bench.relay(sender, id, MEGABYTE);
+        bench.settle();
+    }
+    let guest = bench.call();
+    let post = format!("POST /relay?to={id} HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello");
+    bench.world().send(guest, format!("{post}GET /health HTTP/1.1\r\n\r\n").as_bytes());
+    bench.settle();
+    assert_eq!(bench.response(guest), "");
+    bench.world().make_room(slow, usize::MAX);
+    bench.settle();
+    let said = bench.response(guest);
+    assert!(said.contains("{\"statuses\":[\"queued\"]}") && said.ends_with("{\"status\":\"ok\"}"), "{said}");
+    let answers = bench.answers(slow);
+    let caller = UserId(u64::from_be_bytes(answers.last().expect("hello").1[..8].try_into().expect("an id")));
+    assert!(caller > id && answers.last().expect("hello").1.ends_with(b"hello"));
+    bench.ask(
+        slow,
+        Request::Relay { receivers: Ids::new(&caller.0.to_be_bytes()).expect("an id"), body: b"", receipt: true },
+    );
+    bench.ask(slow, Request::List);
+    bench.settle();
+    let [(0x84, receipt), (0x83, list)] = &bench.answers(slow)[..] else { panic!("a receipt and a list") };
+    assert_eq!((&receipt[..], list.len()), (&[0, 1, Status::Unknown as u8][..], 8));
+}
+
+#[test]
+fn a_large_body_is_held_once_for_each_dialect_that_hears_it() {
+    let mut bench = Bench::new();
+    let (sender, _) = bench.enter();
+    bench.ask(sender, Request::Join { room: "den" });
+    for protocol in ["cubby.json.v1", "cubby.v1"].into_iter().cycle().take(20) {
+        let wire = bench.upgrade(protocol);
+        let mut join = Vec::new();
+        Request::Join { room: "den" }.encode(1, &mut join);
+        match protocol {
+            "cubby.v1" => bench.say(wire, BINARY, &join),
+            _ => bench.say(wire, TEXT, b"{\"type\":\"join\",\"room\":\"den\"}"),
+        }
+        bench.heard(wire);
+        bench.world().wires[wire].room = 0;
+    }
+    let before = bench.net.hub().held();
+    bench.ask(sender, Request::Publish { room: "den", body: &[b'x'; 1 << 20], receipt: false, no_echo: true });
+    bench.settle();
+    let held = bench.net.hub().held() - before;
+    assert!(((2 << 20) - 10_000..(2 << 20) + 100_000).contains(&held), "{held} bytes");
+    for wire in 1..21 {
+        bench.world().make_room(wire, usize::MAX);
+    }
+    bench.settle();
+    let json = bench.heard(1).last().expect("an event").1.len();
+    assert!(json > 1 << 20, "{json}");
+    assert_eq!(bench.heard(2).last().expect("an event").0, BINARY);
+}
