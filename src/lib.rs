@@ -54,6 +54,7 @@
 //! | room | what it owns |
 //! |---|---|
 //! | [`wire`] | bytes to values and back; knows no socket, no clock, no hub |
+//! | `door` | dialects: native frames as WebSocket messages, as JSON and over HTTP (a feature, `ws`) |
 //! | `hub` | who is here, and who hears what; does no I/O |
 //! | `net` | the loop, and what it owns: sockets, readiness, deadlines, listeners |
 //! | `server` | the embedding API: [`Server`], [`Builder`], [`Handle`] |
@@ -65,7 +66,7 @@
 //! | `marks` | which rare branches a test has reached |
 //! | `json` | events as JSON, for logs and scripts (a feature, `json`) |
 //!
-//! Dependencies point one way: `server → net → hub → wire`, and `load → client → wire`. What all rooms may use (the
+//! Dependencies point one way: `server → net → hub → door → wire`, and `load → client → door → wire`. What all rooms may use (the
 //! last five rows) knows of `wire` at the most.
 //!
 //! # What it will never do
