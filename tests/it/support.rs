@@ -57,7 +57,8 @@ impl Daemon {
 
     /// One with these arguments; waits until it listens on each address named.
     pub fn with(arguments: &[&str]) -> Daemon {
-        Daemon::run(daemon(arguments), arguments.iter().filter(|argument| **argument == "--listen").count())
+        let is_address = |argument: &&&str| matches!(**argument, "--listen" | "--ws");
+        Daemon::run(daemon(arguments), arguments.iter().filter(is_address).count())
     }
 
     /// One by this command, which listens on so many addresses.

@@ -2,880 +2,703 @@
 
 import { Cubby, byteLength } from './cubby.js';
 
-/** @typedef {import('./cubby.js').RoomEvent} RoomEvent @typedef {import('./cubby.js').CubbyError} CubbyError */
-/** @typedef {{ room: string } | { dm: string } | { userId: string }} Place  What a tab is about. */
-/** @typedef {{ type: string, id?: number, name?: string, userId?: string, body?: any, time?: number, own?: boolean,
- *   text?: string, status?: string, shown?: number }} Item  One line of a log. */
-/** @typedef {{ text: string, state: 'waiting' | 'sending' | 'unsure' | 'failed', why?: string, id?: number }} Unsent */
-
-/** Rows in the document; items kept in memory of each tab, and the characters in them. */
-const ROWS = 300;
-const STEP = 60;
-const ITEMS = 4000;
-const CHARS = 8e6;
-const CUT = 1500;
-const CUT_LINES = 25;
-const MEMBERS = 200;
-
-const SENTENCES = {
-  join: ' joined', add: ' joined once more', remove: ' left with one of several connections', leave: ' left',
-};
-const STATUS = { queued: '', forwarded: '', stored: 'kept until they come back' };
+/** Rows in the document, and more at once; what a tab keeps; where a long text is cut; members shown. */
+const [ROWS, STEP, ITEMS, CHARS, CUT, CUT_LINES, MEMBERS] = [300, 60, 4000, 8e6, 1500, 25, 200];
+const SENTENCES = { join: 'joined', add: 'joined once more', remove: 'left once of several times', leave: 'left' };
 const UNSENT = {
-  waiting: 'Waits for the connection', sending: 'Sending…', unsure: 'Connection lost while sending: looking whether it arrived',
+	waiting: 'Waits for the connection', sending: 'Sending…', unsure: 'Connection lost; looking whether it arrived',
 };
 
-/** @param {string} id @returns {any} */
+/** @returns {any} */
 const $ = (id) => document.getElementById(id);
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const calendar = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
-const number = new Intl.NumberFormat('en');
-const socket = new URL('ws', location.href);
-socket.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
-socket.search = socket.hash = '';
-const hub = new Cubby(socket.href, { maxDelay: 15000 });
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
+const number = (value) => value.toLocaleString('en');
+const hub = new Cubby(new URL('ws', location.href.replace('http', 'ws')).href, { maxDelay: 15000 });
 
-/** @type {View[]} */ const views = [];
-/** @type {View | undefined} */ let active;
-/** @type {Set<string>} our user ids, of this connection and of earlier ones */ const mine = new Set();
-/** What of the page has to be drawn in the next frame. @type {Set<() => void>} */ const dirty = new Set();
-let retryAt = 0;
+const views = [];
+let active;
+/** Our user ids, of this connection and of earlier ones. */
+const mine = new Set();
+let lastTop = 0;
 
-/**
- * @param {string} tag @param {string | object} [props]  its class, or properties
- * @param {(Node | string)[]} children @returns {any}
- */
-function el(tag, props = {}, ...children) {
-  const node = document.createElement(tag);
-  Object.assign(node, typeof props === 'string' ? { className: props } : props);
-  node.append(...children);
-  return node;
+/** @returns {any} an element of a class, or with properties */
+function el(tag, props, ...children) {
+	const node = Object.assign(document.createElement(tag), typeof props === 'string' ? { className: props } : props);
+	node.append(...children);
+	return node;
 }
 
-/** A name for where marks that turn or hide text would mislead. @param {string} text */
+/** A name, less the marks that turn or hide text. */
 function plain(text) {
-  return text.replace(/[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu, '\ufffd');
+	return text.replace(/[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu, '\ufffd');
 }
 
-/** @param {string} name @param {string} [userId] */
 function label(name, userId = '') {
-  return plain(name) || `unnamed ${userId.slice(-5)}`;
+	return plain(name ?? '') || `unnamed ${userId.slice(-5)}`;
 }
 
-/** @param {string} name */
 function hue(name) {
-  let sum = 0;
-  for (const char of name) sum = (sum * 31 + /** @type {number} */ (char.codePointAt(0))) % 9973;
-  return `c${sum % 8}`;
+	return `c${[...name].reduce((sum, char) => (sum * 31 + char.codePointAt(0)) % 9973, 0) % 8}`;
 }
 
-/** Draws in the next frame, or soon where a hidden page has none. @param {(() => void)[]} parts */
+/** What of the page has to be drawn in the next frame, or soon where a hidden page has none. */
+const dirty = new Set();
+
 function draw(...parts) {
-  if (!dirty.size) {
-    if (document.hidden) setTimeout(flush, 200);
-    else requestAnimationFrame(flush);
-  }
-  for (const part of parts) dirty.add(part);
+	if (!dirty.size) document.hidden ? setTimeout(flush, 200) : requestAnimationFrame(flush);
+	for (const part of parts) dirty.add(part);
 }
 
 function flush() {
-  const parts = [...dirty];
-  dirty.clear();
-  for (const part of parts) part();
+	const parts = [...dirty];
+	dirty.clear();
+	for (const part of parts) part();
 }
 
-/** A tab: a room, or the talk with one person. */
+/** A tab: a room, or the talk with one person, by name or by user id. */
 class View {
-  /** @type {Item[]} */ items = [];
-  /** @type {Unsent[]} */ outbox = [];
-  /** User ids and names of those in the room. @type {Map<string, string>} */ members = new Map();
-  /** Which items are in the document while the tab is open. */
-  start = 0;
-  end = 0;
-  stick = true;
-  top = 0;
-  unread = 0;
-  /** The first item that was not seen. @type {Item | undefined} */ fresh;
-  more = false;
-  loading = false;
-  ready = false;
-  closed = false;
-  draft = '';
-  chars = 0;
-  /** The newest event id, to know which of our own messages have come. */ last = 0;
+	items = []; chars = 0;
+	/** Which items are in the document while the tab is open, and whether it follows the newest. */
+	start = 0; end = 0; stick = true;
+	/** How many messages were not seen, and the first of them. */
+	unread = 0; fresh = undefined;
+	/** The hub may have older events; they are being asked for. */
+	more = false; loading = false;
+	/** In step with the room; it was so once; the room was closed; its ids began anew; the newest of them. */
+	ready = false; known = false; closed = false; anew = false; last = 0;
+	/** Names by user id. */
+	members = new Map();
+	draft = ''; outbox = [];
 
-  /** @param {any} place */
-  constructor({ room, dm, userId }) {
-    this.room = room;
-    this.dm = dm;
-    this.userId = userId;
-    this.label = room ? plain(room) : label(dm ?? '', userId);
-    this.badge = el('span', 'badge');
-    const mark = el('span', 'mark', room ? '#' : '@');
-    mark.ariaHidden = 'true';
-    this.tab = el('button', { id: `tab-${View.count++}` }, mark, el('bdi', 'label', this.label), this.badge);
-    this.tab.role = 'tab';
-    this.tab.setAttribute('role', 'tab');
-    this.tab.setAttribute('aria-controls', 'panel');
-    Object.assign(this.tab.dataset, room ? { room } : { dm: dm ?? userId });
-    this.tab.onclick = () => { select(this); focusCompose(); };
-  }
-  static count = 1;
+	constructor({ room = undefined, dm = undefined, userId = undefined }) {
+		this.room = room;
+		this.dm = dm;
+		this.userId = userId;
+		this.label = room ? plain(room) : label(dm, userId);
+		this.badge = el('span', 'badge');
+		const parts = [el('span', 'mark', room ? '#' : '@'), el('bdi', {}, this.label), this.badge];
+		this.tab = el('button', { onclick: () => go(this) }, ...parts);
+		this.tab.setAttribute('role', 'tab');
+		this.tab.setAttribute('aria-controls', 'panel');
+		Object.assign(this.tab.dataset, room ? { room } : { dm: dm ?? userId });
+	}
 
-  /** @param {Item} item */
-  push(item) {
-    this.items.push(item);
-    this.chars += item.body?.length ?? 0;
-    if ((this.items.length > ITEMS || this.chars > CHARS) && (this.stick || this !== active)) this.trim();
-    if (this === active) draw(drawLog);
-  }
+	push(item) {
+		this.items.push(item);
+		this.chars += item.body?.length ?? 0;
+		const full = this.items.length > ITEMS || this.chars > CHARS;
+		if (full && this.items.length > ROWS && (this.stick || this !== active)) this.trim();
+		if (this === active) draw(drawLog);
+	}
 
-  /** Forgets the oldest, which the hub's history may still have. */
-  trim() {
-    let count = 0;
-    let { chars } = this;
-    const most = Math.max(0, this.items.length - ROWS * 2);
-    while (count < most && (this.items.length - count > ITEMS / 2 || chars > CHARS / 2)) {
-      chars -= this.items[count++].body?.length ?? 0;
-    }
-    if (!count) return;
-    this.items.splice(0, count);
-    Object.assign(this, { chars, more: Boolean(this.room), start: 0, end: 0 });
-    if (this === active) $('log').replaceChildren();
-  }
+	/** Forgets all but the newest: the hub's history may still have the others. */
+	trim() {
+		this.items = this.items.slice(-ROWS / 2);
+		this.chars = 0;
+		this.more = Boolean(this.room) && !this.anew;
+		if (this === active) $('log').replaceChildren();
+	}
 
-  /** @param {string} text @param {string} [type] */
-  note(text, type = 'strong') {
-    this.push({ type, text });
-  }
+	get oldest() {
+		return this.items.find(({ id }) => id)?.id ?? 1;
+	}
 }
 
-/** @param {any} place */
-function find({ room, dm, userId }) {
-  return views.find((view) => view.room === room && view.dm === dm && view.userId === userId);
+function find({ room, dm = undefined, userId = undefined }) {
+	return views.find((view) => view.room === room && view.dm === dm && view.userId === userId);
 }
 
-/** The tab of a place, made where there is none. @param {any} place */
+/** The tab of a place, made where there is none. */
 function open(place) {
-  const known = find(place);
-  if (known) return known;
-  const view = new View(place);
-  views.push(view);
-  $('tabs').append(view.tab);
-  if (view.room) hub.join(view.room, { backlog: STEP }).catch(() => undefined);
-  else view.note('Direct messages are not kept by the hub: they are on this page only.', 'note');
-  draw(drawTabs);
-  return view;
+	const known = find(place);
+	if (known) return known;
+	const view = new View(place);
+	views.push(view);
+	$('tabs').append(view.tab);
+	if (view.room) hub.join(view.room, { backlog: STEP }).catch(() => undefined);
+	else view.push({ type: 'faint', text: 'Direct messages are not kept by the hub: they are on this page only.' });
+	draw(drawTabs);
+	return view;
 }
 
-/** @param {View | undefined} view */
 function select(view) {
-  if (active && active !== view) Object.assign(active, { draft: $('compose').value, fresh: undefined });
-  if (view && view !== active) {
-    $('log').replaceChildren();
-    $('compose').value = view.draft;
-    $('compose-error').textContent = '';
-    Object.assign(view, { start: 0, end: 0 });
-    document.body.classList.remove('people');
-  }
-  active = view;
-  seen();
-  draw(drawTabs, drawHead, drawLog, drawOutbox, drawMembers);
-  writeAddress();
+	if (view !== active) {
+		if (active) Object.assign(active, { draft: $('compose').value, fresh: undefined });
+		$('log').replaceChildren();
+		$('compose').value = view?.draft ?? '';
+		$('compose-error').textContent = '';
+		showPeople(false);
+		if (view) view.stick = true;
+	}
+	active = view;
+	$('app').hidden = !view;
+	draw(drawTabs, drawHead, drawLog, drawOutbox, drawMembers);
+	writeAddress();
 }
 
-/** @param {View} view */
+function go(view) {
+	select(view);
+	focusCompose();
+}
+
 function close(view) {
-  if (view.outbox.length && !confirm('There are messages here that were not sent. Drop them?')) return;
-  const at = views.indexOf(view);
-  views.splice(at, 1);
-  view.tab.remove();
-  if (view.room) hub.leave(view.room).catch(() => undefined);
-  if (view === active) {
-    active = undefined;
-    select(views[at] ?? views[at - 1]);
-    active?.tab.focus();
-  }
-  if (!views.length) showEntry();
-}
-
-function seen() {
-  if (active && !document.hidden) active.unread = 0;
+	if (view.outbox.length && !confirm('Messages here were not sent. Drop them?')) return;
+	const at = views.indexOf(view);
+	views.splice(at, 1);
+	view.tab.remove();
+	if (view.room) hub.leave(view.room).catch(() => undefined);
+	if (view === active) select(views[at] ?? views[at - 1]);
+	if (active) writeAddress();
+	else showEntry();
 }
 
 // The address: #name=ann&room=lobby&room=dev&dm=bob&at=2, or the same as a query.
 
 function readAddress() {
-  const params = [...new URLSearchParams(location.search), ...new URLSearchParams(location.hash.slice(1))];
-  const last = Object.fromEntries(params);
-  const places = params.filter(([key, value]) => (key === 'room' || key === 'dm') && value);
-  return { name: last.name ?? '', at: Number(last.at) || 1, places: places.map(([key, value]) => ({ [key]: value })) };
+	const params = [...new URLSearchParams(location.search), ...new URLSearchParams(location.hash.slice(1))];
+	const { name = '', at = 1 } = Object.fromEntries(params);
+	const places = params.filter(([key, value]) => (key === 'room' || key === 'dm') && value);
+	return { name, at, places: places.map(([key, value]) => ({ [key]: value })) };
 }
 
 function writeAddress() {
-  const lasting = views.filter((view) => view.room || view.dm);
-  const params = new URLSearchParams({ name: hub.options.name });
-  for (const { room, dm } of lasting) params.append(room ? 'room' : 'dm', room ?? dm);
-  const at = active ? lasting.indexOf(active) + 1 : 0;
-  if (at > 1) params.set('at', String(at));
-  history.replaceState(null, '', `${location.pathname}#${params}`);
-  if (!active?.room) return;
-  $('link').href = `${location.pathname}#${new URLSearchParams({ room: active.room })}`;
+	const lasting = views.filter((view) => !view.userId);
+	const params = new URLSearchParams({ name: hub.options.name });
+	for (const { room, dm } of lasting) params.append(room ? 'room' : 'dm', room ?? dm);
+	const at = lasting.indexOf(active) + 1;
+	if (at > 1) params.set('at', String(at));
+	history.replaceState(null, '', `${location.pathname}#${params}`);
+	if (active?.room) $('link').href = `${location.pathname}#${new URLSearchParams({ room: active.room })}`;
 }
 
-/** Does what the address says. */
+/** Does what the address says; a link without a name opens its room beside the others. */
 function follow() {
-  const { name, at, places } = readAddress();
-  if (!name) return showEntry(places[0]?.room);
-  const wanted = places.length ? places : [{ room: 'lobby' }];
-  for (const view of [...views]) {
-    if (!wanted.some((place) => find(place) === view) && !view.userId && !view.outbox.length) close(view);
-  }
-  const opened = wanted.map(open);
-  enter(name);
-  select(opened[at - 1] ?? opened[0]);
+	const { name, at, places } = readAddress();
+	if (!name && !hub.options.name) return showEntry(places[0]?.room);
+	const wanted = (places.length ? places : [{ room: 'lobby' }]).map(open);
+	if (name) {
+		for (const view of [...views]) if (!wanted.includes(view) && !view.userId) close(view);
+		enter(name);
+	}
+	select(wanted[Number(at) - 1] ?? wanted[0]);
 }
 
-/** @param {string} name */
 function enter(name) {
-  const anew = name !== hub.options.name;
-  hub.options.name = name;
-  if (hub.state === 'idle' || hub.state === 'closed') hub.open();
-  else if (anew) hub.restart();
-  if ($('entry').hidden) $('app').hidden = false;
+	const other = name !== hub.options.name;
+	hub.options.name = name;
+	if (hub.state === 'idle' || hub.state === 'closed') hub.open();
+	else if (other) hub.restart();
 }
 
-// The form at the door.
+// The form at the door, and for each further room.
 
-/** @param {string} [room] */
-function showEntry(room) {
-  $('entry-name').value = hub.options.name || readAddress().name || recall();
-  $('entry-room').value = room ?? active?.room ?? 'lobby';
-  $('entry-cancel').hidden = hub.state !== 'open' || !views.length;
-  $('entry').hidden = false;
-  $('app').hidden = true;
-  ($('entry-name').value ? $('entry-room') : $('entry-name')).focus();
-  draw(drawTabs);
+function showEntry(room = '') {
+	$('entry-name').value = hub.options.name || readAddress().name;
+	$('entry-room').value = room || (views.length ? '' : 'lobby');
+	$('entry-status').textContent = '';
+	$('entry-cancel').hidden = !views.length || hub.state === 'closed';
+	for (const field of ['entry-name', 'entry-room', 'entry-token']) complain(field, '');
+	if (!$('entry').open) $('entry').showModal();
+	($('entry-name').value ? $('entry-room') : $('entry-name')).focus();
 }
 
 function hideEntry() {
-  $('entry').hidden = true;
-  $('app').hidden = false;
-  draw(drawLog);
-  focusCompose();
+	$('entry').close();
+	focusCompose();
 }
 
-/** Says beside a field what is wrong with it. @param {string} field @param {string} text */
+/** Says beside a field what is wrong with it. */
 function complain(field, text) {
-  $(`${field}-error`).textContent = text;
-  const input = $(field === 'room' ? 'room-name' : field);
-  input.setAttribute('aria-invalid', String(text !== ''));
-  if (text) input.focus();
+	$(`${field}-error`).textContent = text;
+	$(field).setAttribute('aria-invalid', String(text !== ''));
+	if (text) $(field).focus();
 }
 
-/** @param {CubbyError} error @param {string} what */
 function advice({ code, message }, what) {
-  if (code === 6) {
-    return `The hub does not take this ${what}: ${message}. Choose one of 1 to 64 bytes, without line breaks, `
-      + 'control characters, or spaces at its ends.';
-  }
-  if (code === 8) return `The hub is at a limit: ${message}. Leave another room first, or try later.`;
-  return `The hub refuses: ${message}.`;
+	const rule = 'Choose one of 1 to 64 bytes, without control characters, or spaces at its ends.';
+	if (code === 6) return `The hub does not take this ${what}: ${message}. ${rule}`;
+	return `The hub refuses: ${message}.`;
 }
 
-/** @param {Event} event */
 function submitEntry(event) {
-  event.preventDefault();
-  for (const field of ['entry-name', 'entry-room', 'entry-token']) complain(field, '');
-  const [name, room] = [$('entry-name').value, $('entry-room').value];
-  if (!room) complain('entry-room', 'Say which room to enter.');
-  if (!name) complain('entry-name', 'Say who you are: others see this name.');
-  if (!room || !name) return;
-  $('entry-status').textContent = 'Connecting…';
-  hub.options.token = $('entry-token').value;
-  const view = open({ room });
-  enter(name);
-  select(view);
-  hub.join(room).then(entered, () => undefined);
-}
-
-function entered() {
-  $('entry-status').textContent = '';
-  remember(hub.options.name);
-  if (!$('entry').hidden) hideEntry();
-}
-
-/** @param {string} name */
-function remember(name) {
-  try { localStorage.setItem('cubby-name', name); } catch { /* a private window keeps nothing */ }
-}
-
-function recall() {
-  try { return localStorage.getItem('cubby-name') ?? ''; } catch { return ''; }
-}
-
-/** @param {Event} event */
-function submitRoom(event) {
-  event.preventDefault();
-  const room = $('room-name').value;
-  complain('room', room ? '' : 'Say which room to open.');
-  if (!room) return;
-  const known = find({ room });
-  const view = known ?? open({ room });
-  select(view);
-  if (hub.state !== 'open' || known) return $('room-dialog').close();
-  hub.join(room).then(() => { $('room-dialog').close(); focusCompose(); }, () => undefined);
+	event.preventDefault();
+	const [name, room] = [$('entry-name').value, $('entry-room').value];
+	complain('entry-room', room ? '' : 'Say which room to enter.');
+	complain('entry-name', name ? '' : 'Say who you are: others see this name.');
+	if (!room || !name) return;
+	$('entry-status').textContent = 'Connecting…';
+	hub.options.token = $('entry-token').value;
+	const view = open({ room });
+	enter(name);
+	select(view);
+	// Not if the form asks for another one meanwhile.
+	hub.join(room).then(() => $('entry-room').value === room && hideEntry(), () => undefined);
 }
 
 // What the hub says.
 
-/** @param {RoomEvent} event */
 function takeEvent(event) {
-  const view = find({ room: event.room });
-  if (!view) return;
-  const { type, id, name, userId, body, replay } = event;
-  if (type === 'join' || type === 'add') view.members.set(userId, name);
-  if (type === 'remove' || type === 'leave') view.members.delete(userId);
-  view.last = id;
-  view.closed = type === 'close';
-  view.push(asItem(event));
-  if (type === 'message') heard(view, name, userId, body, replay);
-  else draw(drawHead, drawMembers);
+	const { type, id, name, userId, body, replay, room } = event;
+	const view = find({ room });
+	if (!view) return;
+	if (type === 'join' || type === 'add') view.members.set(userId, name);
+	if (type === 'remove' || type === 'leave') view.members.delete(userId);
+	if (type === 'close') Object.assign(view, { closed: true, ready: false, anew: true, more: false });
+	if (type === 'close') view.members.clear();
+	view.last = id;
+	view.push(asItem(event));
+	if (type === 'message') heard(view, name, userId, body, replay);
+	else draw(drawHead, drawMembers);
 }
 
-/** @param {RoomEvent} event @returns {Item} */
-function asItem({ id, type, name, userId, body, time }) {
-  return { id, type, name, userId, body, time, own: isOwn(name, userId) };
+function asItem({ id, type, name, userId, body = undefined, time }) {
+	return { id, type, name, userId, body, time, own: isOwn(name, userId) };
 }
 
-/** @param {string} name @param {string} userId */
 function isOwn(name, userId) {
-  return mine.has(userId) || (name !== '' && name === hub.options.name);
+	return mine.has(userId) || Boolean(name && name === hub.options.name);
 }
 
 /** Counts and announces a message, or crosses our own off. */
-function heard(/** @type {View} */ view, name = '', userId = '', body = /** @type {any} */ (''), replay = false) {
-  if (mine.has(userId) && view.room) arrived(view, body);
-  if (isOwn(name, userId)) return;
-  if (view !== active || document.hidden) {
-    // What was said before this page came is not unread.
-    if (replay && !view.ready) return;
-    view.fresh ??= view.items.at(-1);
-    view.unread++;
-    draw(drawTabs);
-  }
-  if (!replay && (view === active || !view.room)) announce(`${label(name, userId)}: ${preview(body)}`);
+function heard(view, name, userId, body, replay) {
+	if (mine.has(userId) && view.room) arrived(view, body, view.last);
+	// What was said before this page came is not new.
+	if (isOwn(name, userId) || (replay && !view.known)) return;
+	if (view !== active || document.hidden) {
+		view.fresh ??= view.items.at(-1);
+		view.unread++;
+		draw(drawTabs);
+	}
+	const words = typeof body === 'string' ? body.slice(0, 300) : 'a binary message';
+	if (!replay && (view === active || !view.room)) announce(`${label(name, userId)}: ${words}`);
 }
 
-/** @param {any} body */
-function preview(body) {
-  return typeof body === 'string' ? body.slice(0, 300) : 'a binary message';
-}
+let spoken = [];
 
-/** @type {string[]} */ let spoken = [];
-
-/** Has a screen reader say it; a flood is only counted. @param {string} text */
+/** Has a screen reader say it; a flood is only counted. */
 function announce(text) {
-  spoken.push(text);
-  draw(speak);
+	spoken.push(text);
+	draw(speak);
 }
 
 function speak() {
-  const lines = spoken.length > 4 ? [`${spoken.length} new messages`] : spoken;
-  spoken = [];
-  $('announcer').append(...lines.map((line) => el('p', {}, line)));
-  while ($('announcer').childElementCount > 8) $('announcer').firstChild.remove();
+	const lines = spoken.length > 4 ? [`${spoken.length} new messages`] : spoken;
+	spoken = [];
+	$('announcer').append(...lines.map((line) => el('p', {}, line)));
+	while ($('announcer').childElementCount > 8) $('announcer').firstChild.remove();
 }
 
-/** @param {View} view */
 async function count(view) {
-  const members = await hub.who(view.room).catch(() => []);
-  if (members.length) view.members = new Map(members.map(({ userId, name }) => [userId, name]));
-  draw(drawHead, drawMembers);
+	const members = await hub.who(view.room).catch(() => undefined);
+	if (members) view.members = new Map(members.map(({ userId, name }) => [userId, name]));
+	draw(drawHead, drawMembers);
 }
 
-/** @param {string} room */
-function takeReady(room) {
-  const view = find({ room });
-  if (!view) return;
-  for (const unsent of view.outbox) {
-    if (unsent.state === 'unsure') Object.assign(unsent, { state: 'failed', why: 'It did not arrive.' });
-  }
-  if (!view.ready && view.items.length) view.more = (view.items.find(({ id }) => id)?.id ?? 1) > 1;
-  Object.assign(view, { ready: true });
-  count(view);
-  pump(view);
-  draw(drawOutbox, drawLog);
+function takeReady(view) {
+	for (const unsent of view.outbox) {
+		if (unsent.state === 'unsure') Object.assign(unsent, { state: 'failed', why: 'It is not in the room.' });
+	}
+	if (!view.known) view.more = view.oldest > 1;
+	Object.assign(view, { ready: true, known: true });
+	count(view);
+	pump(view);
+	draw(drawLog);
 }
 
-/** A room that we are not let into. @param {string} room @param {CubbyError | undefined} error */
-function takeLeft(room, error) {
-  const view = find({ room });
-  if (!view || !error || error.reason === 'closed') return;
-  const [dialog, text] = [$('room-dialog').open, advice(error, 'room name')];
-  view.outbox = [];
-  close(view);
-  if (dialog) return complain('room', text);
-  showEntry(room);
-  $('entry-status').textContent = '';
-  complain('entry-room', text);
+/** The hub does not let us into a room. */
+function takeLeft({ room, error }) {
+	const view = find({ room });
+	if (!view || !error || error.reason === 'closed') return;
+	view.outbox = [];
+	close(view);
+	showEntry(room);
+	complain('entry-room', advice(error, 'room name'));
 }
 
-/** @param {CubbyError} error */
 function takeRefused(error) {
-  $('entry-status').textContent = '';
-  showEntry(active?.room);
-  if (error.code === 5) {
-    $('entry-token-field').hidden = false;
-    complain('entry-token', `The hub wants a token: ${error.message}.`);
-  } else {
-    complain('entry-name', advice(error, 'name'));
-  }
+	showEntry(active?.room);
+	if (error.code !== 5) return complain('entry-name', advice(error, 'name'));
+	$('entry-token-field').hidden = false;
+	complain('entry-token', `The hub wants a token: ${error.message}.`);
 }
 
-/** A message to us alone. @param {{ name?: string, from: string, body: any, time?: number }} mail */
+/** A message to us alone, by name or by user id. */
 function takeMail({ name, from, body, time = Date.now() }) {
-  const known = name ?? views.map(({ members }) => members.get(from)).find(Boolean);
-  const view = open(known ? { dm: known } : { userId: from });
-  view.push({ type: 'message', name: known ?? '', userId: from, body, time });
-  heard(view, known, from, body);
-  writeAddress();
+	const known = name ?? views.map(({ members }) => members.get(from)).find(Boolean);
+	const view = open(known ? { dm: known } : { userId: from });
+	view.push({ type: 'message', name: known, userId: from, body, time });
+	heard(view, known, from, body, false);
+	writeAddress();
 }
 
-hub.on('open', ({ userId }) => { mine.add(userId); views.forEach(pump); });
-hub.on('state', (state) => {
-  retryAt = state.retryAt;
-  draw(drawStatus);
-});
 hub.on('close', () => {
-  for (const { outbox } of views) {
-    for (const unsent of outbox) if (unsent.state === 'sending') unsent.state = 'unsure';
-  }
-  for (const view of views) view.ready &&= !view.room;
-  draw(drawOutbox);
+	for (const view of views) {
+		view.ready = false;
+		for (const unsent of view.outbox) if (unsent.state === 'sending') unsent.state = 'unsure';
+	}
+	draw(drawOutbox);
 });
+hub.on('open', ({ userId }) => { mine.add(userId); views.forEach(pump); });
+hub.on('state', () => draw(drawStatus));
 hub.on('event', takeEvent);
-hub.on('ready', ({ room }) => takeReady(room));
-hub.on('left', ({ room, error }) => takeLeft(room, error));
+hub.on('ready', (place) => takeReady(find(place)));
+hub.on('left', takeLeft);
 hub.on('refused', takeRefused);
 hub.on('mail', takeMail);
 hub.on('deliver', takeMail);
-hub.on('renewed', ({ room }) => {
-  const view = find({ room });
-  view?.note('The room began anew: the hub no longer has what is above.');
-  if (view) Object.assign(view, { more: false, last: 0 });
+hub.on('renewed', (place) => {
+	const view = Object.assign(find(place), { more: false, anew: true, last: 0 });
+	view.push({ type: 'strong', text: 'The room began anew: the hub no longer has what is above.' });
 });
 hub.on('gap', ({ room, from, to }) => {
-  const view = find({ room });
-  view?.note(`${number.format(to - from + 1)} events are missing here: the hub no longer has them.`);
-  if (view?.ready) count(view);
+	const view = find({ room });
+	view.push({ type: 'strong', text: `${number(to - from + 1)} events are missing here: the hub no longer has them.` });
+	if (view.ready) count(view);
 });
 
 // What we say.
 
-/** @param {Event} [event] */
 function say(event) {
-  event?.preventDefault();
-  const text = $('compose').value;
-  if (!active || !text.trim()) return;
-  const [size, most] = [byteLength(text), hub.welcome?.maxBody ?? Infinity];
-  const over = size > most ? `Too long by ${number.format(size - most)} bytes: shorten it.` : '';
-  $('compose-error').textContent = over;
-  if (over) return;
-  $('compose').value = '';
-  active.outbox.push({ text, state: 'waiting' });
-  active.stick = true;
-  if (active.end < active.items.length) Object.assign(active, { start: 0, end: 0 });
-  pump(active);
-  draw(drawLog, drawOutbox);
+	event.preventDefault();
+	const text = $('compose').value;
+	if (!active || !text.trim()) return;
+	const over = byteLength(text) - (hub.welcome?.maxBody ?? Infinity);
+	$('compose-error').textContent = over > 0 ? `Too long by ${number(over)} bytes: shorten it.` : '';
+	if (over > 0) return;
+	$('compose').value = '';
+	active.outbox.push({ text, state: 'waiting' });
+	pump(active);
+	jump();
 }
 
-/** Sends what waits, in its order. @param {View} view */
-async function pump(view) {
-  if (view.closed) await hub.join(view.room).catch(() => undefined);
-  for (const unsent of view.outbox) {
-    if (unsent.state !== 'waiting') continue;
-    if (hub.state !== 'open' || (view.room && !view.ready)) break;
-    unsent.state = 'sending';
-    (view.room ? publish(view, unsent) : whisper(view, unsent)).catch((error) => failed(unsent, error));
-  }
-  draw(drawOutbox);
+/** Sends what waits, in its order. */
+function pump(view) {
+	draw(drawOutbox);
+	if (view.closed) hub.join(view.room).catch(() => undefined);
+	view.closed = false;
+	for (const unsent of view.outbox) {
+		if (unsent.state !== 'waiting') continue;
+		if (hub.state !== 'open' || (view.room && !view.ready)) return;
+		unsent.state = 'sending';
+		(view.room ? publish(view, unsent) : whisper(view, unsent)).catch((error) => fail(view, unsent, error));
+	}
 }
 
-/** @param {View} view @param {Unsent} unsent */
 async function publish(view, unsent) {
-  unsent.id = await hub.publish(view.room, unsent.text);
-  if (unsent.id <= view.last) arrived(view, unsent.text, unsent.id);
+	unsent.id = await hub.publish(view.room, unsent.text);
+	if (unsent.id <= view.last) cross(view, unsent);
 }
 
-/** @param {View} view @param {Unsent} unsent */
 async function whisper(view, unsent) {
-  const { text: body } = unsent;
-  const [status] = await (view.dm ? hub.send([view.dm], body) : hub.relay([view.userId], body));
-  if (status === 'unknown') return failed(unsent, `Not delivered: ${view.label} is not here.`);
-  if (status === 'refused') return failed(unsent, `Not delivered: too much is waiting for ${view.label}.`);
-  cross(view, unsent);
-  view.push({ type: 'message', name: hub.options.name, body, time: Date.now(), own: true, status: STATUS[status] });
+	const { text: body } = unsent;
+	const [status] = await (view.dm ? hub.send([view.dm], body) : hub.relay([view.userId], body));
+	const why = { unknown: `${view.label} is not here`, refused: `too much is waiting for ${view.label}` }[status];
+	if (why) return fail(view, unsent, { message: `Not delivered: ${why}.` });
+	cross(view, unsent);
+	view.push({ type: 'message', name: hub.options.name, body, time: Date.now(), own: true });
 }
 
 /** Our own message came back from the room: it is no longer unsent. */
-function arrived(/** @type {View} */ view, /** @type {string} */ text, /** @type {number} */ id = view.last) {
-  const under = view.outbox.filter(({ state }) => state === 'sending' || state === 'unsure');
-  const unsent = under.find((one) => one.id === id) ?? under.find((one) => !one.id && one.text === text);
-  if (unsent) cross(view, unsent);
+function arrived(view, text, id) {
+	const sent = view.outbox.filter(({ state }) => state !== 'waiting');
+	const unsent = sent.find((one) => one.id === id) ?? sent.find((one) => !one.id && one.text === text);
+	if (unsent) cross(view, unsent);
 }
 
-/** @param {View} view @param {Unsent} unsent */
 function cross(view, unsent) {
-  view.outbox = view.outbox.filter((one) => one !== unsent);
-  draw(drawOutbox);
+	view.outbox = view.outbox.filter((one) => one !== unsent);
+	draw(drawOutbox);
 }
 
-/** @param {Unsent} unsent @param {any} error */
-function failed(unsent, error) {
-  const { reason, message } = error;
-  const perhaps = reason === 'lost' || reason === 'timeout';
-  if (reason === 'offline') unsent.state = 'waiting';
-  else if (perhaps && unsent.state === 'unsure' && active?.room) return;
-  else Object.assign(unsent, { state: 'failed', why: perhaps ? 'It may not have arrived.' : message ?? error });
-  if (unsent.why) announce(unsent.why);
-  draw(drawOutbox);
+function fail(view, unsent, { reason = '', message }) {
+	const perhaps = reason === 'lost' || reason === 'timeout';
+	draw(drawOutbox);
+	if (reason === 'offline') unsent.state = 'waiting';
+	// The room's history will tell.
+	if (reason === 'offline' || (perhaps && view.room && unsent.state === 'unsure')) return;
+	Object.assign(unsent, { state: 'failed', why: perhaps ? 'It may not have arrived.' : message });
+	announce(unsent.why);
 }
 
 // Drawing.
 
 function drawTabs() {
-  for (const { tab, badge, unread, ...view } of views) {
-    const chosen = tab === active?.tab;
-    tab.setAttribute('aria-selected', String(chosen));
-    tab.tabIndex = chosen ? 0 : -1;
-    badge.hidden = !unread;
-    badge.replaceChildren(unread > 99 ? '99+' : String(unread), el('span', 'sr', ' unread'));
-    tab.title = `${view.label} (Delete closes)`;
-    if (chosen) tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-  }
-  const unread = views.reduce((sum, view) => sum + view.unread, 0);
-  const where = active && !$('app').hidden ? `${active.label} · Cubby` : 'Cubby';
-  document.title = unread ? `(${unread}) ${where}` : where;
+	let unread = 0;
+	if (active && !document.hidden) active.unread = 0;
+	for (const view of views) {
+		const { tab, badge } = view;
+		const chosen = view === active;
+		tab.setAttribute('aria-selected', String(chosen));
+		tab.tabIndex = chosen ? 0 : -1;
+		badge.hidden = !view.unread;
+		badge.replaceChildren(String(view.unread), el('span', 'sr', ' unread'));
+		if (chosen) tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+		unread += view.unread;
+	}
+	document.title = `${unread ? `(${unread}) ` : ''}${active ? `${active.label} · ` : ''}Cubby`;
 }
 
 function drawHead() {
-  if (!active) return;
-  const { room, dm, userId, members } = active;
-  const here = views.some((view) => [...view.members].some(([id, name]) => (dm ? name === dm : id === userId)));
-  const size = new Set([...members].map(([id, name]) => name || id)).size;
-  $('title').replaceChildren(room ? '#\u2009' : '@\u2009', el('bdi', {}, active.label));
-  $('subtitle').textContent = room ? `${number.format(size)} here` : `Only between you two${here ? ' · here now' : ''}`;
-  $('people').textContent = `${number.format(size)} members`;
-  $('people').hidden = $('link').hidden = !room;
-  $('leave').textContent = room ? 'Leave' : 'Close';
-  $('me-name').textContent = plain(hub.options.name);
+	$('me-name').textContent = plain(hub.options.name);
+	if (!active) return;
+	const { room, members } = active;
+	const people = number(new Set([...members].map(([id, name]) => name || id)).size);
+	$('title').replaceChildren(room ? '#\u2009' : '@\u2009', el('bdi', {}, active.label));
+	$('subtitle').textContent = room ? `${people} here` : 'Only between you two';
+	$('people').textContent = `Members ${people}`;
+	$('people').hidden = $('link').hidden = !room;
+	$('leave').textContent = room ? 'Leave' : 'Close';
 }
 
 function drawStatus() {
-  const online = hub.state === 'open';
-  const why = hub.lastError?.code ? ` (${hub.lastError.message})` : '';
-  $('status').dataset.state = hub.state;
-  $('status-text').textContent = online ? 'Connected' : hub.welcome ? 'Disconnected' : 'Connecting…';
-  $('banner').hidden = online || (hub.state === 'connecting' && !hub.welcome && !retryAt);
-  const text = `${hub.welcome ? 'Disconnected' : 'The hub can’t be reached'}${why}. What you send is kept here and goes out once connected.`;
-  if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
-  if (!$('entry').hidden && hub.state === 'waiting') $('entry-status').textContent = 'The hub can’t be reached; trying again…';
-  document.body.dataset.online = String(online);
-  $('send').textContent = online ? 'Send' : 'Keep';
-  drawCountdown();
-  drawHead();
-}
-
-function drawCountdown() {
-  const secs = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-  $('countdown').textContent = hub.state === 'waiting' ? `Next try in ${secs} s.` : 'Trying now…';
-  if (hub.state === 'waiting') setTimeout(() => draw(drawCountdown), 1000);
+	const online = hub.state === 'open';
+	const why = hub.lastError?.code ? ` (${hub.lastError.message})` : '';
+	const trouble = `${hub.welcome ? 'Disconnected' : 'The hub can’t be reached'}${why}; trying again.`;
+	const text = `${trouble} What you send is kept here and goes out once connected.`;
+	$('banner').hidden = online || hub.state === 'closed' || !(hub.welcome || hub.lastError);
+	$('status').textContent = online ? 'Connected' : $('banner').hidden ? 'Connecting…' : 'Disconnected';
+	if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
+	if (hub.state === 'waiting') $('entry-status').textContent = trouble;
+	document.body.dataset.online = String(online);
+	$('send').textContent = online ? 'Send' : 'Keep';
 }
 
 function drawMembers() {
-  if (!active) return;
-  $('members').hidden = !active.room;
-  /** @type {Map<string, { name: string, userId: string, count: number }>} */ const people = new Map();
-  for (const [userId, name] of active.members) {
-    const one = people.get(name || userId) ?? { name, userId, count: 0 };
-    people.set(name || userId, { ...one, count: one.count + 1 });
-  }
-  const sorted = [...people.values()].sort((a, b) => label(a.name, a.userId).localeCompare(label(b.name, b.userId)));
-  const items = sorted.slice(0, MEMBERS).map((one) => el('li', {}, memberButton(one)));
-  if (sorted.length > MEMBERS) items.push(el('li', 'rest faint', `and ${number.format(sorted.length - MEMBERS)} more`));
-  const focused = document.activeElement?.closest('.member')?.getAttribute('data-key');
-  $('member-list').replaceChildren(...items);
-  if (focused) $('member-list').querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+	$('members').hidden = !active?.room;
+	const people = new Map();
+	for (const [userId, name] of active?.members ?? []) {
+		const key = name || userId;
+		people.set(key, { key, name, userId, sessions: (people.get(key)?.sessions ?? 0) + 1, words: label(name, userId) });
+	}
+	const sorted = [...people.values()].sort((a, b) => a.words.localeCompare(b.words));
+	const items = sorted.slice(0, MEMBERS).map((person) => el('li', {}, memberButton(person)));
+	if (sorted.length > MEMBERS) items.push(el('li', 'note', `and ${number(sorted.length - MEMBERS)} more`));
+	const focused = document.activeElement?.closest('.member')?.getAttribute('data-key');
+	$('member-list').replaceChildren(...items);
+	if (focused) $('member-list').querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
-/** @param {{ name: string, userId: string, count: number }} person */
-function memberButton({ name, userId, count: sessions }) {
-  const you = isOwn(name, userId);
-  const text = you ? 'you' : sessions > 1 ? `×${sessions}` : '';
-  const button = el('button', 'member', el('bdi', hue(name), label(name, userId)), el('span', 'faint', text));
-  button.dataset.key = name || userId;
-  button.disabled = you;
-  button.title = you ? '' : `Write to ${label(name, userId)} alone`;
-  button.onclick = () => { select(open(name ? { dm: name } : { userId })); focusCompose(); };
-  return button;
+function memberButton({ key, name, userId, sessions, words }) {
+	const you = isOwn(name, userId);
+	const aside = el('span', 'faint', you ? 'you' : sessions > 1 ? `×${sessions}` : '');
+	const button = el('button', 'member', el('bdi', hue(name), words), aside);
+	button.dataset.key = key;
+	const onclick = () => go(open(name ? { dm: name } : { userId }));
+	return Object.assign(button, { disabled: you, title: `Write to ${words} alone`, onclick });
 }
 
 /** Brings the rows in the document up to date with the open tab. */
 function drawLog() {
-  if (!active || $('app').hidden) return;
-  const view = active;
-  const fresh = !$('log').childElementCount;
-  if (fresh || (view.stick && view.items.length - view.end > ROWS)) {
-    const end = view.items.length;
-    $('log').replaceChildren();
-    show(view, Math.max(0, end - ROWS / 2), end);
-  } else if (view.stick) {
-    show(view, Math.max(view.start, view.items.length - ROWS), view.items.length);
-  } else if (view.end - view.start < ROWS) {
-    show(view, view.start, Math.min(view.items.length, view.start + ROWS));
-  }
-  if (view.stick) $('scroll').scrollTop = $('scroll').scrollHeight;
-  drawEdges();
+	if (!active) return;
+	const view = active;
+	const size = view.items.length;
+	if (view.stick && size - view.end > ROWS) $('log').replaceChildren();
+	if (!$('log').childElementCount) show(view, Math.max(0, size - ROWS / 2), size);
+	else if (view.stick) show(view, Math.max(view.start, size - ROWS), size);
+	else show(view, view.start, Math.max(view.end, Math.min(size, view.start + ROWS)));
+	toEnd();
+	scrolled();
+}
+
+function toEnd() {
+	if (active?.stick) $('scroll').scrollTop = $('scroll').scrollHeight;
 }
 
 /** Puts the items from `start` to `end` into the document, and takes the others out. */
-function show(/** @type {View} */ view, /** @type {number} */ start, /** @type {number} */ end) {
-  const log = $('log');
-  const empty = !log.childElementCount;
-  const [from, to] = empty ? [start, start] : [view.start, view.end];
-  for (let at = from; at < Math.min(start, to); at++) log.firstChild.remove();
-  for (let at = Math.max(end, from); at < to; at++) log.lastChild.remove();
-  if (start < from) log.prepend(...rows(view, start, from));
-  if (end > to) log.append(...rows(view, to, end));
-  // The row that was first may now follow one of the same person.
-  if (start < from && !empty) log.children[from - start].replaceWith(row(view, from));
-  Object.assign(view, { start, end });
+function show(view, start, end) {
+	const log = $('log');
+	const empty = !log.childElementCount;
+	const [from, to] = empty ? [start, start] : [view.start, view.end];
+	for (let at = from; at < Math.min(start, to); at++) log.firstChild.remove();
+	for (let at = Math.max(end, from); at < to; at++) log.lastChild.remove();
+	const rows = (first, last) => view.items.slice(first, last).map((_, at) => row(view, first + at));
+	if (start < from) log.prepend(...rows(start, from));
+	if (end > to) log.append(...rows(to, end));
+	// The row that was first may now follow one of the same person.
+	if (start < from && !empty) log.children[from - start].replaceWith(row(view, from));
+	Object.assign(view, { start, end });
 }
 
-/** @param {View} view @param {number} from @param {number} to */
-function rows(view, from, to) {
-  return Array.from({ length: to - from }, (_, at) => row(view, from + at));
-}
-
-/** @param {View} view @param {number} at */
 function row(view, at) {
-  const [item, before] = [view.items[at], view.items[at - 1]];
-  const outer = el('div', 'row');
-  Object.assign(outer.dataset, { id: item.id ?? '', type: item.type });
-  const day = item.time && calendar.format(item.time);
-  const newDay = day && (!before?.time || calendar.format(before.time) !== day);
-  if (newDay) outer.append(el('p', 'day', day));
-  if (item === view.fresh) outer.append(el('p', 'fresh', 'New'));
-  const close = before?.type === 'message' && before.userId === item.userId && before.name === item.name;
-  if (item.type === 'message') outer.append(messageRow(item, Boolean(close && !newDay && item !== view.fresh)));
-  else if (item.text) outer.append(el('p', `note ${item.type}`, item.text));
-  else outer.append(eventRow(item));
-  return outer;
+	const [item, before] = [view.items[at], view.items[at - 1]];
+	const outer = el('div', 'row');
+	Object.assign(outer.dataset, { id: item.id, type: item.type });
+	const day = calendar.format(item.time);
+	if (item.time && (!before || calendar.format(before.time ?? item.time) !== day)) outer.append(el('p', 'day', day));
+	if (item === view.fresh) outer.append(el('p', 'fresh', 'New'));
+	const same = before?.type === 'message' && before.userId === item.userId && before.name === item.name;
+	if (item.type === 'message') outer.append(messageRow(item, same && !outer.firstChild));
+	else outer.append(item.text ? el('p', `note ${item.type}`, item.text) : eventRow(item));
+	return outer;
 }
 
-/** @param {Item} item */
-function eventRow({ type, name = '', userId, time }) {
-  if (type === 'close') return el('p', 'note', 'The room was closed. Write to open it again.');
-  const words = SENTENCES[/** @type {keyof typeof SENTENCES} */ (type)] ?? ` ${type}`;
-  return el('p', 'note', el('bdi', {}, label(name, userId)), words, ' · ', stamp(time));
+function eventRow({ type, name, userId, time }) {
+	if (type === 'close') return el('p', 'note', 'The room was closed. Write to open it again.');
+	return el('p', 'note', el('bdi', {}, label(name, userId)), ` ${SENTENCES[type] ?? type} · `, stamp(time));
 }
 
-/** @param {number | undefined} time */
-function stamp(time = 0) {
-  const date = new Date(time);
-  return el('time', { dateTime: date.toISOString(), title: date.toLocaleString() }, clock.format(date));
+function stamp(time) {
+	const date = new Date(time);
+	return el('time', { dateTime: date.toISOString(), title: date.toLocaleString() }, clock.format(date));
 }
 
-/** @param {Item} item @param {boolean} more  of the same person as the one before */
-function messageRow(item, more) {
-  const { name = '', userId = '', own, time, status } = item;
-  const node = el('div', `message${own ? ' own' : ''}${more ? ' more' : ''}`);
-  const who = el('bdi', `who ${hue(name)}${more || own ? ' sr' : ''}`, own ? 'You' : label(name, userId));
-  const bubble = el('div', 'bubble', ...text(item), stamp(time));
-  node.append(who, bubble);
-  if (status) node.append(el('p', 'faint', status));
-  return node;
+function messageRow(item, same) {
+	const { name = '', userId, own, time } = item;
+	const who = el('bdi', `who ${hue(name)}${same || own ? ' sr' : ''}`, own ? 'You' : label(name, userId));
+	const bubble = el('div', 'bubble', ...words(item), stamp(time));
+	return el('div', `message${own ? ' own' : ''}${same ? ' same' : ''}`, who, bubble);
 }
 
-/** A message's words: of a very long one the beginning, and buttons for the rest. @param {Item} item */
-function text(item) {
-  const { body } = item;
-  if (typeof body !== 'string') return [el('p', 'text binary', `binary, ${number.format(body.length)} bytes`)];
-  const cut = cutAt(body, item.shown ?? CUT);
-  const node = el('p', { className: 'text', dir: 'auto' }, cut < body.length ? `${body.slice(0, cut)}…` : body);
-  if (cut === body.length && !item.shown) return [node];
-  const buttons = el('p', 'reveal');
-  const reveal = (/** @type {string} */ words, /** @type {number | undefined} */ shown) => {
-    buttons.append(el('button', { onclick: () => {
-      item.shown = shown;
-      const stamped = buttons.parentNode.querySelector('time');
-      buttons.parentNode.replaceChildren(...text(item), stamped);
-    } }, words));
-  };
-  if (cut < body.length) reveal(`Show more (${number.format(body.length - cut)} characters)`, cut * 10);
-  if (item.shown) reveal('Show less', undefined);
-  return [node, buttons];
+/** A message's words: of a very long one the beginning, and buttons for the rest. */
+function words(item) {
+	const { body, shown } = item;
+	if (typeof body !== 'string') return [el('p', 'text binary', `binary, ${number(body.length)} bytes`)];
+	const cut = cutAt(body, shown ?? CUT);
+	const rest = body.length - cut;
+	const text = el('p', { className: 'text', dir: 'auto' }, rest ? `${body.slice(0, cut)}…` : body);
+	if (!rest) return [text];
+	const button = el('button', 'reveal', `Show more (${number(rest)} characters)`);
+	button.onclick = () => {
+		item.shown = (shown ?? CUT) * 10;
+		button.parentNode.replaceChildren(...words(item), ...button.parentNode.querySelectorAll('time'));
+	};
+	return [text, button];
 }
 
 /** Where to cut a text: after so many characters or lines, never within a character. */
-function cutAt(/** @type {string} */ body, /** @type {number} */ chars) {
-  let end = Math.min(body.length, chars);
-  let lines = Math.ceil((chars / CUT) * CUT_LINES);
-  for (let at = body.indexOf('\n'); at >= 0 && at < end; at = body.indexOf('\n', at + 1)) if (!--lines) end = at;
-  return /[\ud800-\udbff]/.test(body[end - 1] ?? '') && end < body.length ? end - 1 : end;
+function cutAt(body, chars) {
+	let end = Math.min(body.length, chars);
+	let lines = (chars / CUT) * CUT_LINES;
+	for (let at = body.indexOf('\n'); at >= 0 && at < end; at = body.indexOf('\n', at + 1)) if (!--lines) end = at;
+	return end < body.length && /[\ud800-\udbff]/.test(body[end - 1] ?? '') ? end - 1 : end;
 }
 
 /** What stands at the log's two ends. */
 function drawEdges() {
-  if (!active) return;
-  const { room, start, end, items, more, ready, loading, stick } = active;
-  const oldest = items.find(({ id }) => id)?.id ?? 1;
-  const top = oldest > 1 ? 'The hub keeps nothing older.' : ready ? 'The beginning.' : '';
-  $('older').textContent = !room || start ? '' : loading ? 'Loading…' : more ? 'Scroll up for more' : top;
-  const below = items.length - end;
-  $('jump').hidden = stick;
-  $('jump').textContent = below ? `${number.format(below)} more below ↓` : 'Newest ↓';
+	const { room, start, end, items, more, ready, stick, oldest } = active;
+	const top = more ? 'Scroll up for more' : oldest > 1 ? 'The hub keeps nothing older.' : 'The beginning.';
+	$('older').textContent = room && ready && !start ? top : '';
+	$('jump').hidden = stick;
+	$('jump').textContent = end < items.length ? `${number(items.length - end)} more ↓` : 'Newest ↓';
 }
 
-/** Changes the log while what one reads stays where it is. @param {() => void} change */
+/** Changes the log while what one reads stays where it is. */
 function still(change) {
-  const scroll = $('scroll');
-  const edge = scroll.getBoundingClientRect().top;
-  const anchor = [...$('log').children].find((node) => node.getBoundingClientRect().bottom > edge);
-  const before = anchor?.getBoundingClientRect().top;
-  change();
-  if (anchor?.isConnected) scroll.scrollTop += anchor.getBoundingClientRect().top - before;
+	const edge = $('scroll').getBoundingClientRect().top;
+	// Not the first row: it may be drawn anew.
+	const anchor = [...$('log').children].find((node, at) => at && node.getBoundingClientRect().bottom > edge);
+	const before = anchor?.getBoundingClientRect().top;
+	change();
+	if (anchor?.isConnected) $('scroll').scrollTop += anchor.getBoundingClientRect().top - before;
 }
 
 function scrolled() {
-  if (!active || $('app').hidden) return;
-  const view = active;
-  const { scrollTop, scrollHeight, clientHeight } = $('scroll');
-  const below = scrollHeight - scrollTop - clientHeight;
-  view.stick = below < 40 && view.end === view.items.length;
-  if (scrollTop < 300 && view.start) {
-    const start = Math.max(0, view.start - STEP);
-    still(() => show(view, start, Math.min(view.end, start + ROWS)));
-  } else if (scrollTop < 300 && view.more) {
-    older(view);
-  } else if (below < 300 && view.end < view.items.length) {
-    const end = Math.min(view.items.length, view.end + STEP);
-    still(() => show(view, Math.max(view.start, end - ROWS), end));
-  }
-  drawEdges();
+	if (!active) return;
+	const view = active;
+	const { scrollTop, scrollHeight, clientHeight } = $('scroll');
+	const below = scrollHeight - scrollTop - clientHeight;
+	// Only who scrolls up wants to stay there: the end also moves by itself.
+	if (below < 40) view.stick ||= view.end === view.items.length;
+	else if (scrollTop < lastTop) view.stick = false;
+	lastTop = scrollTop;
+	if (scrollTop < 300 && view.start) {
+		const start = Math.max(0, view.start - STEP);
+		still(() => show(view, start, Math.min(view.end, start + ROWS)));
+	} else if (scrollTop < 300 && view.more) {
+		older(view);
+	} else if (below < 300 && view.end < view.items.length) {
+		const end = Math.min(view.items.length, view.end + STEP);
+		still(() => show(view, Math.max(view.start, end - ROWS), end));
+	}
+	drawEdges();
 }
 
-/** Asks the hub for what was said before the oldest that we have. @param {View} view */
+/** Asks the hub for what was said before the oldest that we have. */
 async function older(view) {
-  const oldest = view.items.find(({ id }) => id)?.id ?? 1;
-  if (view.loading || !view.ready) return;
-  view.loading = true;
-  const after = Math.max(0, oldest - 1 - STEP);
-  try {
-    const page = await hub.history(view.room, { after, limit: oldest - 1 - after });
-    const items = page.events.filter(({ id }) => id < oldest).map(asItem);
-    view.more = items.length > 0 && /** @type {number} */ (items[0].id) > Math.max(1, page.oldest);
-    view.items.unshift(...items);
-    for (const { body } of items) view.chars += body?.length ?? 0;
-    Object.assign(view, { start: view.start + items.length, end: view.end + items.length });
-  } catch {
-    // Scrolling on asks again.
-  }
-  view.loading = false;
-  if (view === active) scrolled();
+	const { oldest } = view;
+	if (view.loading || !view.ready) return;
+	view.loading = true;
+	const after = Math.max(0, oldest - 1 - STEP);
+	const page = await hub.history(view.room, { after, limit: oldest - 1 - after }).catch(() => undefined);
+	view.loading = false;
+	// Where it failed, scrolling on asks again.
+	if (!page || view.oldest !== oldest) return;
+	const items = page.events.filter(({ id }) => id < oldest).map(asItem);
+	view.more = items.length > 0 && items[0].id > Math.max(1, page.oldest);
+	view.items.unshift(...items);
+	view.start += items.length;
+	view.end += items.length;
+	if (view === active) scrolled();
 }
 
 function drawOutbox() {
-  if (!active) return;
-  const view = active;
-  $('outbox').hidden = !view.outbox.length;
-  $('outbox').replaceChildren(...view.outbox.map((unsent) => unsentRow(view, unsent)));
-  if (view.stick) $('scroll').scrollTop = $('scroll').scrollHeight;
+	$('outbox').replaceChildren(...(active?.outbox ?? []).map((unsent) => unsentRow(active, unsent)));
+	toEnd();
 }
 
-/** @param {View} view @param {Unsent} unsent */
 function unsentRow(view, unsent) {
-  const { state, why } = unsent;
-  const line = el('p', 'state', state === 'failed' ? why ?? '' : UNSENT[state]);
-  const act = (/** @type {string} */ words, /** @type {() => void} */ onclick) => line.append(el('button', { onclick }, words));
-  if (state === 'failed') {
-    act('Send again', () => { Object.assign(unsent, { state: 'waiting', id: undefined, why: '' }); pump(view); });
-  }
-  if (state !== 'sending') act('Discard', () => { cross(view, unsent); $('compose').focus(); });
-  const node = el('div', `message own pending ${state}`, el('div', 'bubble', ...text({ type: 'message', body: unsent.text })), line);
-  return el('div', 'row', node);
+	const { state, why, text } = unsent;
+	const line = el('p', 'state', why ?? UNSENT[state]);
+	const act = (words, onclick) => line.append(el('button', { onclick }, words));
+	const again = () => { Object.assign(unsent, { state: 'waiting', id: undefined, why: undefined }); pump(view); };
+	if (why) act('Send again', again);
+	if (state !== 'sending') act('Discard', () => { cross(view, unsent); $('compose').focus(); });
+	return el('div', `row message own pending ${state}`, el('div', 'bubble', ...words({ body: text })), line);
 }
 
 function focusCompose() {
-  if (matchMedia('(pointer: fine)').matches) $('compose').focus();
+	if (matchMedia('(pointer: fine)').matches) $('compose').focus();
 }
 
 // The keyboard, the mouse, and the browser.
 
-/** @param {KeyboardEvent} event */
 function tabKey(event) {
-  const at = active ? views.indexOf(active) : 0;
-  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: views.length - 1 }[event.key];
-  if (event.key === 'Delete' && active) close(active);
-  else if (to !== undefined) select(views[(to + views.length) % views.length]);
-  else return;
-  event.preventDefault();
-  active?.tab.focus();
+	const at = views.indexOf(active);
+	const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: -1 }[event.key];
+	if (event.key === 'Delete') close(active);
+	else if (to !== undefined) select(views.at(to % views.length));
+	else return;
+	event.preventDefault();
+	drawTabs();
+	active?.tab.focus();
 }
 
-/** @param {MouseEvent} event */
-async function copyLink(event) {
-  event.preventDefault();
-  const { href } = $('link');
-  const copied = await navigator.clipboard?.writeText(href).then(() => true, () => false);
-  if (!copied) return void prompt('The link to this room:', href);
-  $('link').textContent = 'Copied';
-  announce('Link copied');
-  setTimeout(() => { $('link').textContent = 'Copy link'; }, 2000);
-}
-
-function togglePeople() {
-  const open = document.body.classList.toggle('people');
-  $('people').setAttribute('aria-expanded', String(open));
+function showPeople(shown = $('people').ariaExpanded === 'false') {
+	document.body.classList.toggle('people', shown);
+	$('people').ariaExpanded = String(shown);
 }
 
 function jump() {
-  if (!active) return;
-  active.stick = true;
-  $('log').replaceChildren();
-  draw(drawLog);
-  focusCompose();
+	active.stick = true;
+	draw(drawLog);
 }
 
 $('entry-form').onsubmit = submitEntry;
 $('entry-cancel').onclick = hideEntry;
-$('room-form').onsubmit = submitRoom;
-$('room-cancel').onclick = () => $('room-dialog').close();
-$('add').onclick = () => { complain('room', ''); $('room-name').value = ''; $('room-dialog').showModal(); };
-$('me').onclick = () => showEntry();
+$('entry').oncancel = (event) => $('entry-cancel').hidden && event.preventDefault();
+$('entry').onclose = () => { if (!active) showEntry(); };
+$('add').onclick = () => showEntry();
+$('me').onclick = () => { showEntry(active.room); $('entry-name').select(); };
 $('tabs').onkeydown = tabKey;
 $('retry').onclick = () => hub.retry();
-$('link').onclick = copyLink;
-$('people').onclick = togglePeople;
-$('leave').onclick = () => active && close(active);
-$('jump').onclick = jump;
+$('people').onclick = () => showPeople();
+$('leave').onclick = () => close(active);
+$('jump').onclick = () => { jump(); focusCompose(); };
 $('composer').onsubmit = say;
 $('scroll').onscroll = scrolled;
-$('compose').onkeydown = (/** @type {KeyboardEvent} */ event) => {
-  if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) say(event);
+$('compose').onkeydown = (event) => {
+	if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) say(event);
 };
-document.onkeydown = ({ key }) => { if (key === 'Escape' && document.body.classList.contains('people')) togglePeople(); };
 document.onvisibilitychange = () => {
-  if (document.hidden) return;
-  seen();
-  hub.check();
-  draw(drawTabs, drawLog);
+	if (document.hidden) return;
+	hub.check();
+	draw(drawTabs, drawLog);
 };
 addEventListener('online', () => hub.check());
 addEventListener('offline', () => hub.check());
 addEventListener('hashchange', follow);
 addEventListener('beforeunload', (event) => { if (views.some(({ outbox }) => outbox.length)) event.preventDefault(); });
-new ResizeObserver(() => { if (active?.stick) $('scroll').scrollTop = $('scroll').scrollHeight; }).observe($('scroll'));
+new ResizeObserver(toEnd).observe($('scroll'));
 
 follow();

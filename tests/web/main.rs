@@ -1,0 +1,8 @@
+//! The door with clients that no one here wrote: a real browser on the chat page, Node, Python.
+
+mod browser;
+mod devtools;
+mod scripts;
+#[allow(dead_code, reason = "the tests over plain sockets use the rest")]
+#[path = "../it/support.rs"]
+mod support;

@@ -1,0 +1,125 @@
+//! The client library in Node, and clients of other people's in Node and Python: the README's lines among them.
+
+use crate::support::*;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+fn hub() -> Daemon {
+    Daemon::with(&["--listen", "127.0.0.1:0", "--ws", "127.0.0.1:0"])
+}
+
+/// Where packages are kept that only these tests need.
+fn packages(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// Runs a command that sets something up, which must succeed.
+fn set_up(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).env("DEBIAN_FRONTEND", "noninteractive").output();
+    let output = output.unwrap_or_else(|error| panic!("{program} {arguments:?}: {error}"));
+    assert!(output.status.success(), "{program} {arguments:?}: {}", text(&output.stderr));
+}
+
+fn is_there(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
+/// Node, with the package `ws`.
+fn node_packages() -> &'static Path {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        if !is_there("node") || !is_there("npm") {
+            set_up("sh", &["-c", "apt-get update -qq && apt-get install -y -qq nodejs npm"]);
+        }
+        let dir = packages("node");
+        let path = dir.to_str().expect("text");
+        if !dir.join("node_modules/ws").exists() {
+            set_up("npm", &["install", "--silent", "--no-audit", "--no-fund", "--prefix", path, "ws@8", "wscat@6"]);
+        }
+        dir
+    })
+}
+
+/// Python, with the package `websockets`.
+fn python_packages() -> &'static Path {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        if !is_there("python3") {
+            set_up("sh", &["-c", "apt-get update -qq && apt-get install -y -qq python3 python3-pip"]);
+        }
+        let dir = packages("python");
+        let path = dir.to_str().expect("text");
+        if !dir.join("websockets").exists() {
+            set_up(
+                "python3",
+                &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", path, "websockets"],
+            );
+        }
+        dir
+    })
+}
+
+/// What a script prints.
+fn printed(mut command: Command, script: &str) -> String {
+    let output = command.arg(script).output().expect("it starts");
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout).to_owned()
+}
+
+/// The block of code that begins with this line in the README.
+fn readme_block(first: &str) -> &'static str {
+    let readme = include_str!("../../README.md");
+    let block = readme.split("```").find(|block| block.lines().nth(1).is_some_and(|line| line == first));
+    block.and_then(|block| block.split_once('\n')).unwrap_or_else(|| panic!("the README has {first}")).1
+}
+
+fn address(hub: &Daemon) -> String {
+    hub.addresses[1].trim_start_matches("http://").to_owned()
+}
+
+/// The README's script, for this hub and not the one at the default address.
+fn for_hub(script: &str, hub: &Daemon) -> String {
+    assert!(script.contains("localhost:8080"), "{script}");
+    script.replace("localhost:8080", &address(hub))
+}
+
+#[test]
+fn the_readmes_lines_of_python_speak_with_the_hub() {
+    let hub = hub();
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", python_packages()).arg("-c");
+    let said = printed(command, &for_hub(readme_block("from websockets.sync.client import connect"), &hub));
+    assert!(said.contains("\"joined\"") && said.contains("\"message\":\"hello from Python\""), "{said}");
+}
+
+#[test]
+fn the_readmes_lines_of_node_speak_with_the_hub() {
+    let hub = hub();
+    let mut command = Command::new("node");
+    command.current_dir(node_packages()).args(["--input-type=module", "-e"]);
+    let said = printed(command, &for_hub(readme_block("import WebSocket from 'ws';"), &hub));
+    assert!(said.contains("hello from Node"), "{said}");
+}
+
+#[test]
+fn the_client_library_joins_speaks_relays_and_comes_back() {
+    let hub = hub();
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/door/page/cubby.js");
+    let script = include_str!("library.mjs")
+        .replace("LIBRARY", library.to_str().expect("text"))
+        .replace("HUB", &format!("ws://{}/ws", address(&hub)));
+    let mut command = Command::new("node");
+    command.current_dir(node_packages()).args(["--input-type=module", "-e"]);
+    let said = printed(command, &script);
+    assert_eq!(said.lines().last(), Some("all is well"), "{said}");
+}
+
+#[test]
+fn wscat_speaks_with_the_hub() {
+    let hub = hub();
+    let mut command = Command::new(node_packages().join("node_modules/.bin/wscat"));
+    command.args(["-c", &format!("ws://{}/ws", address(&hub)), "-x", "{\"type\":\"identity\"}", "-w"]);
+    let said = printed(command, "1");
+    assert!(said.contains("{\"type\":\"identity\",\"userId\":\"4194304\"}"), "{said}");
+}
