@@ -118,8 +118,11 @@ fn the_client_library_joins_speaks_relays_and_comes_back() {
 #[test]
 fn wscat_speaks_with_the_hub() {
     let hub = hub();
-    let mut command = Command::new(node_packages().join("node_modules/.bin/wscat"));
-    command.args(["-c", &format!("ws://{}/ws", address(&hub)), "-x", "{\"type\":\"identity\"}", "-w"]);
-    let said = printed(command, "1");
+    let wscat = node_packages().join("node_modules/.bin/wscat");
+    let line = format!("{} -c ws://{}/ws -x '{{\"type\":\"identity\"}}' -w 1", wscat.display(), address(&hub));
+    // It shows what it hears on a terminal alone.
+    let mut command = Command::new("script");
+    command.args(["-qec", &line]).stdin(Stdio::null());
+    let said = printed(command, "/dev/null");
     assert!(said.contains("{\"type\":\"identity\",\"userId\":\"4194304\"}"), "{said}");
 }
