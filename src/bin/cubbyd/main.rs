@@ -112,7 +112,7 @@ fn start(config: &Config) -> Result<(Server, Signals, Option<EventLog>), String>
     let builder = config.http.origins.iter().fold(builder, cubby::Builder::origin).http_read(config.http.read);
     #[cfg(feature = "ws")]
     let builder = config.http.addresses.iter().fold(builder, cubby::Builder::listen_http);
-    let mut server = builder.bind().map_err(|error| explain(&error))?;
+    let mut server = builder.bind().map_err(|error| explain(&error, config))?;
     let signals = catch_signals(&mut server).map_err(|error| format!("can not catch signals: {error}"))?;
     let event_log = match &config.event_log {
         Some((path, flush_every)) => Some(start_event_log(&mut server, path, *flush_every)?),
@@ -121,12 +121,14 @@ fn start(config: &Config) -> Result<(Server, Signals, Option<EventLog>), String>
     Ok((server, signals, event_log))
 }
 
-/// What went wrong, and what to do where it was nobody's choice.
-fn explain(error: &SetupError) -> String {
+/// What went wrong, and which option helps where it is about an address for HTTP.
+fn explain(error: &SetupError, config: &Config) -> String {
     #[cfg(feature = "ws")]
-    if matches!(error, SetupError::Listen { address, .. } if address == options::DEFAULT_HTTP_ADDRESS) {
-        return format!("{error}; choose another with --ws HOST:PORT, or do without by --listen alone");
+    if matches!(error, SetupError::Listen { address, .. } if config.http.addresses.contains(address)) {
+        return error.to_string().replace("--listen", "--ws");
     }
+    #[cfg(not(feature = "ws"))]
+    let _ = config;
     error.to_string()
 }
 

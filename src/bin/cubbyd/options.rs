@@ -11,7 +11,7 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:7070";
 
 /// Where it listens for HTTP and WebSocket when it is told of no address at all.
 #[cfg(feature = "ws")]
-pub const DEFAULT_HTTP_ADDRESS: &str = "127.0.0.1:8080";
+const DEFAULT_HTTP_ADDRESS: &str = "127.0.0.1:8080";
 
 /// How often the event log is flushed at least, when not told.
 const DEFAULT_FLUSH_SECS: u64 = 5;
