@@ -5,6 +5,7 @@
 
 use super::answers::{Object, put_result, said};
 use super::margin::{Asked, FLAG};
+use super::metrics;
 use super::page::{self, File};
 use super::upgrade::{self, Upgrade};
 use crate::limits::{MOST_HEAD, MOST_HEADERS};
@@ -24,6 +25,17 @@ pub struct Rules<'a> {
 /// What a request asks for.
 #[derive(Debug)]
 pub enum What {
+    /// To see something.
+    Look(Look),
+    /// Something that the hub does: requests of its own, of which the first is answered.
+    Work(Vec<u8>),
+    /// To speak WebSocket from here on.
+    Upgrade(Upgrade),
+}
+
+/// What a request wants to see.
+#[derive(Debug)]
+pub enum Look {
     /// A file of the page.
     File(&'static File),
     /// Whether the hub serves.
@@ -36,10 +48,6 @@ pub enum What {
     Members(String),
     /// What a room remembers, above an id, so many events at most.
     History(String, u64, usize),
-    /// Something that the hub does: requests of its own, of which the first is answered.
-    Work(Vec<u8>),
-    /// To speak WebSocket from here on.
-    Upgrade(Upgrade),
 }
 
 /// One whole request.
@@ -282,17 +290,19 @@ impl Route {
     }
 
     fn what(self, head: &Head<'_>, body: &[u8]) -> Result<What, Refusal> {
-        let none = |what| head.keys([]).map(|[]| what);
+        let without_keys = |look| head.keys([]).map(|[]| What::Look(look));
         match self {
-            Route::File(file) => Ok(What::File(file)),
-            Route::Health => Ok(What::Health),
-            Route::Metrics => Ok(What::Metrics),
-            Route::List => none(What::List),
-            Route::Members(room) => none(What::Members(room)),
+            // A page's own script reads what stands behind the question mark.
+            Route::File(file) => Ok(What::Look(Look::File(file))),
+            Route::Health => Ok(What::Look(Look::Health)),
+            Route::Metrics => Ok(What::Look(Look::Metrics)),
+            Route::List => without_keys(Look::List),
+            Route::Members(room) => without_keys(Look::Members(room)),
             Route::Ws => upgrade::read(head.headers).map(What::Upgrade),
             Route::History(room) => {
                 let [after, limit] = head.keys(["after", "limit"])?;
-                Ok(What::History(room, number("after", after)?.unwrap_or(0), limit_of(limit)?))
+                let after = number("after", after)?.unwrap_or(0);
+                Ok(What::Look(Look::History(room, after, limit_of(limit)?)))
             }
             Route::Room(room) => {
                 let [] = head.keys([])?;
@@ -369,55 +379,57 @@ fn work(request: &Request<'_>, closes: bool) -> What {
     What::Work(frames)
 }
 
-/// What a response says of itself, beside its status and body.
-#[derive(Clone, Copy, Debug)]
-pub struct Response {
-    /// The type of its body.
+/// What a response holds.
+#[derive(Debug)]
+pub struct Document {
+    pub status: u16,
     pub content_type: &'static str,
-    /// The body stays away: it answers a HEAD.
-    pub is_head: bool,
-    /// The connection ends with it.
-    pub closes: bool,
     /// Headers more, each with its line's end.
     pub headers: &'static str,
+    pub body: Cow<'static, [u8]>,
 }
-
-/// The type of all that is no file.
-pub const JSON: &str = "application/json";
 
 /// Said with what is looked up: it is another a moment later.
-pub const OF_THIS_MOMENT: &str = "Cache-Control: no-store\r\n";
+const OF_THIS_MOMENT: &str = "Cache-Control: no-store\r\n";
 
-/// Appends a response.
-pub fn put_response(status: u16, response: Response, body: &[u8], out: &mut Vec<u8>) {
-    let Response { content_type, is_head, closes, headers } = response;
-    let connection = if closes { "Connection: close\r\n" } else { "" };
-    let reason = reason(status);
-    write!(
-        out,
-        "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n{connection}{headers}\
-         X-Content-Type-Options: nosniff\r\n\r\n",
-        body.len()
-    )
-    .expect("a vector takes all that is written to it");
-    out.extend_from_slice(if is_head { &[] } else { body });
-}
+impl Document {
+    /// One in JSON that is of this moment.
+    pub fn json(status: u16, body: Vec<u8>) -> Document {
+        Document { status, content_type: "application/json", headers: OF_THIS_MOMENT, body: body.into() }
+    }
 
-/// Appends a response in JSON that is no file.
-pub fn put_json(status: u16, closes: bool, is_head: bool, body: &[u8], out: &mut Vec<u8>) {
-    put_response(status, Response { content_type: JSON, is_head, closes, headers: OF_THIS_MOMENT }, body, out);
+    /// What the hub has counted up to this moment.
+    pub fn metrics(text: String) -> Document {
+        let body = text.into_bytes().into();
+        Document { status: 200, content_type: metrics::CONTENT_TYPE, headers: OF_THIS_MOMENT, body }
+    }
+
+    /// A file of the page.
+    pub fn file(file: &'static File) -> Document {
+        let File { content_type, bytes, .. } = *file;
+        Document { status: 200, content_type, headers: page::HEADERS, body: bytes.into() }
+    }
+
+    /// Appends the response; without its body where it answers a HEAD. The connection may end with it.
+    pub fn put(&self, is_head: bool, closes: bool, out: &mut Vec<u8>) {
+        let Document { status, content_type, headers, body } = self;
+        let connection = if closes { "Connection: close\r\n" } else { "" };
+        let (reason, len) = (reason(*status), body.len());
+        write!(
+            out,
+            "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {len}\r\n{connection}{headers}\
+             X-Content-Type-Options: nosniff\r\n\r\n"
+        )
+        .expect("a vector takes all that is written to it");
+        out.extend_from_slice(if is_head { &[] } else { body });
+    }
 }
 
 /// Appends what a request that is not done is told.
-pub fn put_refusal(refusal: &Refusal, out: &mut Vec<u8>) {
+pub fn put_refusal(refusal: &Refusal, closes: bool, out: &mut Vec<u8>) {
     let body = error_body(refusal.status, None, &refusal.text);
-    let closes = refusal.next_at.is_none();
-    put_response(
-        refusal.status,
-        Response { content_type: JSON, is_head: false, closes, headers: refusal.header },
-        &body,
-        out,
-    );
+    let document = Document { headers: refusal.header, ..Document::json(refusal.status, body) };
+    document.put(false, closes, out);
 }
 
 fn error_body(status: u16, code: Option<ErrorCode>, text: &str) -> Vec<u8> {
@@ -450,7 +462,7 @@ pub fn put_answer(asked: &Asked, answer: &Answer<'_>, out: &mut Vec<u8>) {
         }
         _ => return,
     };
-    put_json(status, closes, false, &body, out);
+    Document::json(status, body).put(false, closes, out);
 }
 
 /// The status that says what an error of the hub does.

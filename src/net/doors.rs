@@ -4,14 +4,14 @@
 use super::{Loop, Os};
 use crate::door::answers::{Object, put_member};
 use crate::door::asks::{most_json, put_fatal, put_frame, put_request};
-use crate::door::http::{self, Call, Found, Refusal, Response, Rules, What};
+use crate::door::http::{self, Call, Document, Found, Look, Refusal, Rules, What};
 use crate::door::margin::Aside;
 use crate::door::messages::{self, Message, Messages, Other, Violation};
-use crate::door::{Dialect, metrics, page};
-use crate::hub::User;
+use crate::door::{Dialect, metrics};
+use crate::hub::{SharedEvent, User};
 use crate::json::{EventJson, json_line};
 use crate::limits::{READ_BUFFER, SPARSE};
-use crate::wire::{ErrorCode, Fault, HEADER_LEN, UserId};
+use crate::wire::{ErrorCode, Fault, HEADER_LEN};
 
 /// What the operator allows those who come by the door.
 #[derive(Clone, Debug, Default)]
@@ -157,7 +157,8 @@ impl<O: Os> Loop<O> {
 
     /// Tells a guest why its request is not done. Returns where the next one begins; where nobody can tell, it departs.
     fn refuse(&mut self, slot: usize, refusal: &Refusal) -> Option<usize> {
-        self.respond(slot, refusal.next_at.is_none(), |out| http::put_refusal(refusal, out));
+        let closes = refusal.next_at.is_none();
+        self.respond(slot, closes, |out| http::put_refusal(refusal, closes, out));
         refusal.next_at
     }
 
@@ -171,52 +172,19 @@ impl<O: Os> Loop<O> {
         self.doors.said = said;
     }
 
-    /// Does what a guest asks.
+    /// Does what a guest asks. Where it becomes a user by that, what it says from then on.
     fn answer(&mut self, slot: usize, call: Call) -> Option<Messages> {
         let Call { what, is_head, closes, is_forwarded } = call;
-        if self.hub.is_closing() && !matches!(what, What::Health) {
-            self.refuse(slot, &Refusal::new(503, "the hub is shutting down"));
-            return None;
-        }
-        let json = |body: Vec<u8>| move |out: &mut Vec<u8>| http::put_json(200, closes, is_head, &body, out);
         match what {
-            What::File(file) => {
-                let response = Response { content_type: file.content_type, is_head, closes, headers: page::HEADERS };
-                self.respond(slot, closes, |out| http::put_response(200, response, file.bytes, out));
+            What::Work(_) | What::Upgrade(_) if self.hub.is_closing() => {
+                self.refuse(slot, &Refusal::new(503, "the hub is shutting down"));
             }
-            What::Health => {
-                let (status, body) = if self.hub.is_closing() { (503, "draining") } else { (200, "ok") };
-                let body = format!("{{\"status\":\"{body}\"}}");
-                self.respond(slot, closes, |out| http::put_json(status, closes, is_head, body.as_bytes(), out));
-            }
-            What::Metrics => {
-                let text = metrics::text(&self.hub.stats());
-                let headers = http::OF_THIS_MOMENT;
-                let response = Response { content_type: metrics::CONTENT_TYPE, is_head, closes, headers };
-                self.respond(slot, closes, |out| http::put_response(200, response, text.as_bytes(), out));
-            }
-            What::List => {
-                let ids = self.hub.others(slot);
-                self.respond(slot, closes, json(ids_json(&ids)));
-            }
-            What::Members(room) => match self.may_look(slot, is_forwarded, &room) {
-                Ok(()) => {
-                    let members = self.hub.members_of(&room);
-                    self.respond(slot, closes, json(members_json(&members)));
-                }
-                Err(refusal) => _ = self.refuse(slot, &refusal),
-            },
-            What::History(room, after, limit) => match self.may_look(slot, is_forwarded, &room) {
-                Ok(()) => {
-                    let body = self.history_json(&room, after, limit);
-                    self.respond(slot, closes, json(body));
-                }
-                Err(refusal) => _ = self.refuse(slot, &refusal),
+            What::Look(look) => match self.look_up(slot, look, is_forwarded) {
+                Ok(document) => self.respond(slot, closes, |out| document.put(is_head, closes, out)),
+                Err(refusal) => self.respond(slot, closes, |out| http::put_refusal(&refusal, closes, out)),
             },
             What::Work(frames) => self.hub.work_for_guest(slot, &frames),
             What::Upgrade(upgrade) => {
-                let policy = &self.doors.policy;
-                debug_assert!(!policy.echoes || upgrade.dialect == Dialect::Json, "an echo asks for no subprotocol");
                 let mut said = Vec::new();
                 upgrade.put_answer(&mut said);
                 self.hub.say_as_is(slot, &said);
@@ -225,6 +193,33 @@ impl<O: Os> Loop<O> {
             }
         }
         None
+    }
+
+    /// What a guest wants to see.
+    fn look_up(&self, slot: usize, look: Look, is_forwarded: bool) -> Result<Document, Refusal> {
+        Ok(match look {
+            Look::File(file) => Document::file(file),
+            Look::Health if self.hub.is_closing() => Document::json(503, br#"{"status":"draining"}"#.to_vec()),
+            Look::Health => Document::json(200, br#"{"status":"ok"}"#.to_vec()),
+            Look::Metrics => Document::metrics(metrics::text(&self.hub.stats())),
+            Look::Members(room) => {
+                self.may_look(slot, is_forwarded, &room)?;
+                let members = self.hub.members_of(&room);
+                Document::json(200, list_json("members", &members, |out, (id, name)| put_member(out, *id, name)))
+            }
+            Look::History(room, after, limit) => {
+                self.may_look(slot, is_forwarded, &room)?;
+                let events = self.hub.history_of(&room, after, limit);
+                let put = |out: &mut Vec<u8>, event: &SharedEvent| {
+                    out.extend_from_slice(json_line(&EventJson::with_unix_ms(&event.view())).as_bytes());
+                };
+                Document::json(200, list_json("events", &events, put))
+            }
+            Look::List => {
+                let ids = self.hub.others(slot);
+                Document::json(200, list_json("userIds", &ids, |out, id| out.extend(format!("\"{id}\"").bytes())))
+            }
+        })
     }
 
     /// Whether a guest may look into a room: one on this machine may, unless a proxy speaks for somebody.
@@ -238,17 +233,6 @@ impl<O: Os> Loop<O> {
             return Err(Refusal::new(404, format!("there is no room {room:?}")));
         }
         Ok(())
-    }
-
-    fn history_json(&self, room: &str, after: u64, limit: usize) -> Vec<u8> {
-        let events = self.hub.history_of(room, after, limit);
-        let mut body = Vec::new();
-        let mut object = Object::begin(&mut body);
-        object.list("events", events.iter(), |out, event| {
-            out.extend_from_slice(json_line(&EventJson::with_unix_ms(&event.view())).as_bytes());
-        });
-        object.end();
-        body
     }
 
     /// Takes in what a user said in messages, and carries out what is asked by it.
@@ -369,18 +353,11 @@ fn put_violation(violation: Violation, limit: usize, requests: &mut Vec<u8>) {
     put_last(violation.code(), violation.text(), true, requests);
 }
 
-fn ids_json(ids: &[UserId]) -> Vec<u8> {
+/// An object with one list in it.
+fn list_json<T>(key: &str, items: &[T], put: impl FnMut(&mut Vec<u8>, &T)) -> Vec<u8> {
     let mut body = Vec::new();
     let mut object = Object::begin(&mut body);
-    object.list("userIds", ids.iter(), |out, id| out.extend_from_slice(format!("\"{id}\"").as_bytes()));
-    object.end();
-    body
-}
-
-fn members_json(members: &[(UserId, String)]) -> Vec<u8> {
-    let mut body = Vec::new();
-    let mut object = Object::begin(&mut body);
-    object.list("members", members.iter(), |out, (id, name)| put_member(out, *id, name));
+    object.list(key, items.iter(), put);
     object.end();
     body
 }

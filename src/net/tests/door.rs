@@ -112,7 +112,7 @@ fn health_is_told_while_the_hub_drains_and_guests_do_not_delay_the_end() {
     bench.settle();
     let said = bench.response(guest);
     assert!(said.starts_with("HTTP/1.1 503 ") && said.ends_with("{\"status\":\"draining\"}"), "{said}");
-    bench.world().send(guest, b"GET /list HTTP/1.1\r\n\r\n");
+    bench.world().send(guest, b"POST /rooms/den HTTP/1.1\r\nContent-Length: 0\r\n\r\n");
     bench.settle();
     assert!(bench.response(guest).starts_with("HTTP/1.1 503 "));
     assert!(!bench.net.is_drained());
