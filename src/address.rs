@@ -1,8 +1,14 @@
-//! Where a hub listens and a client connects: `HOST:PORT` or `unix:PATH`.
+//! Where a hub listens and a client connects: `HOST:PORT`, `unix:PATH`, or, for clients, `ws://HOST:PORT/PATH`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+/// The port of a WebSocket address that gives none.
+const WS_PORT: &str = "80";
+
+/// The path of one that gives none, where a hub's door answers.
+const WS_PATH: &str = "/ws";
 
 /// An address as people write it. A host's name is looked up only when it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,9 +17,17 @@ pub enum Address {
     Tcp(String),
     /// `unix:PATH`.
     Unix(PathBuf),
+    /// `ws://HOST:PORT/PATH`, by WebSocket; without a port it is 80, without a path `/ws`. Only clients connect so: a
+    /// hub listens for them on a `HOST:PORT`.
+    Ws {
+        /// `HOST:PORT`, with an IPv6 host in brackets.
+        host_and_port: String,
+        /// The path from its slash on, and the query behind it.
+        path: String,
+    },
 }
 
-/// An address that is neither `HOST:PORT` nor `unix:PATH`.
+/// An address that has none of these forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressError {
     /// What was given.
@@ -25,7 +39,11 @@ pub struct AddressError {
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AddressError { given, why } = self;
-        write!(f, "{given:?} is no address: {why}; write HOST:PORT, as in 127.0.0.1:7070, or unix:PATH")
+        write!(
+            f,
+            "{given:?} is no address: {why}; write HOST:PORT, as in 127.0.0.1:7070, or unix:PATH, or, as a client, \
+             ws://HOST:PORT"
+        )
     }
 }
 
@@ -35,20 +53,51 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(given: &str) -> Result<Address, AddressError> {
-        let error = |why| Err(AddressError { given: given.to_owned(), why });
-        if let Some(path) = given.strip_prefix("unix:") {
-            return if path.is_empty() { error("the path is missing") } else { Ok(Address::Unix(path.into())) };
-        }
-        let Some((host, port)) = given.rsplit_once(':') else { return error("the port is missing") };
-        if host.is_empty() {
-            error("the host is missing")
-        } else if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
-            error("an IPv6 host goes in brackets, as in [::1]:7070")
-        } else if port.parse::<u16>().is_err() || port.starts_with('+') {
-            error("the port is not a number from 0 to 65535")
+        let address = if let Some(path) = given.strip_prefix("unix:") {
+            if path.is_empty() { Err("the path is missing") } else { Ok(Address::Unix(path.into())) }
+        } else if let Some(rest) = given.strip_prefix("ws://") {
+            web_socket(rest)
+        } else if given.starts_with("wss://") {
+            Err("no TLS is spoken here; let a tunnel that speaks it, as `ssh -L` does, lead to the hub")
+        } else if given.contains("://") {
+            Err("the only scheme is ws://")
         } else {
-            Ok(Address::Tcp(given.to_owned()))
-        }
+            check(given).map(|()| Address::Tcp(given.to_owned()))
+        };
+        address.map_err(|why| AddressError { given: given.to_owned(), why })
+    }
+}
+
+/// The address that stands behind `ws://`. What stands there goes into a request's headers, so it may not hold what
+/// would end one.
+fn web_socket(rest: &str) -> Result<Address, &'static str> {
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let is_fit = |text: &str, not: &[char]| text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains(not);
+    if !is_fit(host, &['@', '?', '#', '\\', ',', '"']) {
+        return Err("a character stands before the path that no host and port has");
+    }
+    if !is_fit(path, &['#', '\\', '"']) {
+        return Err("the path holds a character that must be percent-encoded");
+    }
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
+    let host_and_port = if has_port { host.to_owned() } else { format!("{host}:{WS_PORT}") };
+    check(&host_and_port)?;
+    // As in every URL, a slash alone is no path.
+    let path = if path.len() > 1 { path } else { WS_PATH };
+    Ok(Address::Ws { host_and_port, path: path.to_owned() })
+}
+
+/// Whether this is a `HOST:PORT`, or why not.
+fn check(host_and_port: &str) -> Result<(), &'static str> {
+    let (host, port) = host_and_port.rsplit_once(':').ok_or("the port is missing")?;
+    if host.is_empty() {
+        Err("the host is missing")
+    } else if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
+        Err("an IPv6 host goes in brackets, as in [::1]:7070")
+    } else if port.parse::<u16>().is_err() || port.starts_with('+') {
+        Err("the port is not a number from 0 to 65535")
+    } else {
+        Ok(())
     }
 }
 
@@ -57,6 +106,7 @@ impl fmt::Display for Address {
         match self {
             Address::Tcp(host_and_port) => f.write_str(host_and_port),
             Address::Unix(path) => write!(f, "unix:{}", path.display()),
+            Address::Ws { host_and_port, path } => write!(f, "ws://{host_and_port}{path}"),
         }
     }
 }
@@ -67,7 +117,13 @@ mod tests {
 
     #[test]
     fn an_address_is_written_as_it_is_read() {
-        for text in ["127.0.0.1:7070", "localhost:0", "[::1]:7070", "unix:/run/cubby.sock"] {
+        for text in [
+            "127.0.0.1:7070",
+            "localhost:0",
+            "[::1]:7070",
+            "unix:/run/cubby.sock",
+            "ws://hub.example:8080/chat/ws?via=home",
+        ] {
             assert_eq!(text.parse::<Address>().map(|address| address.to_string()), Ok(text.to_owned()));
         }
     }
@@ -81,8 +137,39 @@ mod tests {
             ("localhost:", "the port is not a number from 0 to 65535"),
             ("localhost:65536", "the port is not a number from 0 to 65535"),
             ("unix:", "the path is missing"),
+            ("ws://", "the host is missing"),
+            ("ws://:80", "the host is missing"),
+            ("ws://hub:", "the port is not a number from 0 to 65535"),
+            ("ws://::1", "an IPv6 host goes in brackets, as in [::1]:7070"),
+            ("ws://ann:secret@hub", "a character stands before the path that no host and port has"),
+            ("ws://hub?x", "a character stands before the path that no host and port has"),
+            ("ws://hub\r\nX: y", "a character stands before the path that no host and port has"),
+            ("ws://hub/ws HTTP/1.1", "the path holds a character that must be percent-encoded"),
+            ("ws://hub/ws\r\nX: y", "the path holds a character that must be percent-encoded"),
+            ("ws://hub/ws#top", "the path holds a character that must be percent-encoded"),
+            ("http://hub:8080/ws", "the only scheme is ws://"),
         ] {
             assert_eq!(text.parse::<Address>().map_err(|error| error.why), Err(why), "{text}");
         }
+    }
+
+    #[test]
+    fn a_web_socket_address_may_leave_out_its_port_and_its_path() {
+        for (text, meant) in [
+            ("ws://hub", "ws://hub:80/ws"),
+            ("ws://hub/", "ws://hub:80/ws"),
+            ("ws://hub:8080", "ws://hub:8080/ws"),
+            ("ws://[::1]", "ws://[::1]:80/ws"),
+            ("ws://[::1]:8080/", "ws://[::1]:8080/ws"),
+            ("ws://hub/a//b:c", "ws://hub:80/a//b:c"),
+        ] {
+            assert_eq!(text.parse::<Address>().map(|address| address.to_string()), Ok(meant.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_to_do_where_tls_is_asked_for_is_said() {
+        let error = "wss://hub/ws".parse::<Address>().expect_err("no TLS is spoken");
+        assert!(error.to_string().contains("ssh -L") && error.to_string().ends_with("ws://HOST:PORT"), "{error}");
     }
 }

@@ -4,6 +4,8 @@ mod error;
 mod push;
 mod rooms;
 pub(crate) mod stream;
+#[cfg(feature = "ws")]
+mod ws;
 
 pub use error::ClientError;
 pub use push::{Delivery, Mail, Push};
@@ -92,7 +94,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to `HOST:PORT` or `unix:PATH`, waiting [`DEFAULT_TIMEOUT`] for this and for each answer.
+    /// Connects to `HOST:PORT`, `unix:PATH` or, by WebSocket, `ws://HOST:PORT`, waiting [`DEFAULT_TIMEOUT`] for this and for each answer.
     ///
     /// # Errors
     ///
@@ -375,11 +377,14 @@ impl Client {
 
     /// Receives some bytes into the buffer, all of which was decoded.
     fn fill(&mut self, deadline: Option<Instant>) -> Result<(), ClientError> {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            return Err(ClientError::TimedOut);
+        // What is at hand takes no time.
+        if !self.stream.has_unread() {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(ClientError::TimedOut);
+            }
+            self.stream.set_read_timeout(left).map_err(ClientError::Io)?;
         }
-        self.stream.set_read_timeout(left).map_err(ClientError::Io)?;
         let read = loop {
             match self.stream.read(&mut self.buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -406,6 +411,7 @@ impl Client {
                 Ok(())
             }
             Err(error) if is_timeout(&error) => Err(ClientError::TimedOut),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(ClientError::NoHub(error.to_string())),
             Err(error) => Err(ClientError::Io(error)),
         }
     }

@@ -1,5 +1,7 @@
-//! A blocking connection of either family.
+//! A blocking connection of any kind.
 
+#[cfg(feature = "ws")]
+use super::ws::WebSocket;
 use crate::address::Address;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -11,6 +13,8 @@ use std::time::Duration;
 pub enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    #[cfg(feature = "ws")]
+    Ws(Box<WebSocket>),
 }
 
 impl Stream {
@@ -21,23 +25,30 @@ impl Stream {
                 socket.connect_timeout(&socket2::SockAddr::unix(path)?, timeout)?;
                 Ok(Stream::Unix(socket.into()))
             }
-            Address::Tcp(host_and_port) => {
-                let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-                for address in host_and_port.to_socket_addrs()? {
-                    match TcpStream::connect_timeout(&address, timeout) {
-                        Ok(stream) => return stream.set_nodelay(true).map(|()| Stream::Tcp(stream)),
-                        Err(error) => failed = error,
-                    }
-                }
-                Err(failed)
+            Address::Tcp(host_and_port) => tcp(host_and_port, timeout).map(Stream::Tcp),
+            #[cfg(feature = "ws")]
+            Address::Ws { host_and_port, path } => {
+                let socket = tcp(host_and_port, timeout)?;
+                Ok(Stream::Ws(WebSocket::open(socket, host_and_port, path, timeout)?.into()))
+            }
+            #[cfg(not(feature = "ws"))]
+            Address::Ws { .. } => {
+                let what = "this program is built without WebSocket; build it with the feature `ws`, or take the hub's \
+                            native address, HOST:PORT";
+                Err(io::Error::new(io::ErrorKind::Unsupported, what))
             }
         }
     }
 
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+    pub fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.set_read_timeout(timeout),
             Stream::Unix(stream) => stream.set_read_timeout(timeout),
+            #[cfg(feature = "ws")]
+            Stream::Ws(socket) => {
+                socket.set_read_timeout(timeout);
+                Ok(())
+            }
         }
     }
 
@@ -45,6 +56,8 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.set_write_timeout(Some(timeout)),
             Stream::Unix(stream) => stream.set_write_timeout(Some(timeout)),
+            #[cfg(feature = "ws")]
+            Stream::Ws(socket) => socket.set_write_timeout(timeout),
         }
     }
 
@@ -52,21 +65,37 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.as_fd(),
             Stream::Unix(stream) => stream.as_fd(),
+            #[cfg(feature = "ws")]
+            Stream::Ws(socket) => socket.as_fd(),
+        }
+    }
+
+    /// Whether the next read gives something that the system does not hold any more.
+    pub fn has_unread(&self) -> bool {
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => false,
+            #[cfg(feature = "ws")]
+            Stream::Ws(socket) => socket.has_unread(),
         }
     }
 
     /// Reads what is there; `WouldBlock` where nothing is.
     pub fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.set_nonblocking(true)?;
-        let read = self.read(buffer);
-        self.set_nonblocking(false)?;
-        read
-    }
-
-    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         match self {
-            Stream::Tcp(stream) => stream.set_nonblocking(nonblocking),
-            Stream::Unix(stream) => stream.set_nonblocking(nonblocking),
+            Stream::Tcp(stream) => {
+                stream.set_nonblocking(true)?;
+                let read = stream.read(buffer);
+                stream.set_nonblocking(false)?;
+                read
+            }
+            Stream::Unix(stream) => {
+                stream.set_nonblocking(true)?;
+                let read = stream.read(buffer);
+                stream.set_nonblocking(false)?;
+                read
+            }
+            #[cfg(feature = "ws")]
+            Stream::Ws(socket) => socket.read_now(buffer),
         }
     }
 
@@ -74,15 +103,32 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.read(buffer),
             Stream::Unix(stream) => stream.read(buffer),
+            #[cfg(feature = "ws")]
+            Stream::Ws(socket) => socket.read(buffer),
         }
     }
 
+    /// Writes some of a frame. The first call has all of it, and those after it what is left.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.write(bytes),
             Stream::Unix(stream) => stream.write(bytes),
+            #[cfg(feature = "ws")]
+            Stream::Ws(socket) => socket.write(bytes),
         }
     }
+}
+
+/// Connects to the first address of a host that lets one in.
+fn tcp(host_and_port: &str, timeout: Duration) -> io::Result<TcpStream> {
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in host_and_port.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(stream) => return stream.set_nodelay(true).map(|()| stream),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 /// Whether a call came back because its time was over.

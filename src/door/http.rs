@@ -111,9 +111,9 @@ pub fn next(bytes: &[u8], rules: Rules<'_>) -> Result<Found, Refusal> {
     Head::new(&request)?.next(&bytes[head_len..], head_len, rules)
 }
 
-/// The headers of a request.
+/// The headers of a request, or of a response.
 #[derive(Clone, Copy, Debug)]
-pub struct Headers<'h>(&'h [httparse::Header<'h>]);
+pub struct Headers<'h>(pub(super) &'h [httparse::Header<'h>]);
 
 impl<'h> Headers<'h> {
     fn all(self, name: &str) -> impl Iterator<Item = &'h [u8]> {

@@ -78,6 +78,11 @@ impl Socket {
                 stream.set_nonblocking(true)?;
                 Socket::Unix(UnixStream::from_std(stream))
             }
+            #[cfg(feature = "ws")]
+            Stream::Ws(_) => {
+                let what = "load is put on a hub's native address only";
+                return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+            }
         })
     }
 

@@ -133,6 +133,10 @@ impl MioOs {
         let listening = match address {
             Address::Tcp(host_and_port) => self.listen_tcp(host_and_port, token),
             Address::Unix(path) => self.listen_unix(path, token),
+            Address::Ws { .. } => {
+                let what = "a hub listens on HOST:PORT, also for WebSocket; only a client connects to ws://";
+                Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+            }
         };
         let failed = |source| SetupError::Listen { address: address.to_string(), source };
         let (listener, bound) = listening.map_err(failed)?;

@@ -17,12 +17,14 @@ fn refused(arguments: &[&str]) -> (i32, String) {
 
 #[test]
 fn a_wrong_option_ends_it_with_2_and_names_the_option() {
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["--frobnicate"], "frobnicate"),
         (&["--listen"], "listen"),
         (&["--listen", "7070"], "--listen"),
         (&["--listen", "localhost:99999"], "--listen"),
         (&["--listen", "unix:"], "--listen"),
+        (&["--listen", "ws://127.0.0.1:8080"], "--ws HOST:PORT"),
+        (&["--ws", "ws://127.0.0.1:8080"], "is no HOST:PORT"),
         (&["--max-body", "huge"], "--max-body"),
         (&["--max-body", "0"], "--max-body"),
         (&["--max-body", "2G"], "--max-body"),

@@ -75,7 +75,12 @@ fn arguments() -> Result<Vec<String>, String> {
 fn options() -> Options {
     let mut options = Options::new();
     options
-        .optopt("H", "hub", "where the hub is (default: $CUBBY_HUB, else 127.0.0.1:7070)", "HOST:PORT|unix:PATH")
+        .optopt(
+            "H",
+            "hub",
+            "where the hub is (default: $CUBBY_HUB, else 127.0.0.1:7070)",
+            "HOST:PORT|unix:PATH|ws://HOST:PORT",
+        )
         .optopt("n", "name", "what to call oneself; chat needs it", "NAME")
         .optopt("f", "file", "pub, send, relay: the file to send, in place of standard input", "FILE")
         .optopt("", "history", "sub: print the last N events first", "N")

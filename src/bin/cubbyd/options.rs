@@ -137,7 +137,13 @@ pub fn config(matches: &Matches) -> Result<Config, String> {
         addresses.push(DEFAULT_ADDRESS.to_owned());
     }
     for address in &addresses {
-        address.parse::<cubby::Address>().map_err(|error| format!("--listen: {error}"))?;
+        match address.parse() {
+            Ok(cubby::Address::Ws { .. }) => {
+                return Err(format!("--listen: {address:?} is where clients connect; --ws HOST:PORT listens for them"));
+            }
+            Ok(_) => {}
+            Err(error) => return Err(format!("--listen: {error}")),
+        }
     }
     Ok(Config {
         addresses,
@@ -160,7 +166,7 @@ fn http(matches: &Matches, at_all: bool) -> Result<Http, String> {
     for address in &addresses {
         match address.parse() {
             Ok(cubby::Address::Tcp(_)) => {}
-            Ok(cubby::Address::Unix(_)) => return Err(format!("--ws: {address:?} is no HOST:PORT")),
+            Ok(_) => return Err(format!("--ws: {address:?} is no HOST:PORT")),
             Err(error) => return Err(format!("--ws: {error}")),
         }
     }

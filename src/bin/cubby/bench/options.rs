@@ -150,6 +150,11 @@ pub fn parse(arguments: &[String]) -> Result<Bench, String> {
     }
     let hub = hub_address(matches.opt_str("hub"))?;
     let address: Address = hub.parse().map_err(|error| format!("the hub's address: {error}"))?;
+    if matches!(address, Address::Ws { .. }) {
+        return Err(format!(
+            "the hub's address: bench loads a hub by its native one, HOST:PORT or unix:PATH, not {hub}"
+        ));
+    }
     let asked = Asked { matches: &matches, varied: None, secs: SECS };
     asked.check()?;
     let pid = asked.number("pid", 1..=u32::MAX)?;
