@@ -429,7 +429,11 @@ impl AsFd for Client {
 /// What the decoder asks of the front of a frame from a hub.
 fn admit(front: &[u8]) -> Result<Option<Header>, Fault> {
     if let Some(&kind) = front.first().filter(|&&kind| kind & 0x80 == 0) {
-        return Err(Fault::new(ErrorCode::UnknownKind, kind, 0, format!("it begins with the byte {kind:#04x}")));
+        let text = match kind {
+            b'H' => "it speaks HTTP, and the address of a hub that does begins with ws://".to_owned(),
+            _ => format!("it begins with the byte {kind:#04x}"),
+        };
+        return Err(Fault::new(ErrorCode::UnknownKind, kind, 0, text));
     }
     match Header::decode(front) {
         Some(header) if header.length > MAX_PAYLOAD => {

@@ -254,6 +254,7 @@ impl WebSocket {
             if left < self.due {
                 let written = self.due - left;
                 self.due = left;
+                self.pay();
                 return Ok(written);
             }
         }

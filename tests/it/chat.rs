@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// A `cubby chat` whose input and output are pipes.
-struct Chat {
+pub struct Chat {
     child: Child,
     typed: Option<ChildStdin>,
     shown: Receiver<Vec<u8>>,
@@ -15,11 +15,11 @@ struct Chat {
 }
 
 impl Chat {
-    fn start(hub: &str, name: &str) -> Chat {
+    pub fn start(hub: &str, name: &str) -> Chat {
         Chat::run(cubby(hub, &["chat", "--name", name]))
     }
 
-    fn run(mut command: Command) -> Chat {
+    pub fn run(mut command: Command) -> Chat {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubby starts");
         let typed = child.stdin.take();
@@ -28,22 +28,22 @@ impl Chat {
         Chat { child, typed, shown, said }
     }
 
-    fn type_line(&mut self, line: &str) {
+    pub fn type_line(&mut self, line: &str) {
         writeln!(self.typed.as_mut().expect("it has not ended"), "{line}").expect("it reads");
     }
 
     /// The next line on standard output.
-    fn shown(&mut self) -> String {
+    pub fn shown(&mut self) -> String {
         line(self.shown.recv_timeout(PATIENCE).expect("another line"))
     }
 
     /// The next line on standard error.
-    fn said(&mut self) -> String {
+    pub fn said(&mut self) -> String {
         line(self.said.recv_timeout(PATIENCE).expect("another line"))
     }
 
     /// Ends its input: what else it shows, what else it says, its exit code.
-    fn end(mut self) -> (Vec<String>, Vec<String>, Option<i32>) {
+    pub fn end(mut self) -> (Vec<String>, Vec<String>, Option<i32>) {
         drop(self.typed.take());
         let rest = |pieces: &Receiver<Vec<u8>>| {
             std::iter::from_fn(|| pieces.recv_timeout(PATIENCE).ok()).map(line).collect::<Vec<String>>()
@@ -200,14 +200,14 @@ fn when_the_hub_is_started_again_the_chat_comes_back_and_says_what_is_lost() {
 }
 
 /// Stands between a chat and its hub, and lets one connection through for each permission.
-struct Proxy {
-    address: String,
+pub struct Proxy {
+    pub address: String,
     permit: Sender<()>,
     connected: Receiver<TcpStream>,
 }
 
 impl Proxy {
-    fn start(hub: &str) -> Proxy {
+    pub fn start(hub: &str) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let (address, hub) = (listener.local_addr().expect("bound").to_string(), hub.to_owned());
         let (permit, permitted) = channel();
@@ -231,7 +231,7 @@ impl Proxy {
     }
 
     /// Lets the next connection through; what this returns ends it.
-    fn let_through(&self) -> impl FnOnce() {
+    pub fn let_through(&self) -> impl FnOnce() {
         self.permit.send(()).expect("the proxy lives");
         let server = self.connected.recv().expect("a connection comes");
         move || server.shutdown(Shutdown::Both).expect("it is open")
@@ -371,7 +371,7 @@ impl Terminal {
 
 impl Terminal {
     /// A `cubby chat` on a terminal of its own, and its keys.
-    fn start(hub: &str, name: &str) -> (Child, ChildStdin, Terminal) {
+    pub fn start(hub: &str, name: &str) -> (Child, ChildStdin, Terminal) {
         let chat = format!("{} chat --name {name}", env!("CARGO_BIN_EXE_cubby"));
         let mut command = Command::new("script");
         command.args(["-q", "-e", "-c", &chat, "/dev/null"]);

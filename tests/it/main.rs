@@ -18,3 +18,5 @@ mod relay;
 mod rooms;
 mod support;
 mod tidy;
+#[cfg(feature = "ws")]
+mod ws_client;
