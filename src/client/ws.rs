@@ -288,7 +288,7 @@ fn refused(status: u16, reason: &str, body: &[u8]) -> io::Error {
         200 | 404 => "; a hub's WebSocket is at the path /ws, and behind a proxy where that has it",
         300..400 => "; give the address where it leads, for it is not followed there",
         426 => "; a proxy in between must pass on the headers Upgrade and Connection",
-        502 | 504 => "; that is a proxy, which does not reach the hub; is it running?",
+        502..=504 if said.is_empty() => "; that is a proxy, which does not reach the hub; is it running?",
         _ => "",
     };
     io::Error::other(format!("it answers {status} {reason}{said}{advice}"))

@@ -13,6 +13,8 @@ mod host;
 mod limits;
 mod memory;
 mod peers;
+#[cfg(feature = "ws")]
+mod proxy;
 mod readme;
 mod relay;
 mod rooms;

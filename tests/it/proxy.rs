@@ -1,0 +1,298 @@
+//! The hub behind nginx, as the README configures it, and behind HAProxy. Both come from Debian's packages; where they
+//! are missing and may not be installed, these tests say so and try nothing.
+
+use crate::support::*;
+use cubby::door::messages::{self, Message, Messages, Other};
+use cubby::{Client, ClientError, ErrorCode, Push, Status};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Once;
+
+/// How long a connection may be silent before the proxies cut it: less than two heartbeats.
+const CUT_AFTER: &str = "1900ms";
+
+/// A proxy's program, installed where that is possible without any service being started by it.
+fn program(name: &str) -> Option<PathBuf> {
+    let found = || {
+        let dirs = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
+        dirs.iter().map(|dir| Path::new(dir).join(name)).find(|path| path.exists())
+    };
+    static INSTALLED: Once = Once::new();
+    if found().is_none() && is_root() && !Path::new("/run/systemd/system").exists() {
+        INSTALLED.call_once(install);
+    }
+    let found = found();
+    if found.is_none() {
+        eprintln!("not tried, for there is no {name}: apt-get install nginx-light haproxy");
+    }
+    found
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+fn install() {
+    let install = "apt-get install -y -qq --no-install-recommends nginx-light haproxy";
+    let command = format!("{install} || (apt-get update -qq && {install})");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &command]).env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+    // Whether it worked shows in whether the programs are there.
+    let _ = shell.stdin(Stdio::null()).output();
+}
+
+/// A proxy in front of a hub, ended with the test.
+struct Front {
+    child: Child,
+    address: String,
+    _dir: TempPath,
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Front {
+    /// One whose configuration and arguments are made from where it is to listen and the directory it may write to.
+    fn start(program: &Path, config: impl Fn(&str, &str) -> String, arguments: &[&str]) -> Front {
+        eventually("the proxy serves on a port that was free", || {
+            let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+            let address = address.expect("a free port").to_string();
+            let dir = TempPath::new("proxy");
+            std::fs::create_dir(&dir.0).expect("a fresh path");
+            let file = dir.0.join("config");
+            std::fs::write(&file, config(&address, dir.as_str())).expect("a fresh path");
+            let log = std::fs::File::create(dir.0.join("log")).expect("a fresh path");
+            let mut command = Command::new(program);
+            command.args(arguments).arg(&file).current_dir(&dir.0).stdin(Stdio::null()).stdout(Stdio::null());
+            let child = command.stderr(log).spawn().expect("the proxy starts");
+            let mut front = Front { child, address, _dir: dir };
+            front.serves().then_some(front)
+        })
+    }
+
+    /// Waits until the hub answers through it; not so where it has ended, since somebody else took the port.
+    fn serves(&mut self) -> bool {
+        eventually("the proxy serves or ends", || match self.child.try_wait().expect("it was started") {
+            Some(_) => Some(false),
+            None => (TcpStream::connect(&self.address).is_ok() && self.ask("/health").0 == 200).then_some(true),
+        })
+    }
+
+    fn ask(&self, target: &str) -> (u16, String) {
+        ask(&self.address, target, "")
+    }
+
+    /// Where `cubby` finds the hub.
+    fn hub(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+}
+
+/// The status and the body that a GET is answered with; 0 where it is answered with neither.
+fn ask(address: &str, target: &str, headers: &str) -> (u16, String) {
+    let mut stream = Raw::connect(address).0;
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
+    let mut answer = String::new();
+    if stream.write_all(request.as_bytes()).is_err() || stream.read_to_string(&mut answer).is_err() {
+        return (0, String::new());
+    }
+    let status = answer.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_default();
+    (status, answer.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned()))
+}
+
+/// The block of nginx's configuration in the README, with these in place of its addresses and its time-out.
+fn nginx_server(front: &str, hub: &str, cut_after: &str) -> String {
+    let readme = include_str!("../../README.md");
+    let (_, block) = readme.split_once("```nginx\n").expect("there is such a block");
+    let mut block = block.split_once("```").expect("it ends").0.to_owned();
+    for (shown, ours) in [("listen 80;", format!("listen {front};")), ("127.0.0.1:8080", hub.to_owned())] {
+        assert_eq!(block.matches(shown).count(), 1, "{shown}");
+        block = block.replace(shown, &ours);
+    }
+    let shown = "proxy_read_timeout 75s;";
+    assert!(block.contains(shown));
+    block.replace(shown, &format!("proxy_read_timeout {cut_after};"))
+}
+
+fn nginx(hub: &str, cut_after: &str) -> Option<Front> {
+    let config = |front: &str, dir: &str| {
+        let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        let temporary: String = kinds.iter().map(|kind| format!("{kind}_temp_path {dir}/{kind};\n")).collect();
+        format!(
+            "daemon off;\nmaster_process off;\npid {dir}/pid;\nerror_log stderr;\nevents {{}}\n\
+             http {{\naccess_log off;\n{temporary}{}}}\n",
+            nginx_server(front, hub, cut_after)
+        )
+    };
+    Some(Front::start(&program("nginx")?, config, &["-p", ".", "-e", "stderr", "-c"]))
+}
+
+fn haproxy(hub: &str, cut_after: &str) -> Option<Front> {
+    let config = |front: &str, _: &str| {
+        format!(
+            "defaults\n mode http\n option forwardfor\n retries 0\n timeout connect 5s\n timeout client 5s\n \
+             timeout server 5s\n timeout tunnel {cut_after}\nfrontend door\n bind {front}\n default_backend hub\n\
+             backend hub\n server hub {hub}\n"
+        )
+    };
+    Some(Front::start(&program("haproxy")?, config, &["-db", "-f"]))
+}
+
+/// A page's WebSocket, which speaks JSON.
+struct Page {
+    stream: TcpStream,
+    messages: Messages,
+    heard: VecDeque<Value>,
+    pings: usize,
+}
+
+impl Page {
+    /// One of a page that the hub itself serves at this address, under a name.
+    fn open(address: &str, name: &str) -> Page {
+        let mut raw = Raw::connect(address);
+        let request = format!(
+            "GET /ws HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        raw.send(request.as_bytes());
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            raw.0.read_exact(&mut byte).expect("a whole answer comes");
+            head.push(byte[0]);
+        }
+        assert!(text(&head).starts_with("HTTP/1.1 101 "), "{}", text(&head));
+        let heard = VecDeque::new();
+        let mut page = Page { stream: raw.0, messages: Messages::new(Other::Server), heard, pings: 0 };
+        page.say(&format!(r#"{{"type":"hello","name":"{name}"}}"#));
+        page.expect("welcome");
+        page
+    }
+
+    fn say(&mut self, json: &str) {
+        let mut bytes = Vec::new();
+        messages::put_masked(messages::TEXT, json.as_bytes(), [1, 2, 3, 4], &mut bytes);
+        self.stream.write_all(&bytes).expect("the proxy reads");
+    }
+
+    /// Takes in what comes next. Says whether anything did, rather than the end.
+    fn listen(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        let Ok(count @ 1..) = self.stream.read(&mut buffer) else { return false };
+        let mut input = &mut buffer[..count];
+        while let Some(message) = self.messages.next(&mut input, 1 << 20).expect("the hub keeps to the protocol") {
+            match message {
+                Message::Text(text) => self.heard.push_back(serde_json::from_str(&text).expect("JSON")),
+                Message::Ping(_) => self.pings += 1,
+                other => panic!("{other:?} in place of a text"),
+            }
+        }
+        true
+    }
+
+    /// The next of this type, past all others.
+    fn expect(&mut self, kind: &str) -> Value {
+        loop {
+            match self.heard.pop_front() {
+                Some(value) if value["type"] == kind => return value,
+                Some(_) => {}
+                None => assert!(self.listen(), "the end in place of {kind}"),
+            }
+        }
+    }
+}
+
+/// A hub with a native address and one for HTTP, and the latter.
+fn hub(heartbeat_secs: &str) -> (Daemon, String) {
+    let addresses = ["--listen", "127.0.0.1:0", "--ws", "127.0.0.1:0"];
+    let daemon = Daemon::run(daemon(&[&addresses, &["--heartbeat-secs", heartbeat_secs][..]].concat()), 2);
+    let http = daemon.addresses[1].replace("http://", "");
+    (daemon, http)
+}
+
+/// All that goes through a proxy.
+fn serves_all(front: impl FnOnce(&str, &str) -> Option<Front>) {
+    let (daemon, direct) = hub("1");
+    let Some(front) = front(&direct, CUT_AFTER) else { return };
+    let mut ann = Page::open(&front.address, "ann");
+    let idle = std::thread::spawn({
+        let mut idle = Page::open(&front.address, "idle");
+        move || {
+            while idle.pings < 2 {
+                assert!(idle.listen(), "the proxy cut it off after {} pings", idle.pings);
+            }
+            idle.say(r#"{"type":"identity"}"#);
+            idle.expect("identity");
+        }
+    });
+    pages_are_as_without_it(&front, &direct, &mut ann);
+    programs_come_through_it(&front, &mut ann);
+    idle.join().expect("it outlived the time-out");
+    let mut client = Client::connect(&front.hub()).expect("the hub answers");
+    daemon.signal("TERM");
+    let last = client.next(Some(PATIENCE));
+    assert!(matches!(last, Err(ClientError::Closing { code: ErrorCode::GoingAway, .. })), "{last:?}");
+    assert_eq!(daemon.end().0, Some(0));
+    let output = run(cubby(&front.hub(), &["id"]), b"");
+    assert!(text(&output.stderr).contains("a proxy, which does not reach the hub"), "{}", text(&output.stderr));
+}
+
+fn pages_are_as_without_it(front: &Front, direct: &str, ann: &mut Page) {
+    assert_eq!(front.ask("/health"), (200, r#"{"status":"ok"}"#.to_owned()));
+    let page = front.ask("/");
+    assert!(page.0 == 200 && page.1.contains("<html") && page == ask(direct, "/", ""));
+    assert_eq!(ask(&front.address, "/list", "Origin: http://elsewhere.example\r\n").0, 403);
+    ann.say(r#"{"type":"join","room":"lobby"}"#);
+    ann.expect("joined");
+    for target in ["/rooms/lobby/members", "/rooms/lobby/history"] {
+        assert_eq!(ask(direct, target, "").0, 200, "whoever is on this machine may look");
+        assert_eq!(front.ask(target).0, 403, "who comes through the proxy may be anybody");
+    }
+    let mut bob = Page::open(&front.address, "bob");
+    bob.say(r#"{"type":"join","room":"lobby"}"#);
+    assert_eq!(bob.expect("joined")["sessions"], 2);
+    bob.say(r#"{"type":"publish","room":"lobby","body":"hello ann"}"#);
+    let event = ann.expect("message");
+    assert_eq!((&event["userId"], &event["message"]), (&"bob".into(), &"hello ann".into()));
+}
+
+fn programs_come_through_it(front: &Front, ann: &mut Page) {
+    let output = run(cubby(&front.hub(), &["pub", "lobby", "--name", "carl"]), b"hello page");
+    assert!(text(&output.stdout).starts_with("published 10 bytes"), "{}", text(&output.stderr));
+    let event = ann.expect("message");
+    assert_eq!((&event["userId"], &event["message"]), (&"carl".into(), &"hello page".into()));
+    let mut client = Client::connect(&front.hub()).expect("the hub answers");
+    let (own, large) = (client.welcome().user, vec![0xA5; 1 << 20]);
+    assert_eq!(client.relay(&[own], &large).expect("a receipt"), [Status::Queued]);
+    let heard = client.next(Some(PATIENCE)).expect("the hub is there");
+    assert!(matches!(heard, Some(Push::Delivery(delivery)) if delivery.body == large));
+}
+
+#[test]
+fn through_nginx_as_the_readme_configures_it() {
+    serves_all(nginx);
+}
+
+#[test]
+fn through_haproxy() {
+    serves_all(haproxy);
+}
+
+#[test]
+fn without_heartbeats_a_proxy_cuts_off_who_is_silent() {
+    let (_daemon, direct) = hub("0");
+    for front in [nginx(&direct, "300ms"), haproxy(&direct, "300ms")].into_iter().flatten() {
+        let mut page = Page::open(&front.address, "ann");
+        assert!(!page.listen(), "nothing is said until the end");
+    }
+}
