@@ -1,4 +1,5 @@
-//! A blocking client, for Rust programs and for the command line. Over `wire` alone: it knows no hub.
+//! A blocking client, for Rust programs and for the command line. Over `wire`, and `door` for WebSocket; it knows no
+//! hub.
 
 mod error;
 mod push;
@@ -94,7 +95,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to `HOST:PORT`, `unix:PATH` or, by WebSocket, `ws://HOST:PORT`, waiting [`DEFAULT_TIMEOUT`] for this and for each answer.
+    /// Connects to `HOST:PORT`, `unix:PATH` or, by WebSocket, `ws://HOST:PORT/PATH` (where the port may be left out, if
+    /// it is 80, and the path, if it is `/ws`), waiting [`DEFAULT_TIMEOUT`] for this and for each answer.
     ///
     /// # Errors
     ///

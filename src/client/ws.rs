@@ -239,8 +239,8 @@ impl WebSocket {
         count
     }
 
-    /// Writes bytes of a frame. The first call must have the whole frame, which becomes a message; those after it what is
-    /// left.
+    /// Writes bytes of a frame. The first call must have the whole frame, which becomes a message; those after it what
+    /// is left.
     pub fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
         if self.due == 0 {
             self.pay();

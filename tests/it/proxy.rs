@@ -1,5 +1,5 @@
-//! The hub behind nginx, as the README configures it, and behind HAProxy. Both come from Debian's packages; where they
-//! are missing and may not be installed, these tests say so and try nothing.
+//! The hub behind nginx, as the README configures it, and behind `haproxy`. Both come from Debian's packages; where
+//! they are missing and may not be installed, these tests say so and try nothing.
 
 use crate::support::*;
 use cubby::door::messages::{self, Message, Messages, Other};
@@ -271,6 +271,8 @@ fn programs_come_through_it(front: &Front, ann: &mut Page) {
     assert!(text(&output.stdout).starts_with("published 10 bytes"), "{}", text(&output.stderr));
     let event = ann.expect("message");
     assert_eq!((&event["userId"], &event["message"]), (&"carl".into(), &"hello page".into()));
+    let output = run(cubby(&front.hub(), &["stats"]), b"");
+    assert!(text(&output.stderr).contains("on the hub's own machine alone"), "{}", text(&output.stdout));
     let mut client = Client::connect(&front.hub()).expect("the hub answers");
     let (own, large) = (client.welcome().user, vec![0xA5; 1 << 20]);
     assert_eq!(client.relay(&[own], &large).expect("a receipt"), [Status::Queued]);
