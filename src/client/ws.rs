@@ -293,3 +293,16 @@ fn refused(status: u16, reason: &str, body: &[u8]) -> io::Error {
     };
     io::Error::other(format!("it answers {status} {reason}{said}{advice}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_mask_or_key_comes_twice() {
+        let (mut one, mut other) = (Random::default(), Random::default());
+        let drawn: HashSet<[u8; 8]> = (0..1000).flat_map(|_| [one.next(), other.next()]).collect();
+        assert_eq!(drawn.len(), 2000);
+    }
+}

@@ -356,13 +356,14 @@ fn what_a_server_may_do_with_messages_is_understood() {
         messages::put_close(1001, "going away", &mut closing);
         stream.write_all(&closing).expect("it reads");
         assert!(matches!(heard(&mut stream, &mut messages, 1)[..], [Message::Close(_)]), "it says goodbye as well");
-        asked
+        (asked, stream)
     });
     let mut client = connect(&format!("{address}/chat/ws?by=proxy"));
     assert_eq!(client.welcome().server, "cubby/9");
     assert!(matches!(client.next(Some(PATIENCE)), Err(ClientError::Closing { code: ErrorCode::GoingAway, .. })));
     assert!(matches!(client.next(Some(PATIENCE)), Err(ClientError::Closed)));
-    let asked = serving.join().expect("all was as expected");
+    // Until here the server has not ended the connection.
+    let (asked, _stream) = serving.join().expect("all was as expected");
     assert!(asked.starts_with("GET /chat/ws?by=proxy HTTP/1.1\r\n"), "{asked}");
     assert!(asked.contains(&format!("\r\nHost: {}\r\n", &address[5..])), "{asked}");
     assert!(key(&asked).len() == 24 && key(&asked).ends_with("=="), "{asked}");
