@@ -9,8 +9,8 @@ const UNSENT = {
 	waiting: 'Waits for the connection', sending: 'Sending…', unsure: 'Connection lost; looking whether it arrived',
 };
 
-/** @returns {any} */
-const $ = (id) => document.getElementById(id);
+/** The elements of the page, by id. @type {any} */
+const $ = Object.fromEntries([...document.querySelectorAll('[id]')].map((node) => [node.id, node]));
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
 const number = (value) => value.toLocaleString('en');
@@ -39,7 +39,7 @@ function label(name, userId = '') {
 }
 
 function hue(name) {
-	return `c${[...name].reduce((sum, char) => (sum * 31 + char.codePointAt(0)) % 9973, 0) % 8}`;
+	return `--hue: ${([...name].reduce((sum, char) => (sum * 31 + char.codePointAt(0)) % 9973, 0) % 8) * 45 + 25}`;
 }
 
 /** What of the page has to be drawn in the next frame, or soon where a hidden page has none. */
@@ -58,6 +58,7 @@ function flush() {
 
 /** A tab: a room, or the talk with one person, by name or by user id. */
 class View {
+	room; dm; userId;
 	items = []; chars = 0;
 	/** Which items are in the document while the tab is open, and whether it follows the newest. */
 	start = 0; end = 0; stick = true;
@@ -71,15 +72,12 @@ class View {
 	members = new Map();
 	draft = ''; outbox = [];
 
-	constructor({ room = undefined, dm = undefined, userId = undefined }) {
-		this.room = room;
-		this.dm = dm;
-		this.userId = userId;
+	constructor({ room, dm, userId }) {
+		Object.assign(this, { room, dm, userId });
 		this.label = room ? plain(room) : label(dm, userId);
 		this.badge = el('span', 'badge');
 		const parts = [el('span', 'mark', room ? '#' : '@'), el('bdi', {}, this.label), this.badge];
-		this.tab = el('button', { onclick: () => go(this) }, ...parts);
-		this.tab.setAttribute('role', 'tab');
+		this.tab = el('button', { role: 'tab', onclick: () => go(this) }, ...parts);
 		this.tab.setAttribute('aria-controls', 'panel');
 		Object.assign(this.tab.dataset, room ? { room } : { dm: dm ?? userId });
 	}
@@ -97,7 +95,7 @@ class View {
 		this.items = this.items.slice(-ROWS / 2);
 		this.chars = 0;
 		this.more = Boolean(this.room) && !this.anew;
-		if (this === active) $('log').replaceChildren();
+		if (this === active) $.log.replaceChildren();
 	}
 
 	get oldest() {
@@ -109,14 +107,13 @@ function find({ room, dm = undefined, userId = undefined }) {
 	return views.find((view) => view.room === room && view.dm === dm && view.userId === userId);
 }
 
-/** The tab of a place, made where there is none. */
 function open(place) {
 	const known = find(place);
 	if (known) return known;
 	const view = new View(place);
 	views.push(view);
-	$('tabs').append(view.tab);
-	if (view.room) hub.join(view.room, { backlog: STEP }).catch(() => undefined);
+	$.tabs.append(view.tab);
+	if (view.room) hub.join(view.room, { backlog: STEP }).catch(() => {});
 	else view.push({ type: 'faint', text: 'Direct messages are not kept by the hub: they are on this page only.' });
 	draw(drawTabs);
 	return view;
@@ -124,15 +121,15 @@ function open(place) {
 
 function select(view) {
 	if (view !== active) {
-		if (active) Object.assign(active, { draft: $('compose').value, fresh: undefined });
-		$('log').replaceChildren();
-		$('compose').value = view?.draft ?? '';
-		$('compose-error').textContent = '';
+		if (active) Object.assign(active, { draft: $.compose.value, fresh: undefined });
+		$.log.replaceChildren();
+		$.compose.value = view?.draft ?? '';
+		$['compose-error'].textContent = '';
 		showPeople(false);
 		if (view) view.stick = true;
 	}
 	active = view;
-	$('app').hidden = !view;
+	$.app.hidden = !view;
 	draw(drawTabs, drawHead, drawLog, drawOutbox, drawMembers);
 	writeAddress();
 }
@@ -147,7 +144,7 @@ function close(view) {
 	const at = views.indexOf(view);
 	views.splice(at, 1);
 	view.tab.remove();
-	if (view.room) hub.leave(view.room).catch(() => undefined);
+	if (view.room) hub.leave(view.room).catch(() => {});
 	if (view === active) select(views[at] ?? views[at - 1]);
 	if (active) writeAddress();
 	else showEntry();
@@ -169,7 +166,7 @@ function writeAddress() {
 	const at = lasting.indexOf(active) + 1;
 	if (at > 1) params.set('at', String(at));
 	history.replaceState(null, '', `${location.pathname}#${params}`);
-	if (active?.room) $('link').href = `${location.pathname}#${new URLSearchParams({ room: active.room })}`;
+	if (active?.room) $.link.href = `${location.pathname}#${new URLSearchParams({ room: active.room })}`;
 }
 
 /** Does what the address says; a link without a name opens its room beside the others. */
@@ -187,84 +184,82 @@ function follow() {
 function enter(name) {
 	const other = name !== hub.options.name;
 	hub.options.name = name;
-	if (hub.state === 'idle' || hub.state === 'closed') hub.open();
-	else if (other) hub.restart();
+	if (other) hub.restart();
+	else hub.open();
 }
 
 // The form at the door, and for each further room.
 
 function showEntry(room = '') {
-	$('entry-name').value = hub.options.name || readAddress().name;
-	$('entry-room').value = room || (views.length ? '' : 'lobby');
-	$('entry-status').textContent = '';
-	$('entry-cancel').hidden = !views.length || hub.state === 'closed';
+	$['entry-name'].value = hub.options.name || readAddress().name;
+	$['entry-room'].value = room || (views.length ? '' : 'lobby');
+	$['entry-status'].textContent = '';
+	$['entry-cancel'].hidden = !views.length || hub.state === 'closed';
 	for (const field of ['entry-name', 'entry-room', 'entry-token']) complain(field, '');
-	if (!$('entry').open) $('entry').showModal();
-	($('entry-name').value ? $('entry-room') : $('entry-name')).focus();
+	if (!$.entry.open) $.entry.showModal();
+	($['entry-name'].value ? $['entry-room'] : $['entry-name']).focus();
 }
 
 function hideEntry() {
-	$('entry').close();
+	$.entry.close();
 	focusCompose();
 }
 
-/** Says beside a field what is wrong with it. */
 function complain(field, text) {
-	$(`${field}-error`).textContent = text;
-	$(field).setAttribute('aria-invalid', String(text !== ''));
-	if (text) $(field).focus();
+	$[`${field}-error`].textContent = text;
+	$[field].ariaInvalid = text !== '';
+	if (text) $[field].focus();
 }
 
 function advice({ code, message }, what) {
+	if (code !== 6) return `The hub refuses: ${message}.`;
 	const rule = 'Choose one of 1 to 64 bytes, without control characters, or spaces at its ends.';
-	if (code === 6) return `The hub does not take this ${what}: ${message}. ${rule}`;
-	return `The hub refuses: ${message}.`;
+	return `The hub does not take this ${what}: ${message}. ${rule}`;
 }
 
 function submitEntry(event) {
 	event.preventDefault();
-	const [name, room] = [$('entry-name').value, $('entry-room').value];
+	const [name, room] = [$['entry-name'].value, $['entry-room'].value];
 	complain('entry-room', room ? '' : 'Say which room to enter.');
 	complain('entry-name', name ? '' : 'Say who you are: others see this name.');
 	if (!room || !name) return;
-	$('entry-status').textContent = 'Connecting…';
-	hub.options.token = $('entry-token').value;
+	$['entry-status'].textContent = 'Connecting…';
+	hub.options.token = $['entry-token'].value;
 	const view = open({ room });
 	enter(name);
 	select(view);
 	// Not if the form asks for another one meanwhile.
-	hub.join(room).then(() => $('entry-room').value === room && hideEntry(), () => undefined);
+	hub.join(room).then(() => $['entry-room'].value === room && hideEntry(), () => {});
 }
 
 // What the hub says.
 
 function takeEvent(event) {
-	const { type, id, name, userId, body, replay, room } = event;
+	const { type, id, name, userId, room } = event;
 	const view = find({ room });
 	if (!view) return;
 	if (type === 'join' || type === 'add') view.members.set(userId, name);
 	if (type === 'remove' || type === 'leave') view.members.delete(userId);
-	if (type === 'close') Object.assign(view, { closed: true, ready: false, anew: true, more: false });
-	if (type === 'close') view.members.clear();
+	if (type === 'close') Object.assign(view, { closed: true, ready: false, anew: true, more: false, members: new Map() });
 	view.last = id;
 	view.push(asItem(event));
-	if (type === 'message') heard(view, name, userId, body, replay);
+	if (type === 'message') heard(view, event);
 	else draw(drawHead, drawMembers);
 }
 
-function asItem({ id, type, name, userId, body = undefined, time }) {
-	return { id, type, name, userId, body, time, own: isOwn(name, userId) };
+function asItem(event) {
+	return { ...event, own: isOwn(event) };
 }
 
-function isOwn(name, userId) {
+function isOwn({ name, userId }) {
 	return mine.has(userId) || Boolean(name && name === hub.options.name);
 }
 
-/** Counts and announces a message, or crosses our own off. */
-function heard(view, name, userId, body, replay) {
+function heard(view, message) {
+	const { name, userId, body, replay } = message;
 	if (mine.has(userId) && view.room) arrived(view, body, view.last);
 	// What was said before this page came is not new.
-	if (isOwn(name, userId) || (replay && !view.known)) return;
+	if (isOwn(message) || (replay && !view.known)) return;
 	if (view !== active || document.hidden) {
 		view.fresh ??= view.items.at(-1);
 		view.unread++;
@@ -285,12 +280,12 @@ function announce(text) {
 function speak() {
 	const lines = spoken.length > 4 ? [`${spoken.length} new messages`] : spoken;
 	spoken = [];
-	$('announcer').append(...lines.map((line) => el('p', {}, line)));
-	while ($('announcer').childElementCount > 8) $('announcer').firstChild.remove();
+	$.announcer.append(...lines.map((line) => el('p', {}, line)));
+	while ($.announcer.childElementCount > 8) $.announcer.firstChild.remove();
 }
 
 async function count(view) {
-	const members = await hub.who(view.room).catch(() => undefined);
+	const members = await hub.who(view.room).catch(() => {});
 	if (members) view.members = new Map(members.map(({ userId, name }) => [userId, name]));
 	draw(drawHead, drawMembers);
 }
@@ -306,7 +301,6 @@ function takeReady(view) {
 	draw(drawLog);
 }
 
-/** The hub does not let us into a room. */
 function takeLeft({ room, error }) {
 	const view = find({ room });
 	if (!view || !error || error.reason === 'closed') return;
@@ -319,16 +313,16 @@ function takeLeft({ room, error }) {
 function takeRefused(error) {
 	showEntry(active?.room);
 	if (error.code !== 5) return complain('entry-name', advice(error, 'name'));
-	$('entry-token-field').hidden = false;
+	$['entry-token-field'].hidden = false;
 	complain('entry-token', `The hub wants a token: ${error.message}.`);
 }
 
-/** A message to us alone, by name or by user id. */
 function takeMail({ name, from, body, time = Date.now() }) {
 	const known = name ?? views.map(({ members }) => members.get(from)).find(Boolean);
 	const view = open(known ? { dm: known } : { userId: from });
-	view.push({ type: 'message', name: known, userId: from, body, time });
-	heard(view, known, from, body, false);
+	const message = { type: 'message', name: known, userId: from, body, time };
+	view.push(message);
+	heard(view, message);
 	writeAddress();
 }
 
@@ -361,21 +355,20 @@ hub.on('gap', ({ room, from, to }) => {
 
 function say(event) {
 	event.preventDefault();
-	const text = $('compose').value;
+	const text = $.compose.value;
 	if (!active || !text.trim()) return;
 	const over = byteLength(text) - (hub.welcome?.maxBody ?? Infinity);
-	$('compose-error').textContent = over > 0 ? `Too long by ${number(over)} bytes: shorten it.` : '';
+	$['compose-error'].textContent = over > 0 ? `Too long by ${number(over)} bytes: shorten it.` : '';
 	if (over > 0) return;
-	$('compose').value = '';
+	$.compose.value = '';
 	active.outbox.push({ text, state: 'waiting' });
 	pump(active);
 	jump();
 }
 
-/** Sends what waits, in its order. */
 function pump(view) {
 	draw(drawOutbox);
-	if (view.closed) hub.join(view.room).catch(() => undefined);
+	if (view.closed) hub.join(view.room).catch(() => {});
 	view.closed = false;
 	for (const unsent of view.outbox) {
 		if (unsent.state !== 'waiting') continue;
@@ -429,10 +422,10 @@ function drawTabs() {
 	for (const view of views) {
 		const { tab, badge } = view;
 		const chosen = view === active;
-		tab.setAttribute('aria-selected', String(chosen));
+		tab.ariaSelected = chosen;
 		tab.tabIndex = chosen ? 0 : -1;
 		badge.hidden = !view.unread;
-		badge.replaceChildren(String(view.unread), el('span', 'sr', ' unread'));
+		badge.replaceChildren(view.unread, el('span', 'sr', ' unread'));
 		if (chosen) tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 		unread += view.unread;
 	}
@@ -440,15 +433,15 @@ function drawTabs() {
 }
 
 function drawHead() {
-	$('me-name').textContent = plain(hub.options.name);
+	$['me-name'].textContent = plain(hub.options.name);
 	if (!active) return;
 	const { room, members } = active;
 	const people = number(new Set([...members].map(([id, name]) => name || id)).size);
-	$('title').replaceChildren(room ? '#\u2009' : '@\u2009', el('bdi', {}, active.label));
-	$('subtitle').textContent = room ? `${people} here` : 'Only between you two';
-	$('people').textContent = `Members ${people}`;
-	$('people').hidden = $('link').hidden = !room;
-	$('leave').textContent = room ? 'Leave' : 'Close';
+	$.title.replaceChildren(room ? '#\u2009' : '@\u2009', el('bdi', {}, active.label));
+	$.subtitle.textContent = room ? `${people} here` : 'Only between you two';
+	$.people.textContent = `Members ${people}`;
+	$.people.hidden = $.link.hidden = !room;
+	$.leave.textContent = room ? 'Leave' : 'Close';
 }
 
 function drawStatus() {
@@ -456,16 +449,16 @@ function drawStatus() {
 	const why = hub.lastError?.code ? ` (${hub.lastError.message})` : '';
 	const trouble = `${hub.welcome ? 'Disconnected' : 'The hub can’t be reached'}${why}; trying again.`;
 	const text = `${trouble} What you send is kept here and goes out once connected.`;
-	$('banner').hidden = online || hub.state === 'closed' || !(hub.welcome || hub.lastError);
-	$('status').textContent = online ? 'Connected' : $('banner').hidden ? 'Connecting…' : 'Disconnected';
-	if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
-	if (hub.state === 'waiting') $('entry-status').textContent = trouble;
+	$.banner.hidden = online || hub.state === 'closed' || !(hub.welcome || hub.lastError);
+	$.status.textContent = online ? 'Connected' : $.banner.hidden ? 'Connecting…' : 'Disconnected';
+	if ($['banner-text'].textContent !== text) $['banner-text'].textContent = text;
+	if (hub.state === 'waiting') $['entry-status'].textContent = trouble;
 	document.body.dataset.online = String(online);
-	$('send').textContent = online ? 'Send' : 'Keep';
+	$.send.textContent = online ? 'Send' : 'Keep';
 }
 
 function drawMembers() {
-	$('members').hidden = !active?.room;
+	$.members.hidden = !active?.room;
 	const people = new Map();
 	for (const [userId, name] of active?.members ?? []) {
 		const key = name || userId;
@@ -474,27 +467,27 @@ function drawMembers() {
 	const sorted = [...people.values()].sort((a, b) => a.words.localeCompare(b.words));
 	const items = sorted.slice(0, MEMBERS).map((person) => el('li', {}, memberButton(person)));
 	if (sorted.length > MEMBERS) items.push(el('li', 'note', `and ${number(sorted.length - MEMBERS)} more`));
-	const focused = document.activeElement?.closest('.member')?.getAttribute('data-key');
-	$('member-list').replaceChildren(...items);
-	if (focused) $('member-list').querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+	const focused = document.activeElement?.getAttribute('data-key');
+	$['member-list'].replaceChildren(...items);
+	if (focused) $['member-list'].querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
-function memberButton({ key, name, userId, sessions, words }) {
-	const you = isOwn(name, userId);
+function memberButton(person) {
+	const { key, name, userId, sessions, words } = person;
+	const you = isOwn(person);
 	const aside = el('span', 'faint', you ? 'you' : sessions > 1 ? `×${sessions}` : '');
-	const button = el('button', 'member', el('bdi', hue(name), words), aside);
+	const button = el('button', 'member', el('bdi', { style: hue(name) }, words), aside);
 	button.dataset.key = key;
 	const onclick = () => go(open(name ? { dm: name } : { userId }));
 	return Object.assign(button, { disabled: you, title: `Write to ${words} alone`, onclick });
 }
 
-/** Brings the rows in the document up to date with the open tab. */
 function drawLog() {
 	if (!active) return;
 	const view = active;
 	const size = view.items.length;
-	if (view.stick && size - view.end > ROWS) $('log').replaceChildren();
-	if (!$('log').childElementCount) show(view, Math.max(0, size - ROWS / 2), size);
+	if (view.stick && size - view.end > ROWS) $.log.replaceChildren();
+	if (!$.log.childElementCount) show(view, Math.max(0, size - ROWS / 2), size);
 	else if (view.stick) show(view, Math.max(view.start, size - ROWS), size);
 	else show(view, view.start, Math.max(view.end, Math.min(size, view.start + ROWS)));
 	toEnd();
@@ -502,12 +495,12 @@ function drawLog() {
 }
 
 function toEnd() {
-	if (active?.stick) $('scroll').scrollTop = $('scroll').scrollHeight;
+	if (active?.stick) $.scroll.scrollTop = $.scroll.scrollHeight;
 }
 
 /** Puts the items from `start` to `end` into the document, and takes the others out. */
 function show(view, start, end) {
-	const log = $('log');
+	const log = $.log;
 	const empty = !log.childElementCount;
 	const [from, to] = empty ? [start, start] : [view.start, view.end];
 	for (let at = from; at < Math.min(start, to); at++) log.firstChild.remove();
@@ -545,7 +538,7 @@ function stamp(time) {
 
 function messageRow(item, same) {
 	const { name = '', userId, own, time } = item;
-	const who = el('bdi', `who ${hue(name)}${same || own ? ' sr' : ''}`, own ? 'You' : label(name, userId));
+	const who = el('bdi', { className: 'who', style: hue(name) }, own ? 'You' : label(name, userId));
 	const bubble = el('div', 'bubble', ...words(item), stamp(time));
 	return el('div', `message${own ? ' own' : ''}${same ? ' same' : ''}`, who, bubble);
 }
@@ -574,29 +567,29 @@ function cutAt(body, chars) {
 	return end < body.length && /[\ud800-\udbff]/.test(body[end - 1] ?? '') ? end - 1 : end;
 }
 
-/** What stands at the log's two ends. */
 function drawEdges() {
 	const { room, start, end, items, more, ready, stick, oldest } = active;
 	const top = more ? 'Scroll up for more' : oldest > 1 ? 'The hub keeps nothing older.' : 'The beginning.';
-	$('older').textContent = room && ready && !start ? top : '';
-	$('jump').hidden = stick;
-	$('jump').textContent = end < items.length ? `${number(items.length - end)} more ↓` : 'Newest ↓';
+	$.older.textContent = room && ready && !start ? top : '';
+	$.jump.hidden = stick;
+	$.jump.textContent = end < items.length ? `${number(items.length - end)} more ↓` : 'Newest ↓';
 }
 
 /** Changes the log while what one reads stays where it is. */
 function still(change) {
-	const edge = $('scroll').getBoundingClientRect().top;
+	const box = (node) => node.getBoundingClientRect();
+	const edge = box($.scroll).top;
 	// Not the first row: it may be drawn anew.
-	const anchor = [...$('log').children].find((node, at) => at && node.getBoundingClientRect().bottom > edge);
-	const before = anchor?.getBoundingClientRect().top;
+	const anchor = [...$.log.children].find((node, at) => at && box(node).bottom > edge);
+	const before = anchor && box(anchor).top;
 	change();
-	if (anchor?.isConnected) $('scroll').scrollTop += anchor.getBoundingClientRect().top - before;
+	if (anchor?.isConnected) $.scroll.scrollTop += box(anchor).top - before;
 }
 
 function scrolled() {
 	if (!active) return;
 	const view = active;
-	const { scrollTop, scrollHeight, clientHeight } = $('scroll');
+	const { scrollTop, scrollHeight, clientHeight } = $.scroll;
 	const below = scrollHeight - scrollTop - clientHeight;
 	// Only who scrolls up wants to stay there: the end also moves by itself.
 	if (below < 40) view.stick ||= view.end === view.items.length;
@@ -614,13 +607,12 @@ function scrolled() {
 	drawEdges();
 }
 
-/** Asks the hub for what was said before the oldest that we have. */
 async function older(view) {
 	const { oldest } = view;
 	if (view.loading || !view.ready) return;
 	view.loading = true;
 	const after = Math.max(0, oldest - 1 - STEP);
-	const page = await hub.history(view.room, { after, limit: oldest - 1 - after }).catch(() => undefined);
+	const page = await hub.history(view.room, { after, limit: oldest - 1 - after }).catch(() => {});
 	view.loading = false;
 	// Where it failed, scrolling on asks again.
 	if (!page || view.oldest !== oldest) return;
@@ -633,7 +625,7 @@ async function older(view) {
 }
 
 function drawOutbox() {
-	$('outbox').replaceChildren(...(active?.outbox ?? []).map((unsent) => unsentRow(active, unsent)));
+	$.outbox.replaceChildren(...(active?.outbox ?? []).map((unsent) => unsentRow(active, unsent)));
 	toEnd();
 }
 
@@ -643,12 +635,12 @@ function unsentRow(view, unsent) {
 	const act = (words, onclick) => line.append(el('button', { onclick }, words));
 	const again = () => { Object.assign(unsent, { state: 'waiting', id: undefined, why: undefined }); pump(view); };
 	if (why) act('Send again', again);
-	if (state !== 'sending') act('Discard', () => { cross(view, unsent); $('compose').focus(); });
+	if (state !== 'sending') act('Discard', () => { cross(view, unsent); $.compose.focus(); });
 	return el('div', `row message own pending ${state}`, el('div', 'bubble', ...words({ body: text })), line);
 }
 
 function focusCompose() {
-	if (matchMedia('(pointer: fine)').matches) $('compose').focus();
+	if (matchMedia('(pointer: fine)').matches) $.compose.focus();
 }
 
 // The keyboard, the mouse, and the browser.
@@ -664,9 +656,9 @@ function tabKey(event) {
 	active?.tab.focus();
 }
 
-function showPeople(shown = $('people').ariaExpanded === 'false') {
+function showPeople(shown = $.people.ariaExpanded === 'false') {
 	document.body.classList.toggle('people', shown);
-	$('people').ariaExpanded = String(shown);
+	$.people.ariaExpanded = shown;
 }
 
 function jump() {
@@ -674,20 +666,20 @@ function jump() {
 	draw(drawLog);
 }
 
-$('entry-form').onsubmit = submitEntry;
-$('entry-cancel').onclick = hideEntry;
-$('entry').oncancel = (event) => $('entry-cancel').hidden && event.preventDefault();
-$('entry').onclose = () => { if (!active) showEntry(); };
-$('add').onclick = () => showEntry();
-$('me').onclick = () => { showEntry(active.room); $('entry-name').select(); };
-$('tabs').onkeydown = tabKey;
-$('retry').onclick = () => hub.retry();
-$('people').onclick = () => showPeople();
-$('leave').onclick = () => close(active);
-$('jump').onclick = () => { jump(); focusCompose(); };
-$('composer').onsubmit = say;
-$('scroll').onscroll = scrolled;
-$('compose').onkeydown = (event) => {
+$['entry-form'].onsubmit = submitEntry;
+$['entry-cancel'].onclick = hideEntry;
+$.entry.oncancel = (event) => $['entry-cancel'].hidden && event.preventDefault();
+$.entry.onclose = () => { if (!active) showEntry(); };
+$.add.onclick = () => showEntry();
+$.me.onclick = () => { showEntry(active.room); $['entry-name'].select(); };
+$.tabs.onkeydown = tabKey;
+$.retry.onclick = () => hub.retry();
+$.people.onclick = () => showPeople();
+$.leave.onclick = () => close(active);
+$.jump.onclick = () => { jump(); focusCompose(); };
+$.composer.onsubmit = say;
+$.scroll.onscroll = scrolled;
+$.compose.onkeydown = (event) => {
 	if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) say(event);
 };
 document.onvisibilitychange = () => {
@@ -695,10 +687,9 @@ document.onvisibilitychange = () => {
 	hub.check();
 	draw(drawTabs, drawLog);
 };
-addEventListener('online', () => hub.check());
-addEventListener('offline', () => hub.check());
+for (const type of ['online', 'offline']) addEventListener(type, () => hub.check());
 addEventListener('hashchange', follow);
 addEventListener('beforeunload', (event) => { if (views.some(({ outbox }) => outbox.length)) event.preventDefault(); });
-new ResizeObserver(toEnd).observe($('scroll'));
+new ResizeObserver(toEnd).observe($.scroll);
 
 follow();

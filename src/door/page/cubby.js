@@ -24,8 +24,7 @@
  *   body?: Body }} RoomEvent  `time` in ms since 1970; `body` in a message only. */
 /** @typedef {{ events: RoomEvent[], oldest: number, newest: number, sent: number }} Page */
 /** @typedef {{ room: string, sessions: number, newest: number }} Joined */
-/** @typedef {{ userId: string, name: string, maxBody: number, maxReceivers: number, heartbeatSecs: number,
- *   server: string }} Welcome */
+/** @typedef {Member & { maxBody: number, maxReceivers: number, heartbeatSecs: number, server: string }} Welcome */
 /** @typedef {{ mailId: string, time: number, from: string, name: string, body: Body, ack: boolean }} Mail */
 
 /**
@@ -161,7 +160,7 @@ export class Cubby {
 
 	/** Asks the hub to send what it still holds for us and to close, then closes. */
 	async bye() {
-		await this.#request({ type: 'bye' }, 5000).catch(() => undefined);
+		await this.#request({ type: 'bye' }, 5000).catch(() => {});
 		this.close();
 	}
 
@@ -250,7 +249,7 @@ export class Cubby {
 		socket.onopen = () => this.#greet(socket);
 		socket.onmessage = ({ data }) => socket === this.#socket && this.#take(data);
 		socket.onclose = () => lost('the connection was lost');
-		socket.onerror = () => undefined;
+		socket.onerror = () => {};
 		this.#become('connecting');
 	}
 
@@ -350,7 +349,7 @@ export class Cubby {
 	/** A body over the limit would cost us the connection, so it is not sent. */
 	#packed(body) {
 		const most = this.welcome?.maxBody ?? Infinity;
-		const size = body.length * 3 <= most ? 0 : byteLength(body);
+		const size = byteLength(body);
 		if (size > most) {
 			const text = `too large: ${size} bytes, the hub takes ${most}`;
 			throw new CubbyError(text, { code: TOO_LARGE, reason: 'unsent' });
@@ -364,7 +363,6 @@ export class Cubby {
 		return this.#tag;
 	}
 
-	/** Takes one message of the hub. */
 	#take(data) {
 		this.#heard = Date.now();
 		let message;
@@ -378,7 +376,9 @@ export class Cubby {
 			case 'error': return this.#takeError(message);
 			case 'deliver': return this.#emit('deliver', { from: message.from, body: unpacked(message) });
 			case 'mail': return this.#takeMail(message);
-			case 'beat': return this.#takeBeat(message);
+			case 'beat':
+				this.#say({ type: 'alive' });
+				return this.#emit('beat', { time: message.unixTime * 1000 });
 			case 'closing': return this.#emit('closing', (this.#farewell = hubError(message)));
 			default: return this.#takeReply(message);
 		}
@@ -409,11 +409,6 @@ export class Cubby {
 		return pending;
 	}
 
-	#takeBeat({ unixTime }) {
-		this.#say({ type: 'alive' });
-		this.#emit('beat', { time: unixTime * 1000 });
-	}
-
 	/** Kept mail may come again until it is acknowledged: it is told once. */
 	#takeMail(message) {
 		const { mailId, from, name, unixTime, ack = false } = message;
@@ -437,7 +432,6 @@ export class Cubby {
 		if (!room.held) this.#repair(room);
 	}
 
-	/** Tells an event unless it was told before. */
 	#tell(room, event) {
 		if (event.id <= room.last || this.#rooms.get(room.name) !== room) return;
 		this.#miss(room, event.id - 1);
@@ -529,14 +523,14 @@ export class Cubby {
 		const room = this.#rooms.get(name);
 		if (!room) return;
 		this.#rooms.delete(name);
-		room.promise.catch(() => undefined);
+		room.promise.catch(() => {});
 		room.reject(error);
 		this.#emit('left', { room: name, error });
 	}
 }
 
-function hubError({ error, code, request, fatal = true }) {
-	return new CubbyError(error, { code, request, fatal });
+function hubError({ error, fatal = true, ...about }) {
+	return new CubbyError(error, { ...about, fatal });
 }
 
 function timedOut(request) {
@@ -545,9 +539,9 @@ function timedOut(request) {
 
 /** @returns {RoomEvent} */
 function roomEvent(message) {
-	const { id, type, chatroomId, userId, sessionId, unixMs, message: body, messageBase64: bodyBase64, replay } = message;
-	const event = { room: chatroomId, id, type, ...member({ userId: sessionId, name: userId }), time: unixMs };
-	return { ...event, replay: replay === true, body: type === 'message' ? unpacked({ body, bodyBase64 }) : undefined };
+	const { chatroomId: room, id, type, userId: name, sessionId: userId, unixMs: time, replay = false } = message;
+	const body = type === 'message' ? unpacked({ body: message.message, bodyBase64: message.messageBase64 }) : undefined;
+	return { room, id, type, ...member({ userId, name }), time, replay, body };
 }
 
 /** @returns {Member} */
