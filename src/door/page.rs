@@ -28,3 +28,18 @@ pub const HEADERS: &str = "Content-Security-Policy: default-src 'none'; script-s
                            frame-ancestors 'none'\r\n\
                            Referrer-Policy: no-referrer\r\n\
                            Cache-Control: no-cache\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_small_and_takes_nothing_from_elsewhere() {
+        let size: usize = FILES.iter().map(|file| file.bytes.len()).sum();
+        assert!((1000..60_000).contains(&size), "{size} bytes");
+        for file in &FILES {
+            let text = str::from_utf8(file.bytes).expect("text");
+            assert!(!text.contains("innerHTML") && !text.contains("src=\"http"), "{}", file.path);
+        }
+    }
+}

@@ -14,6 +14,7 @@ mod limits;
 mod memory;
 mod peers;
 #[cfg(feature = "ws")]
+mod provide;
 mod proxy;
 mod readme;
 mod relay;

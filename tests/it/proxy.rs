@@ -1,6 +1,7 @@
 //! The hub behind nginx, as the README configures it, and behind `haproxy`. Both come from Debian's packages; where
 //! they are missing and may not be installed, these tests say so and try nothing.
 
+use crate::provide::provide;
 use crate::support::*;
 use cubby::door::messages::{self, Message, Messages, Other};
 use cubby::{Client, ClientError, ErrorCode, Push, Status};
@@ -8,43 +9,11 @@ use serde_json::Value;
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Once;
 
 /// How long a connection may be silent before the proxies cut it: less than two heartbeats.
 const CUT_AFTER: &str = "1900ms";
-
-/// A proxy's program, installed where that is possible without any service being started by it.
-fn program(name: &str) -> Option<PathBuf> {
-    let found = || {
-        let dirs = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
-        dirs.iter().map(|dir| Path::new(dir).join(name)).find(|path| path.exists())
-    };
-    static INSTALLED: Once = Once::new();
-    if found().is_none() && is_root() && !Path::new("/run/systemd/system").exists() {
-        INSTALLED.call_once(install);
-    }
-    let found = found();
-    if found.is_none() {
-        eprintln!("not tried, for there is no {name}: apt-get install nginx-light haproxy");
-    }
-    found
-}
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
-}
-
-fn install() {
-    let install = "apt-get install -y -qq --no-install-recommends nginx-light haproxy";
-    let command = format!("{install} || (apt-get update -qq && {install})");
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &command]).env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
-    // Whether it worked shows in whether the programs are there.
-    let _ = shell.stdin(Stdio::null()).output();
-}
 
 /// A proxy in front of a hub, ended with the test.
 struct Front {
@@ -124,7 +93,7 @@ fn nginx_server(front: &str, hub: &str, cut_after: &str) -> String {
     block.replace(shown, &format!("proxy_read_timeout {cut_after};"))
 }
 
-fn nginx(hub: &str, cut_after: &str) -> Option<Front> {
+fn nginx(hub: &str, cut_after: &str) -> Front {
     let config = |front: &str, dir: &str| {
         let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         let temporary: String = kinds.iter().map(|kind| format!("{kind}_temp_path {dir}/{kind};\n")).collect();
@@ -134,10 +103,10 @@ fn nginx(hub: &str, cut_after: &str) -> Option<Front> {
             nginx_server(front, hub, cut_after)
         )
     };
-    Some(Front::start(&program("nginx")?, config, &["-p", ".", "-e", "stderr", "-c"]))
+    Front::start(&provide("nginx", &["nginx-light"]), config, &["-p", ".", "-e", "stderr", "-c"])
 }
 
-fn haproxy(hub: &str, cut_after: &str) -> Option<Front> {
+fn haproxy(hub: &str, cut_after: &str) -> Front {
     let config = |front: &str, _: &str| {
         format!(
             "defaults\n mode http\n option forwardfor\n retries 0\n timeout connect 5s\n timeout client 5s\n \
@@ -145,7 +114,7 @@ fn haproxy(hub: &str, cut_after: &str) -> Option<Front> {
              backend hub\n server hub {hub}\n"
         )
     };
-    Some(Front::start(&program("haproxy")?, config, &["-db", "-f"]))
+    Front::start(&provide("haproxy", &["haproxy"]), config, &["-db", "-f"])
 }
 
 /// A page's WebSocket, which speaks JSON.
@@ -221,9 +190,9 @@ fn hub(heartbeat_secs: &str) -> (Daemon, String) {
 }
 
 /// All that goes through a proxy.
-fn serves_all(front: impl FnOnce(&str, &str) -> Option<Front>) {
+fn serves_all(front: impl FnOnce(&str, &str) -> Front) {
     let (daemon, direct) = hub("1");
-    let Some(front) = front(&direct, CUT_AFTER) else { return };
+    let front = front(&direct, CUT_AFTER);
     let mut ann = Page::open(&front.address, "ann");
     let idle = std::thread::spawn({
         let mut idle = Page::open(&front.address, "idle");
@@ -293,7 +262,7 @@ fn through_haproxy() {
 #[test]
 fn without_heartbeats_a_proxy_cuts_off_who_is_silent() {
     let (_daemon, direct) = hub("0");
-    for front in [nginx(&direct, "300ms"), haproxy(&direct, "300ms")].into_iter().flatten() {
+    for front in [nginx(&direct, "300ms"), haproxy(&direct, "300ms")] {
         let mut page = Page::open(&front.address, "ann");
         assert!(!page.listen(), "nothing is said until the end");
     }

@@ -1,5 +1,6 @@
 //! A real browser, driven by its own debugging protocol: JSON over a WebSocket, for which the crate's codec serves.
 
+use crate::provide::provide;
 use cubby::door::messages::{Message, Messages, Other, PONG, TEXT, put_masked};
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -7,7 +8,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -36,27 +36,13 @@ pub struct Page<'b> {
     session: String,
 }
 
-/// Installs the browser where the machine lacks it.
-fn install() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let is_there = |name: &str| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok();
-        if !is_there("chromium") {
-            let script = "apt-get update -qq && apt-get install -y -qq chromium >/dev/null";
-            let status = Command::new("sh").args(["-c", script]).env("DEBIAN_FRONTEND", "noninteractive").status();
-            assert!(status.is_ok_and(|status| status.success()), "chromium is missing, and could not be installed");
-        }
-    });
-}
-
 impl Browser {
     /// One without a window, and with a fresh profile.
     pub fn start() -> Browser {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        install();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let profile = std::env::temp_dir().join(format!("cubby-browser-{}-{number}", std::process::id()));
-        let mut command = Command::new("chromium");
+        let mut command = Command::new(provide("chromium", &["chromium"]));
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]);
         command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
         command.args(["--disable-dev-shm-usage", "--remote-debugging-port=0", "--remote-allow-origins=*"]);

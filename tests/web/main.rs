@@ -2,6 +2,8 @@
 
 mod browser;
 mod devtools;
+#[path = "../it/provide.rs"]
+mod provide;
 mod scripts;
 #[allow(dead_code, reason = "the tests over plain sockets use the rest")]
 #[path = "../it/support.rs"]

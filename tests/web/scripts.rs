@@ -1,5 +1,6 @@
 //! The client library in Node, and clients of other people's in Node and Python: the README's lines among them.
 
+use crate::provide::provide;
 use crate::support::*;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,27 +16,22 @@ fn packages(name: &str) -> PathBuf {
 }
 
 /// Runs a command that sets something up, which must succeed.
-fn set_up(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).env("DEBIAN_FRONTEND", "noninteractive").output();
-    let output = output.unwrap_or_else(|error| panic!("{program} {arguments:?}: {error}"));
-    assert!(output.status.success(), "{program} {arguments:?}: {}", text(&output.stderr));
-}
-
-fn is_there(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+fn set_up(program: &Path, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{program:?} {arguments:?}: {error}"));
+    assert!(output.status.success(), "{program:?} {arguments:?}: {}", text(&output.stderr));
 }
 
 /// Node, with the package `ws`.
 fn node_packages() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
-        if !is_there("node") || !is_there("npm") {
-            set_up("sh", &["-c", "apt-get update -qq && apt-get install -y -qq nodejs npm"]);
-        }
+        provide("node", &["nodejs"]);
+        let npm = provide("npm", &["npm"]);
         let dir = packages("node");
         let path = dir.to_str().expect("text");
         if !dir.join("node_modules/ws").exists() {
-            set_up("npm", &["install", "--silent", "--no-audit", "--no-fund", "--prefix", path, "ws@8", "wscat@6"]);
+            set_up(&npm, &["install", "--silent", "--no-audit", "--no-fund", "--prefix", path, "ws@8", "wscat@6"]);
         }
         dir
     })
@@ -45,14 +41,12 @@ fn node_packages() -> &'static Path {
 fn python_packages() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
-        if !is_there("python3") {
-            set_up("sh", &["-c", "apt-get update -qq && apt-get install -y -qq python3 python3-pip"]);
-        }
+        let python = provide("python3", &["python3", "python3-pip"]);
         let dir = packages("python");
         let path = dir.to_str().expect("text");
         if !dir.join("websockets").exists() {
             set_up(
-                "python3",
+                &python,
                 &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", path, "websockets"],
             );
         }
@@ -121,7 +115,7 @@ fn wscat_speaks_with_the_hub() {
     let wscat = node_packages().join("node_modules/.bin/wscat");
     let line = format!("{} -c ws://{}/ws -x '{{\"type\":\"identity\"}}' -w 1", wscat.display(), address(&hub));
     // It shows what it hears on a terminal alone.
-    let mut command = Command::new("script");
+    let mut command = Command::new(provide("script", &["bsdutils"]));
     command.args(["-qec", &line]).stdin(Stdio::null());
     let said = printed(command, "/dev/null");
     assert!(said.contains("{\"type\":\"identity\",\"userId\":\"4194304\"}"), "{said}");
