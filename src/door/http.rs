@@ -298,6 +298,9 @@ impl Route {
             Route::Metrics => Ok(What::Look(Look::Metrics)),
             Route::List => without_keys(Look::List),
             Route::Members(room) => without_keys(Look::Members(room)),
+            Route::Ws if head.closes => {
+                Err(Refusal::new(400, "a WebSocket begins on a connection of HTTP/1.1 that is not to end"))
+            }
             Route::Ws => upgrade::read(head.headers).map(What::Upgrade),
             Route::History(room) => {
                 let [after, limit] = head.keys(["after", "limit"])?;
