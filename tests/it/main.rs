@@ -20,6 +20,9 @@ mod readme;
 mod relay;
 mod rooms;
 mod support;
+#[cfg(feature = "ws")]
+mod support_ws;
 mod tidy;
 #[cfg(feature = "ws")]
 mod ws_client;
+mod ws;
