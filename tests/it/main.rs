@@ -26,3 +26,5 @@ mod tidy;
 #[cfg(feature = "ws")]
 mod ws_client;
 mod ws;
+#[cfg(feature = "ws")]
+mod ws_json;

@@ -245,6 +245,14 @@ impl Ws {
         answer["userId"].as_str().expect("a string").parse().expect("a number")
     }
 
+    /// The same, past the events that come before.
+    pub fn id_after_events(&mut self) -> u64 {
+        self.say(r#"{"type":"identity"}"#);
+        let answers = std::iter::repeat_with(|| self.next());
+        let answer = answers.into_iter().find(|answer| answer["type"] == "identity").expect("it comes");
+        answer["userId"].as_str().expect("a string").parse().expect("a number")
+    }
+
     /// Its own id, in native frames.
     pub fn frame_id(&mut self) -> u64 {
         let reply = self.ask_frame(IDENTITY, 0, 77, []);
