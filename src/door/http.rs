@@ -73,12 +73,14 @@ pub struct Refusal {
     pub header: &'static str,
     /// Where the next request begins: nowhere, if nobody can tell.
     pub next_at: Option<usize>,
+    /// It answers a HEAD.
+    pub is_head: bool,
 }
 
 impl Refusal {
     /// One after which nobody can tell where the next request begins.
     pub fn new(status: u16, text: impl Into<Cow<'static, str>>) -> Refusal {
-        Refusal { status, text: text.into(), header: "", next_at: None }
+        Refusal { status, text: text.into(), header: "", next_at: None, is_head: false }
     }
 }
 
@@ -183,7 +185,8 @@ impl<'h> Head<'h> {
     fn next(&self, body: &[u8], head_len: usize, rules: Rules<'_>) -> Result<Found, Refusal> {
         // Where there is no body, the next request begins behind the head, whatever becomes of this one.
         let next_at = Some(head_len).filter(|_| self.body_len.unwrap_or(0) == 0 && !self.closes);
-        let refused = |refusal: Refusal| Refusal { next_at: refusal.next_at.or(next_at), ..refusal };
+        let is_head = self.method == "HEAD";
+        let refused = |refusal: Refusal| Refusal { next_at, is_head, ..refusal };
         self.check_origin(rules).map_err(refused)?;
         let route = Route::find(self.path).map_err(refused)?;
         if !route.allows(self.method) {
@@ -204,11 +207,11 @@ impl<'h> Head<'h> {
         let Some(body) = body.get(..len) else {
             return Ok(Found::More { waits: self.headers.has("Expect", "100-continue") });
         };
-        let what = route.what(self, body).map_err(refused)?;
+        let next_at = Some(head_len + len).filter(|_| !self.closes);
+        let what = route.what(self, body).map_err(|refusal| Refusal { next_at, ..refused(refusal) })?;
         let forwarding = ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"];
         let is_forwarded = forwarding.iter().any(|name| self.headers.is_there(name));
-        let (is_head, closes) = (self.method == "HEAD", self.closes);
-        Ok(Found::Call(Call { what, is_head, closes, is_forwarded }, head_len + len))
+        Ok(Found::Call(Call { what, is_head, closes: self.closes, is_forwarded }, head_len + len))
     }
 
     /// A browser says which page asks. It must be one of this hub's own, or of an origin that the operator has named.
@@ -221,7 +224,7 @@ impl<'h> Head<'h> {
         }
         let origin: String = origin.chars().take(200).collect();
         let text = format!("a page of {origin} may not ask here; its operator may allow it with --origin {origin}");
-        Err(Refusal { next_at: None, ..Refusal::new(403, text) })
+        Err(Refusal::new(403, text))
     }
 
     /// The values of a query's keys, in the order of `names`, each decoded but for its commas.
@@ -428,11 +431,12 @@ impl Document {
     }
 }
 
-/// Appends what a request that is not done is told.
-pub fn put_refusal(refusal: &Refusal, closes: bool, out: &mut Vec<u8>) {
+/// Appends what a request that is not done is told; without its body where it answers a HEAD. The connection may end
+/// with it.
+pub fn put_refusal(refusal: &Refusal, is_head: bool, closes: bool, out: &mut Vec<u8>) {
     let body = error_body(refusal.status, None, &refusal.text);
     let document = Document { headers: refusal.header, ..Document::json(refusal.status, body) };
-    document.put(false, closes, out);
+    document.put(is_head, closes, out);
 }
 
 fn error_body(status: u16, code: Option<ErrorCode>, text: &str) -> Vec<u8> {

@@ -158,7 +158,7 @@ impl<O: Os> Loop<O> {
     /// Tells a guest why its request is not done. Returns where the next one begins; where nobody can tell, it departs.
     fn refuse(&mut self, slot: usize, refusal: &Refusal) -> Option<usize> {
         let closes = refusal.next_at.is_none();
-        self.respond(slot, closes, |out| http::put_refusal(refusal, closes, out));
+        self.respond(slot, closes, |out| http::put_refusal(refusal, refusal.is_head, closes, out));
         refusal.next_at
     }
 
@@ -181,7 +181,7 @@ impl<O: Os> Loop<O> {
             }
             What::Look(look) => match self.look_up(slot, look, is_forwarded) {
                 Ok(document) => self.respond(slot, closes, |out| document.put(is_head, closes, out)),
-                Err(refusal) => self.respond(slot, closes, |out| http::put_refusal(&refusal, closes, out)),
+                Err(refusal) => self.respond(slot, closes, |out| http::put_refusal(&refusal, is_head, closes, out)),
             },
             What::Work(frames) => self.hub.work_for_guest(slot, &frames),
             What::Upgrade(upgrade) => {
