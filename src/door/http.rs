@@ -12,6 +12,7 @@ use crate::limits::{MOST_HEAD, MOST_HEADERS};
 use crate::wire::{Answer, Bounds, ErrorCode, Ids, Names, Request, UserId};
 use std::borrow::Cow;
 use std::io::Write;
+use std::str::FromStr;
 
 /// What callers may do here, as far as a request alone shows it.
 #[derive(Clone, Copy, Debug)]
@@ -173,8 +174,7 @@ impl<'h> Head<'h> {
             return Err(Refusal::new(411, "a body must have a Content-Length here, and no Transfer-Encoding"));
         }
         let length = headers.one("Content-Length")?;
-        let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let body_len = length.map(|text| Some(text).filter(is_number).and_then(|text| text.parse().ok()));
+        let body_len = length.map(whole_number);
         let no_number = || Refusal::new(400, "the Content-Length is no number that will do");
         let body_len = body_len.map(|len| len.ok_or_else(no_number)).transpose()?;
         let closes = request.version != Some(1) || headers.has("Connection", "close");
@@ -316,7 +316,7 @@ impl Route {
             }
             Route::Relay => {
                 let [to] = head.keys(["to"])?;
-                let ids = listed(to, "ID")?.map(|id| id.parse().map_err(|_| no_id(id)));
+                let ids = listed(to, "ID")?.map(|id| whole_number(id).map(UserId).ok_or_else(|| no_id(id)));
                 let ids: Vec<UserId> = ids.collect::<Result<_, _>>()?;
                 let mut block = Vec::new();
                 Ids::encode(&ids, &mut block);
@@ -346,8 +346,14 @@ fn listed<'q>(to: Option<&'q str>, what: &str) -> Result<std::str::Split<'q, cha
     to.filter(|to| !to.is_empty()).map(|to| to.split(',')).ok_or_else(missing)
 }
 
+/// A number in digits alone: no sign stands before it.
+fn whole_number<N: FromStr>(text: &str) -> Option<N> {
+    Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).and_then(|text| text.parse().ok())
+}
+
 fn number(key: &str, value: Option<&str>) -> Result<Option<u64>, Refusal> {
-    let parse = |text: &str| text.parse().map_err(|_| Refusal::new(400, format!("{key}={text} is no number")));
+    let no_number = |text| Refusal::new(400, format!("{key}={text} is no number"));
+    let parse = |text| whole_number(text).ok_or_else(|| no_number(text));
     value.map(parse).transpose()
 }
 
