@@ -289,7 +289,11 @@ impl Route {
     }
 
     fn allow(&self) -> &'static str {
-        if self.is_post() { "Allow: POST\r\n" } else { "Allow: GET\r\n" }
+        match self {
+            Route::Ws => "Allow: GET\r\n",
+            _ if self.is_post() => "Allow: POST\r\n",
+            _ => "Allow: GET, HEAD\r\n",
+        }
     }
 
     fn what(self, head: &Head<'_>, body: &[u8]) -> Result<What, Refusal> {
