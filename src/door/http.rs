@@ -168,7 +168,7 @@ struct Head<'h> {
 impl<'h> Head<'h> {
     fn new(request: &'h httparse::Request<'_, 'h>) -> Result<Head<'h>, Refusal> {
         let headers = Headers(request.headers);
-        let target = request.path.unwrap_or_default();
+        let target = origin_form(request.path.unwrap_or_default());
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if headers.is_there("Transfer-Encoding") {
             return Err(Refusal::new(411, "a body must have a Content-Length here, and no Transfer-Encoding"));
@@ -239,6 +239,15 @@ impl<'h> Head<'h> {
             }
         }
         Ok(values)
+    }
+}
+
+/// The path and query of a target. A client may name the host before them, as it would where it asks a proxy.
+fn origin_form(target: &str) -> &str {
+    let is_http = |scheme: &str| ["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme));
+    match target.split_once("://").filter(|(scheme, _)| is_http(scheme)) {
+        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => target,
     }
 }
 
