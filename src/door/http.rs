@@ -170,6 +170,10 @@ impl<'h> Head<'h> {
         let headers = Headers(request.headers);
         let target = origin_form(request.path.unwrap_or_default());
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let is_named = headers.one("Host")?.is_some();
+        if !is_named && request.version == Some(1) {
+            return Err(Refusal::new(400, "a request in HTTP/1.1 must have the header Host"));
+        }
         if headers.is_there("Transfer-Encoding") {
             return Err(Refusal::new(411, "a body must have a Content-Length here, and no Transfer-Encoding"));
         }

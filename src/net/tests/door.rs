@@ -108,11 +108,11 @@ fn health_is_told_while_the_hub_drains_and_guests_do_not_delay_the_end() {
     let guest = bench.call();
     bench.world().wires[slow].room = 0;
     bench.net.drain();
-    bench.world().send(guest, b"GET /health HTTP/1.1\r\n\r\n");
+    bench.world().send(guest, b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n");
     bench.settle();
     let said = bench.response(guest);
     assert!(said.starts_with("HTTP/1.1 503 ") && said.ends_with("{\"status\":\"draining\"}"), "{said}");
-    bench.world().send(guest, b"POST /rooms/den HTTP/1.1\r\nContent-Length: 0\r\n\r\n");
+    bench.world().send(guest, b"POST /rooms/den HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n");
     bench.settle();
     assert!(bench.response(guest).starts_with("HTTP/1.1 503 "));
     assert!(!bench.net.is_drained());
@@ -127,7 +127,7 @@ fn one_that_asks_for_much_and_does_not_read_is_answered_as_far_as_its_queue_goes
     let mut bench = Bench::new();
     let wire = bench.call();
     bench.world().wires[wire].room = 0;
-    bench.world().send(wire, &b"GET /cubby.js HTTP/1.1\r\n\r\n".repeat(2000));
+    bench.world().send(wire, &b"GET /cubby.js HTTP/1.1\r\nHost: hub\r\n\r\n".repeat(2000));
     bench.settle();
     let (queue, body) = (bench.net.hub().limits().queue, bench.net.hub().limits().max_body as usize);
     let held = bench.net.hub().held();
@@ -149,8 +149,8 @@ fn a_post_to_a_full_receiver_waits_and_nobody_can_speak_to_its_caller() {
         bench.settle();
     }
     let guest = bench.call();
-    let post = format!("POST /relay?to={id} HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello");
-    bench.world().send(guest, format!("{post}GET /health HTTP/1.1\r\n\r\n").as_bytes());
+    let post = format!("POST /relay?to={id} HTTP/1.1\r\nHost: hub\r\nContent-Length: 5\r\n\r\nhello");
+    bench.world().send(guest, format!("{post}GET /health HTTP/1.1\r\nHost: hub\r\n\r\n").as_bytes());
     bench.settle();
     assert_eq!(bench.response(guest), "");
     bench.world().make_room(slow, usize::MAX);
