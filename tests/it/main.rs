@@ -6,10 +6,14 @@ mod chat;
 mod command_line;
 mod corpus;
 mod daemon;
+#[cfg(feature = "ws")]
+mod dialects;
 mod embed;
 mod event_log;
 mod faults;
 mod host;
+#[cfg(feature = "ws")]
+mod http;
 mod limits;
 mod memory;
 mod peers;

@@ -4,7 +4,6 @@ use crate::support::*;
 use cubby::door::messages;
 use serde_json::Value;
 use std::io::Read;
-use std::net::TcpStream;
 
 pub const TEXT: u8 = 1;
 pub const BINARY: u8 = 2;
@@ -164,10 +163,6 @@ impl Ws {
         Ws(web.0)
     }
 
-    pub fn socket(&self) -> &TcpStream {
-        &self.0.0
-    }
-
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.send(bytes.as_ref());
     }
@@ -251,6 +246,14 @@ impl Ws {
         let answers = std::iter::repeat_with(|| self.next());
         let answer = answers.into_iter().find(|answer| answer["type"] == "identity").expect("it comes");
         answer["userId"].as_str().expect("a string").parse().expect("a number")
+    }
+
+    /// Who else is here, in JSON.
+    pub fn list(&mut self) -> Vec<u64> {
+        self.say(r#"{"type":"list"}"#);
+        let list = self.next();
+        let ids = list["userIds"].as_array().expect("a list").iter();
+        ids.map(|id| id.as_str().expect("a string").parse().expect("a number")).collect()
     }
 
     /// Its own id, in native frames.
