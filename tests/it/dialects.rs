@@ -329,6 +329,62 @@ fn who_asks_too_often_waits_and_loses_nothing_at_the_door_too() {
 }
 
 #[test]
+fn the_budget_of_memory_bounds_what_is_half_received_at_the_door() {
+    let daemon = door(&["--memory", "32M"]);
+    let mut bystander = daemon.connect();
+    bystander.id();
+    let before = daemon.status("VmRSS");
+    let text = message(TEXT, vec![b' '; 1 << 20]);
+    let post = post("/rooms/lobby", &[7; 1 << 20]);
+    let halves: Vec<Raw> = (0..120)
+        .map(|number| {
+            let (raw, whole) = match number % 3 {
+                0 => (Ws::json(&daemon).0, &text),
+                1 => (Ws::binary(&daemon).0, &text),
+                _ => (Raw::connect(host(&daemon)), &post),
+            };
+            raw.0.set_nonblocking(true).expect("it can be");
+            // The hub may not take all of it.
+            let _ = (&raw.0).write(&whole[..900_000]);
+            raw
+        })
+        .collect();
+    assert_eq!(bystander.ask(PING, 0, 1, b"").kind, 0x8C, "those who ask for little go on");
+    let peak = daemon.status("VmHWM") - before;
+    assert!(peak < 56 * 1024, "{peak} kB");
+    drop(halves);
+}
+
+#[test]
+fn what_many_hear_in_json_is_held_once() {
+    let daemon = door(&[]);
+    let mut sender = daemon.connect();
+    let mut stalled: Vec<Ws> = (0..200).map(|_| Ws::json(&daemon)).collect();
+    let ids: Vec<u64> = stalled.iter_mut().map(Ws::id).collect();
+    let before = daemon.status("VmRSS");
+    // Each byte of it becomes six.
+    let receipt = sender.ask(RELAY, RECEIPT, 1, relay(&ids, &[0; 1 << 20]));
+    assert_eq!(receipt.payload, [&[0, 200][..], &[0; 200]].concat());
+    sender.id();
+    let peak = daemon.status("VmHWM") - before;
+    assert!(peak < 64 * 1024, "{peak} kB");
+    assert_eq!(
+        stalled[99].text().len(),
+        (6 << 20) + format!(r#"{{"type":"deliver","from":"{}","body":""}}"#, sender.id()).len()
+    );
+}
+
+#[test]
+fn the_limit_of_an_address_counts_those_at_the_door() {
+    let daemon = door(&["--max-per-address", "2"]);
+    let (mut ws, mut web) = (Ws::json(&daemon), Web::connect(&daemon));
+    (ws.id(), web.get("/health"));
+    assert_eq!(daemon.connect().expect_closing(), 14);
+    assert_eq!(Web::connect(&daemon).response().refusal(), 503);
+    assert!(ws.id() > 0 && web.get("/health").status == 200);
+}
+
+#[test]
 fn each_port_refuses_what_belongs_to_the_other() {
     let daemon = door(&[]);
     let mut native = daemon.connect();

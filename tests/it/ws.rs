@@ -412,3 +412,66 @@ fn a_beat_goes_with_a_ping_and_a_pong_is_a_sign_of_life() {
     assert_eq!((beat.kind, beat.flags, beat.tag, beat.payload.len()), (BEAT, 0, 0, 8));
     assert_eq!(binary.message(), (WS_PING, vec![]));
 }
+
+#[test]
+fn masks_are_taken_off_wherever_a_message_is_cut() {
+    let daemon = door(&[]);
+    let mut ws = Ws::json(&daemon);
+    let own = ws.id();
+    let body = "0123456789abcdefg".repeat(60);
+    let text = format!(r#"{{"type":"relay","to":["{own}"],"body":"{body}"}}"#);
+    let expected = format!(r#"{{"type":"deliver","from":"{own}","body":"{body}"}}"#);
+    for mask in [[0; 4], [0xFF; 4], [1, 2, 4, 8], MASK] {
+        for cut in [1, 2, 7, 8, 9, 10, 11, 12, 13, 15, 100, 511] {
+            let mut bytes = Vec::new();
+            cubby::door::messages::put_masked(TEXT, text.as_bytes(), mask, &mut bytes);
+            let (front, rest) = bytes.split_at(cut);
+            ws.send(front);
+            ws.send(&rest[..1]);
+            ws.send(&rest[1..]);
+            assert_eq!(ws.text(), expected, "{mask:?} {cut}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_before_a_violation_is_carried_out() {
+    let daemon = door(&[]);
+    let mut ws = Ws::json(&daemon);
+    let ping = message(TEXT, r#"{"type":"ping","body":"x"}"#);
+    ws.send([&ping[..], &[0xC1, 0x80, 0, 0, 0, 0], &ping].concat());
+    assert_eq!(ws.text(), r#"{"type":"pong","body":"x"}"#);
+    assert_eq!(ws.closed(), 1002);
+}
+
+#[test]
+fn one_who_ends_its_side_is_answered_and_closed() {
+    let daemon = door(&[]);
+    let mut ws = Ws::json(&daemon);
+    ws.send(message(TEXT, r#"{"type":"ping","body":"x"}"#));
+    ws.0.half_close();
+    assert_eq!(ws.text(), r#"{"type":"pong","body":"x"}"#);
+    let (opcode, payload) = ws.message();
+    assert_eq!((opcode, &payload[..]), (CLOSE, &[3, 232][..]));
+    ws.0.expect_end();
+}
+
+#[test]
+fn one_who_pings_and_does_not_read_costs_little() {
+    let daemon = door(&["--queue", "64K"]);
+    let mut ws = Ws::json(&daemon);
+    let pings = message(WS_PING, [7; 125]).repeat(1000);
+    // More than both kernels hold of the answers.
+    (0..200).for_each(|_| ws.send(&pings));
+    ws.say(r#"{"type":"ping","body":"the last"}"#);
+    let last = loop {
+        let (opcode, payload) = ws.message();
+        if opcode == TEXT {
+            break payload;
+        }
+        assert_eq!((opcode, &payload[..]), (WS_PONG, &[7; 125][..]));
+    };
+    assert_eq!(text(&last), r#"{"type":"pong","body":"the last"}"#);
+    let most = daemon.connect().stats()["most-held"].as_u64().expect("a number");
+    assert!(most < 1 << 20, "{most}");
+}
