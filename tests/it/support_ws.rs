@@ -282,3 +282,24 @@ impl Ws {
         (answer["code"].as_u64().expect("a number"), said)
     }
 }
+
+/// What the daemon's queue is where somebody is to be [filled](fill): more than what two kernels take meanwhile.
+pub const QUEUE: [&str; 2] = ["--queue", "12M"];
+
+/// Relays a megabyte to somebody who does not read, again and again, until that has to wait; and returns how often. From
+/// then on whoever relays to it waits.
+pub fn fill(daemon: &Daemon, sender: &mut Raw, to: u64) -> usize {
+    let mut watcher = daemon.connect();
+    for count in 1.. {
+        sender.send(&frame(RELAY, RECEIPT, 1, relay(&[to], &[b'x'; 1 << 20])));
+        let stats = eventually("it is done or waits", || {
+            let is_decided = |stats: &Value| stats["waits"] == 1 || stats["frames-in"]["RELAY"]["frames"] == count;
+            Some(watcher.stats()).filter(is_decided)
+        });
+        if stats["waits"] == 1 {
+            return count;
+        }
+        assert_eq!(sender.receive(), Frame::new(0x84, 0, 1, [0, 1, 0]));
+    }
+    unreachable!("somebody is full at last")
+}

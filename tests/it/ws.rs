@@ -246,7 +246,8 @@ fn a_goodbye_is_answered_with_1000() {
 fn when_the_hub_stops_it_says_so_and_closes_with_1001() {
     let daemon = door(&[]);
     let (mut json, mut binary) = (Ws::json(&daemon), Ws::binary(&daemon));
-    (json.id(), binary.frame_id());
+    json.id();
+    binary.frame_id();
     daemon.signal("TERM");
     assert!(json.text().starts_with(r#"{"type":"closing","code":11,"error":"going away"#));
     assert_eq!(json.closed(), 1001);

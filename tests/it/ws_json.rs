@@ -106,7 +106,7 @@ fn a_send_reaches_a_name_and_its_receipt_says_which() {
     );
     assert_eq!((&mail["body"], &mail["ack"]), (&json!("hi"), &json!(false)));
     assert!(mail["unixTime"].as_u64() > Some(1_700_000_000) && mail["mailId"].is_string(), "{mail}");
-    assert_eq!(mail.as_object().map(|keys| keys.len()), Some(7), "{mail}");
+    assert_eq!(mail.as_object().map(serde_json::Map::len), Some(7), "{mail}");
     bob.say(format!(r#"{{"type":"ack","mailId":{}}}"#, mail["mailId"]));
     bob.say(r#"{"type":"ack","mailId":18446744073709551615}"#);
     bob.say(r#"{"type":"alive"}"#);
