@@ -126,7 +126,7 @@ impl<'de> Deserialize<'de> for Id {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Id, E> {
                 let digits = text.bytes().all(|byte| byte.is_ascii_digit());
                 let id = text.parse().ok().filter(|_| digits);
-                id.map(Id).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+                id.map(Id).ok_or_else(|| E::invalid_value(de::Unexpected::Str(quoted(text)), &self))
             }
         }
         deserializer.deserialize_any(Either)
@@ -160,9 +160,31 @@ impl JsonFault {
     fn malformed(text: &str, why: impl Into<Cow<'static, str>>) -> JsonFault {
         let label: Label<'_> = serde_json::from_str(text).unwrap_or(Label { tag: None, r#type: None });
         let kind = label.r#type.and_then(|name| REQUESTS.iter().find(|row| row.0 == name)).map_or(0, |row| row.1 as u8);
-        let fault = Fault::new(ErrorCode::Malformed, kind, label.tag.unwrap_or_default(), why);
+        let fault = Fault::new(ErrorCode::Malformed, kind, label.tag.unwrap_or_default(), shorten(why.into()));
         JsonFault { fault, tag_given: label.tag.is_some() }
     }
+}
+
+/// Bytes that are said of a request that is wrong: as many as a native error has room for.
+const MOST_SAID: usize = u8::MAX as usize;
+
+/// Bytes of these that are its end, which says where in the request it is wrong.
+const MOST_OF_END: usize = 64;
+
+/// What is wrong, less the middle where it is long: a request may be of megabytes, and what is wrong quotes it.
+fn shorten(why: Cow<'static, str>) -> Cow<'static, str> {
+    if why.len() <= MOST_SAID {
+        return why;
+    }
+    let gap = "...";
+    let front = why.floor_char_boundary(MOST_SAID - MOST_OF_END - gap.len());
+    let end = why.ceil_char_boundary(why.len() - MOST_OF_END);
+    [&why[..front], gap, &why[end..]].concat().into()
+}
+
+/// As much of a text as an error quotes at the most.
+fn quoted(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MOST_SAID)]
 }
 
 fn read(text: &str, bounds: &Bounds, out: &mut Vec<u8>) -> Result<(), JsonFault> {
@@ -174,7 +196,7 @@ fn read(text: &str, bounds: &Bounds, out: &mut Vec<u8>) -> Result<(), JsonFault>
         return Err(JsonFault::malformed(text, "the key \"type\" is missing, which says what is asked"));
     };
     let Some((name, kind, allowed)) = REQUESTS.iter().find(|row| row.0 == name) else {
-        return Err(JsonFault::malformed(text, format!("there is no type {name:?}")));
+        return Err(JsonFault::malformed(text, format!("there is no type {:?}", quoted(name))));
     };
     let body = keys.check(name, allowed).and_then(|()| keys.body());
     let body = body.map_err(|why| JsonFault::malformed(text, why))?;

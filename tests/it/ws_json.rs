@@ -368,6 +368,24 @@ fn what_nests_deeply_is_survived() {
 }
 
 #[test]
+fn an_error_quotes_no_more_of_its_request_than_a_native_one_may() {
+    let daemon = door(&[]);
+    let mut ws = Ws::json(&daemon);
+    let long = "\u{7f}é".repeat(300_000);
+    for json in [
+        format!(r#"{{"type":"{long}"}}"#),
+        format!(r#"{{"type":"list","{long}":1}}"#),
+        format!(r#"{{"type":"{long}","{long}":1}}"#),
+        format!(r#"{{"type":"relay","to":["{long}"]}}"#),
+        format!(r#"{{"type":"ping","bodyBase64":"{long}"}}"#),
+        format!(r#"{{"type":"list","tag":"{long}"}}"#),
+    ] {
+        let (code, said) = ws.survived(&json);
+        assert!(code == 1 && said.len() < 300, "{} bytes of text", said.len());
+    }
+}
+
+#[test]
 fn a_body_may_be_all_escapes() {
     let daemon = door(&[]);
     let mut ws = Ws::json(&daemon);
