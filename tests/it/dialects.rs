@@ -364,6 +364,16 @@ fn what_many_hear_in_json_is_held_once() {
 }
 
 #[test]
+fn who_comes_through_a_proxy_is_not_taken_for_one_on_this_machine() {
+    let daemon = door(&[]);
+    assert_eq!(Ws::binary(&daemon).ask_frame(STATS, 0, 3, []).kind, 0x8F);
+    let mut ws = Ws::with(&daemon, &format!("{ASKS_BINARY}X-Forwarded-For: 127.0.0.1\r\n"));
+    let error = ws.ask_frame(STATS, 0, 3, []);
+    assert_eq!((error.error(), error.tag), ((5, STATS, false), 3));
+    ws.frame_id();
+}
+
+#[test]
 fn the_limit_of_an_address_counts_those_at_the_door() {
     let daemon = door(&["--max-per-address", "2"]);
     let (mut ws, mut web) = (Ws::json(&daemon), Web::connect(&daemon));

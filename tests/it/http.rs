@@ -470,13 +470,42 @@ fn a_post_waits_for_a_receiver_that_is_full_and_others_do_not() {
     web.0.send(&[&post(&format!("/relay?to={to}"), b"the last")[..], get].concat());
     let mut other = daemon.connect();
     eventually("it waits as well", || Some(other.stats()).filter(|stats| stats["waits"] == 2));
+    let mut last = Web::connect(&daemon);
+    let head = format!("POST /relay?to={to} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nContent-Length: 5\r\n\r\n");
+    last.0.send(&[head.as_bytes(), b"hello"].concat());
+    eventually("and so does another", || Some(other.stats()).filter(|stats| stats["waits"] == 3));
     assert_eq!(Web::connect(&daemon).get("/health").status, 200);
     web.0.0.set_nonblocking(true).expect("it can be");
     assert!(web.0.0.peek(&mut [0]).is_err(), "it has no answer yet");
     web.0.0.set_nonblocking(false).expect("it can be");
-    while full.receive().payload[8..] != b"the last"[..] {}
+    let mut heard: Vec<Vec<u8>> = Vec::new();
+    while heard.len() < 2 {
+        let body = full.receive().payload.split_off(8);
+        heard.extend(Some(body).filter(|body| body.len() < 10));
+    }
+    heard.sort();
+    assert_eq!(heard, [&b"hello"[..], b"the last"]);
+    let answer = last.response();
+    assert_eq!((answer.json(), answer.closes()), (json!({"statuses": ["queued"]}), true));
+    last.expect_end();
     assert_eq!(web.response().json(), json!({"statuses": ["queued"]}));
     assert_eq!(web.response().json(), json!({"status": "ok"}), "what stood behind it is answered behind it");
+}
+
+#[test]
+fn two_thousand_posts_behind_one_another_are_done_in_order() {
+    let daemon = door(&[]);
+    let mut member = daemon.connect();
+    member.join("lobby");
+    let mut web = Web::connect(&daemon);
+    let posts: Vec<u8> = (0..2000_u32).flat_map(|number| post("/rooms/lobby", number.to_string().as_bytes())).collect();
+    let mut writer = web.0.0.try_clone().expect("a second handle");
+    let writing = std::thread::spawn(move || writer.write_all(&posts).expect("the hub reads"));
+    for number in 0..2000_u64 {
+        assert_eq!(web.response().json(), json!({"id": number + 2}));
+        assert_eq!(member.event().body, number.to_string().as_bytes());
+    }
+    writing.join().expect("all was sent");
 }
 
 #[test]
