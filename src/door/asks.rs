@@ -5,9 +5,10 @@ use crate::wire::{Bounds, ErrorCode, Fault, Header, Ids, Kind, Names, Request, U
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 /// A byte of a body may be written as six, `\u0000`, and so may one of a name. See [`Bounds::most_payload`].
 pub const MOST_ESCAPED: usize = 6;
@@ -23,9 +24,9 @@ struct Keys<'a> {
     name: Option<Cow<'a, str>>,
     #[serde(borrow)]
     token: Option<Cow<'a, str>>,
-    to: Option<Vec<Id>>,
+    to: Option<Few<Id>>,
     #[serde(borrow)]
-    names: Option<Vec<Cow<'a, str>>>,
+    names: Option<Few<Cow<'a, str>>>,
     #[serde(borrow)]
     body: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -102,6 +103,39 @@ impl Keys<'_> {
             },
             (body, None) => Ok(body.as_deref().unwrap_or_default().as_bytes().into()),
         }
+    }
+}
+
+/// A list, and how many items it has. No more of them are kept than the native form can name: a message has room for
+/// millions, and each would be larger here than it is there.
+#[derive(Debug)]
+struct Few<T> {
+    kept: Vec<T>,
+    count: usize,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Few<T>, D::Error> {
+        struct Each<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Each<T> {
+            type Value = Few<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Few<T>, A::Error> {
+                let mut few = Few { kept: Vec::new(), count: 0 };
+                while let Some(item) = items.next_element()? {
+                    if few.count < u16::MAX.into() {
+                        few.kept.push(item);
+                    }
+                    few.count += 1;
+                }
+                Ok(few)
+            }
+        }
+        deserializer.deserialize_seq(Each(PhantomData))
     }
 }
 
@@ -200,7 +234,7 @@ fn read(text: &str, bounds: &Bounds, out: &mut Vec<u8>) -> Result<(), JsonFault>
     };
     let body = keys.check(name, allowed).and_then(|()| keys.body());
     let body = body.map_err(|why| JsonFault::malformed(text, why))?;
-    let count = keys.to.as_ref().map_or(0, Vec::len).max(keys.names.as_ref().map_or(0, Vec::len));
+    let count = keys.to.as_ref().map_or(0, |to| to.count).max(keys.names.as_ref().map_or(0, |names| names.count));
     if count > bounds.max_receivers.into() {
         let why = format!("{} names {count} receivers; name 1 to {}", kind.name(), bounds.max_receivers);
         let fault = Fault::new(ErrorCode::TooManyReceivers, *kind as u8, keys.tag.unwrap_or_default(), why);
@@ -222,12 +256,12 @@ fn put(kind: Kind, keys: &Keys<'_>, body: &[u8], out: &mut Vec<u8>) {
         },
         Kind::List => Request::List,
         Kind::Relay => {
-            let ids: Vec<UserId> = keys.to.iter().flatten().map(|id| id.0).collect();
+            let ids: Vec<UserId> = keys.to.iter().flat_map(|to| &to.kept).map(|id| id.0).collect();
             Ids::encode(&ids, &mut block);
             Request::Relay { receivers: Ids::new(&block).expect("whole ids"), body, receipt }
         }
         Kind::Send => {
-            Names::encode(keys.names.iter().flatten().map(|name| &name[..]), &mut block);
+            Names::encode(keys.names.iter().flat_map(|names| &names.kept).map(|name| &name[..]), &mut block);
             Request::Send { names: Names::new(&block).expect("whole names"), body, receipt, store }
         }
         Kind::Ack => Request::Ack(keys.mail_id.as_ref().map_or(0, |id| id.0.0)),

@@ -350,6 +350,25 @@ fn none_and_too_many_receivers_are_survived() {
 }
 
 #[test]
+fn a_message_of_millions_of_receivers_costs_little_more_than_its_bytes() {
+    for (start, item, end) in [
+        (r#"{"type":"send","tag":5,"names":["#, r#""","#, r#"""]}"#),
+        (r#"{"type":"relay","tag":5,"to":["#, "1,", "1]}"),
+        (r#"{"type":"relay","tag":5,"to":["#, "1,", "x]}"),
+    ] {
+        let daemon = door(&[]);
+        let mut ws = Ws::json(&daemon);
+        ws.id();
+        let before = daemon.status("VmRSS");
+        let json = format!("{start}{}{end}", item.repeat((6 << 20) / item.len()));
+        let (code, said) = ws.survived(&json);
+        assert!(code == if end.starts_with('x') { 1 } else { 4 }, "{said}");
+        let grown = daemon.status("VmHWM").saturating_sub(before);
+        assert!(grown < 20 * 1024, "{start} {grown} kB");
+    }
+}
+
+#[test]
 fn what_nests_deeply_is_survived() {
     let daemon = door(&[]);
     let mut ws = Ws::json(&daemon);
