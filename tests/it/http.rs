@@ -578,7 +578,7 @@ fn one_who_ends_its_side_is_answered_all_that_it_asked() {
 }
 
 #[test]
-fn while_the_hub_ends_health_says_so_and_nothing_else_is_served() {
+fn while_the_hub_ends_health_says_so_and_nothing_more_is_done() {
     let daemon = door(&[&QUEUE[..], &["--drain-secs", "20"]].concat());
     let (mut sender, mut slow) = (daemon.connect(), daemon.connect());
     let to = slow.id();
@@ -590,7 +590,8 @@ fn while_the_hub_ends_health_says_so_and_nothing_else_is_served() {
     assert_eq!((text(&answer.body), answer.closes()), ("{\"status\":\"draining\"}", false));
     let mut late = Web::connect(&daemon);
     assert_eq!(late.get("/health").status, 503, "newcomers are told as well");
-    assert_eq!(late.get("/list").refusal(), 503);
+    assert_eq!(late.get("/list").status, 200, "what there is may be seen");
+    assert_eq!(late.post("/rooms/lobby", "hi").refusal(), 503);
     late.expect_end();
     assert_eq!(idle.ask(handshake("")).refusal(), 503);
     drop((sender, slow));
