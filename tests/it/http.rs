@@ -642,8 +642,11 @@ fn metrics_are_every_counter_there_is() {
     let daemon = door(&[]);
     let mut member = daemon.connect();
     member.join("lobby");
-    Ws::json(&daemon).survived("{}");
-    member.wait_until_gone(0);
+    let mut ws = Ws::json(&daemon);
+    ws.survived("{}");
+    let gone = ws.id();
+    drop(ws);
+    member.wait_until_gone(gone);
     let stats = member.stats();
     let answer = Web::connect(&daemon).get("/metrics");
     assert_eq!(answer.header("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
