@@ -446,8 +446,8 @@ impl Document {
         let (reason, len) = (reason(*status), body.len());
         write!(
             out,
-            "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {len}\r\n{connection}{headers}\
-             X-Content-Type-Options: nosniff\r\n\r\n"
+            "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {len}\r\n{connection}\
+             {headers}X-Content-Type-Options: nosniff\r\n\r\n"
         )
         .expect("a vector takes all that is written to it");
         out.extend_from_slice(if is_head { &[] } else { body });
