@@ -28,7 +28,8 @@ mod support;
 mod support_ws;
 mod tidy;
 #[cfg(feature = "ws")]
-mod ws_client;
 mod ws;
+#[cfg(feature = "ws")]
+mod ws_client;
 #[cfg(feature = "ws")]
 mod ws_json;

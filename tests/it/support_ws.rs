@@ -286,8 +286,8 @@ impl Ws {
 /// What the daemon's queue is where somebody is to be [filled](fill): more than what two kernels take meanwhile.
 pub const QUEUE: [&str; 2] = ["--queue", "12M"];
 
-/// Relays a megabyte to somebody who does not read, again and again, until that has to wait; and returns how often. From
-/// then on whoever relays to it waits.
+/// Relays a megabyte to somebody who does not read, again and again, until that has to wait; and returns how often.
+/// From then on whoever relays to it waits.
 pub fn fill(daemon: &Daemon, sender: &mut Raw, to: u64) -> usize {
     let mut watcher = daemon.connect();
     for count in 1.. {
