@@ -3,6 +3,8 @@
 //! Each takes whatever bytes the fuzzer makes, and panics where a promise is broken.
 
 mod model;
+#[cfg(feature = "ws")]
+mod ws;
 
 use crate::door::Dialect;
 use crate::hub::{Hub, Peer, SharedEvent};
@@ -13,6 +15,8 @@ use model::Model;
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+#[cfg(feature = "ws")]
+pub use ws::ws;
 
 /// What decodes, encodes to the same bytes. The header's length is set right first, so that most inputs get past it.
 pub fn decode(data: &[u8]) {
@@ -39,7 +43,15 @@ type Outcome = (Vec<Vec<u8>>, Option<(ErrorCode, u8)>);
 /// Any split of a stream gives the same frames and the same verdict. The first byte says how many cuts there are, the
 /// next ones how far each is from the one before.
 pub fn split(data: &[u8]) {
-    let Some((&cuts, data)) = data.split_first() else { return };
+    let Some((pieces, stream)) = pieces(data) else { return };
+    let whole = frames(&[stream]);
+    assert_eq!(frames(&pieces), whole, "cut in {} pieces", pieces.len());
+    assert_eq!(frames(&stream.chunks(1).collect::<Vec<_>>()), whole, "a byte at a time");
+}
+
+/// A stream in pieces, and whole.
+fn pieces(data: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
+    let (&cuts, data) = data.split_first()?;
     let (cuts, stream) = data.split_at(usize::from(cuts % 32).min(data.len()));
     let mut rest = stream;
     let mut pieces = Vec::new();
@@ -49,9 +61,7 @@ pub fn split(data: &[u8]) {
         rest = after;
     }
     pieces.push(rest);
-    let whole = frames(&[stream]);
-    assert_eq!(frames(&pieces), whole, "cut at {cuts:?}");
-    assert_eq!(frames(&stream.chunks(1).collect::<Vec<_>>()), whole, "a byte at a time");
+    Some((pieces, stream))
 }
 
 fn frames(pieces: &[&[u8]]) -> Outcome {

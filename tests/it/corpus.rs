@@ -31,3 +31,9 @@ fn any_split_gives_the_same_frames_and_the_same_verdict() {
 fn the_hub_keeps_its_promises_whatever_is_asked() {
     over_corpus("hub_ops", fuzzing::hub_ops);
 }
+
+#[cfg(feature = "ws")]
+#[test]
+fn whatever_comes_to_the_door_is_understood_the_same_in_any_pieces() {
+    over_corpus("ws", fuzzing::ws);
+}
