@@ -3,8 +3,9 @@
 use crate::crowd::Crowd;
 use crate::mqtt::Mqtt;
 use crate::nats::Nats;
-use crate::peer::{Peer, Server};
+use crate::peer::Peer;
 use crate::redis::Redis;
+use crate::server::Server;
 use crate::wire::Wire;
 use cubby::Address;
 use cubby::load::{self, Dialect, LoadError, Native, Outcome, Plan, Progress};

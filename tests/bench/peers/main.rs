@@ -17,8 +17,10 @@ mod pin;
 mod redis;
 mod repeater;
 mod sample;
+mod server;
 mod shape;
 mod table;
+mod used;
 mod wire;
 
 use measure::Bench;

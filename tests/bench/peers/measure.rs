@@ -3,12 +3,14 @@
 use crate::cases::{COMERS, CROWD, Case, FAN_OUT, Load, QUIET, REST, Rate, STORM_HEARERS, STORM_MESSAGES, Work};
 use crate::driver::Driver;
 use crate::options::Options;
-use crate::peer::{Peer, Server};
+use crate::peer::Peer;
 use crate::pin::Layout;
-use crate::sample::Sample;
+use crate::sample::{Sample, median};
+use crate::server::Server;
 use crate::shape;
-use crate::table::{Entrant, Samples, median};
-use cubby::load::{Extent, Outcome, Pace, Phase, Plan, Progress, Sizes};
+use crate::table::{Entrant, Samples};
+use crate::used::Used;
+use cubby::load::{Extent, Pace, Plan, Sizes};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -104,7 +106,7 @@ impl Bench<'_> {
             },
             _ => None,
         };
-        let server = Server::start(peer, program, &self.layout, spot)?;
+        let server = Server::start(&self.layout, spot, |port, dir| peer.command(program, port, dir))?;
         let driver = Driver { peer, server: &server };
         match (work, FAN_OUT.work) {
             (Work::Load(load), _) => self.traffic(driver, load, Pace::Window(load.window)),
@@ -145,51 +147,6 @@ impl Bench<'_> {
         let mut used = Used::default();
         let outcome = driver.run(&plan, load.rooms, &mut |progress| used.note(progress, driver.server))?;
         used.sample(&outcome, driver.server)
-    }
-}
-
-/// What the server used while messages were counted.
-#[derive(Default)]
-struct Used {
-    /// Its processor time when the counting began.
-    before: Option<Result<f64, String>>,
-    /// Its processor time when the counting ended, and the messages and deliveries that were counted by then.
-    counted: Option<(Result<f64, String>, f64, f64)>,
-}
-
-impl Used {
-    fn note(&mut self, progress: &Progress, server: &Server) {
-        match progress.phase {
-            Phase::Running if self.before.is_none() => self.before = Some(server.processor_secs()),
-            // The warm-up settles as well.
-            Phase::Settling if self.before.is_some() && self.counted.is_none() => {
-                self.counted = Some((server.processor_secs(), progress.messages as f64, progress.deliveries as f64));
-            }
-            _ => {}
-        }
-    }
-
-    fn sample(self, outcome: &Outcome, server: &Server) -> Result<Sample, String> {
-        let secs = outcome.elapsed.as_secs_f64();
-        let (Some(before), Some((after, messages, deliveries))) = (self.before, self.counted) else {
-            return Err("it ended before anything was counted".to_owned());
-        };
-        let busy = after? - before?;
-        let micros = |quantile| outcome.latency.value_at_quantile(quantile) as f64 / 1000.0;
-        Ok(Sample {
-            messages: outcome.messages as f64 / secs,
-            deliveries: outcome.deliveries as f64 / secs,
-            bytes: outcome.bytes as f64 / secs,
-            micros_a_delivery: busy / deliveries * 1e6,
-            micros_a_message: busy / messages * 1e6,
-            p50: micros(0.5),
-            p999: micros(0.999),
-            peak: server.memory("VmHWM"),
-            generator_micros: outcome.processor.as_secs_f64() / outcome.deliveries as f64 * 1e6,
-            lost: outcome.errors + outcome.missed,
-            why: outcome.first_error.clone(),
-            ..Sample::NOTHING
-        })
     }
 }
 

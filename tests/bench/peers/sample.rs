@@ -66,3 +66,10 @@ impl Sample {
         told.join(", ") + &lost
     }
 }
+
+/// The one in the middle; of an even number the upper.
+pub fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -3,7 +3,7 @@
 use crate::cases::{Aim, Case, IDLE_BYTES, Row, Unit, Work};
 use crate::peer::{ALL, Peer};
 use crate::pin::Spot;
-use crate::sample::Sample;
+use crate::sample::{Sample, median};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -211,11 +211,4 @@ fn best(
 ) -> Option<f64> {
     let figures = samples.iter().filter(|(entrant, _)| meant(entrant)).filter_map(|(_, samples)| figure(samples));
     if row.aim.wants_more() { figures.reduce(f64::max) } else { figures.reduce(f64::min) }
-}
-
-/// The one in the middle; of an even number the upper.
-pub fn median(figures: impl Iterator<Item = f64>) -> f64 {
-    let mut figures: Vec<f64> = figures.collect();
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
