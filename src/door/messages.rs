@@ -420,6 +420,30 @@ pub fn close_code(why: Option<ErrorCode>) -> u16 {
     }
 }
 
+/// A frame that is whole, as it lies in the input.
+#[derive(Debug)]
+pub struct Whole<'a> {
+    /// What it is.
+    pub opcode: u8,
+    /// What it says.
+    pub payload: &'a [u8],
+    /// Bytes of it, the header included.
+    pub len: usize,
+}
+
+/// The frame at the front of what a server says; `None` where it is not whole yet. For those who take whole frames
+/// alone.
+///
+/// # Errors
+///
+/// Where it is no frame of a server's.
+#[inline]
+pub fn first(input: &[u8]) -> Result<Option<Whole<'_>>, Violation> {
+    let Some((head, len, header_len)) = parse(input, Other::Server)? else { return Ok(None) };
+    let Some(payload) = input[header_len..].get(..len as usize) else { return Ok(None) };
+    Ok(Some(Whole { opcode: head.opcode, payload, len: header_len + payload.len() }))
+}
+
 /// Bytes of the whole message in one frame that begins with `front`, which is what the hub itself has put there.
 pub fn len(front: &[u8]) -> usize {
     match parse(front, Other::Server) {

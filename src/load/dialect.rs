@@ -1,5 +1,15 @@
 //! What the generator needs of a hub's language.
 
+use super::stamp::{self, STAMP_LEN};
+
+/// Appends a body as text of the same length, where that has room for its stamp: 32 bytes at the least. It has no
+/// character that any notation would escape.
+pub fn put_as_text(body: &[u8], out: &mut Vec<u8>) {
+    let Some((front, rest)) = body.split_first_chunk::<STAMP_LEN>() else { return };
+    stamp::put_text(front, out);
+    out.resize(out.len() + rest.len().saturating_sub(STAMP_LEN), b'.');
+}
+
 /// What a connection is there for, in the group (a set of receivers, a room, a topic) with this number from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -16,6 +26,8 @@ pub enum Heard<'a> {
     Ready(u64),
     /// A message of its group: its body.
     Body(&'a [u8]),
+    /// The same where a body is text, and has [another front](put_as_text).
+    Text(&'a [u8]),
     /// So many messages of its group were lost on the way to it, as the hub says.
     Missed(u64),
     /// The hub refuses something, in words.

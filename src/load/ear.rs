@@ -2,7 +2,7 @@
 
 use super::plan::{MOST_NS, Outcome};
 use super::sizes::Sizes;
-use super::stamp::Stamp;
+use super::stamp::{self, Stamp};
 use super::window::Publisher;
 
 /// The sequence of a publisher whose first message, whichever it is, will set it: for those who come in midway.
@@ -121,6 +121,15 @@ impl<'e> Ear<'e> {
         }
         self.streak.next = stamp.sequence.wrapping_add(1);
         self.streak.same += 1;
+    }
+
+    /// The same, where its stamp is in text.
+    #[inline]
+    pub fn hear_text(&mut self, text: &[u8]) {
+        match stamp::from_text(text) {
+            Some(front) => self.hear(&front, text.len()),
+            None => self.hear(&[], text.len()),
+        }
     }
 
     /// A body of another length than the one before it: that is an error where none of that length is sent.

@@ -214,6 +214,7 @@ impl<D: Dialect> Link<D> {
             at += len;
             match heard {
                 Heard::Body(body) => ear.hear(body, body.len()),
+                Heard::Text(body) => ear.hear_text(body),
                 Heard::Ready(id) => {
                     self.id = id;
                     ear.arrive(&mut self.awaited);

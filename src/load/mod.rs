@@ -24,14 +24,18 @@ mod schedule;
 mod sizes;
 mod stamp;
 mod visits;
+#[cfg(feature = "ws")]
+mod web;
 mod window;
 
-pub use dialect::{Dialect, Heard, Part};
+pub use dialect::{Dialect, Heard, Part, put_as_text};
 pub use native::Native;
 pub use plan::{Extent, LoadError, Outcome, Pace, Phase, Plan, Progress};
 pub use processor::process_time;
 pub use sizes::Sizes;
 pub use stamp::STAMP_LEN;
+#[cfg(feature = "ws")]
+pub use web::{WebBinary, WebJson};
 
 use crate::address::Address;
 use crate::client::stream::Stream;

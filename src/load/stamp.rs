@@ -1,9 +1,39 @@
-//! The first sixteen bytes of every body: who sent it, which of the sender's it is, and when.
+//! The first sixteen bytes of every body: who sent it, which of the sender's it is, and when. Where a body must be
+//! text, they are written as twice as many letters.
 
 use byteorder::{ByteOrder, LittleEndian};
 
 /// Bytes of a stamp: the smallest body.
 pub const STAMP_LEN: usize = 16;
+
+/// Letters of a stamp in text.
+pub(super) const TEXT_LEN: usize = 2 * STAMP_LEN;
+
+/// The letter of a half byte of zero; the others follow it.
+const ZERO: u8 = b'A';
+
+/// Bytes of a stamp that are put into text at once.
+const HALF_WORD: usize = 4;
+
+/// Appends the bytes of a stamp as letters, two a byte, the lower half first.
+pub(super) fn put_text(stamp: &[u8; STAMP_LEN], out: &mut Vec<u8>) {
+    out.extend(stamp.iter().flat_map(|byte| [ZERO + (byte & 0xF), ZERO + (byte >> 4)]));
+}
+
+/// The bytes of a stamp that are written as letters at the front of `text`, where it is long enough to have one. What
+/// are no such letters come to a stamp of nobody's.
+pub(super) fn from_text(text: &[u8]) -> Option<[u8; STAMP_LEN]> {
+    let (words, _) = text.get(..TEXT_LEN)?.as_chunks::<{ 2 * HALF_WORD }>();
+    let mut stamp = [0; STAMP_LEN];
+    for (bytes, letters) in stamp.chunks_mut(HALF_WORD).zip(words) {
+        // Each two halves come together in a byte, and those bytes in half the word.
+        let halves = u64::from_le_bytes(*letters).wrapping_sub(u64::from_le_bytes([ZERO; 2 * HALF_WORD]));
+        let pairs = (halves | halves >> 4) & 0x00FF_00FF_00FF_00FF;
+        let fours = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF;
+        bytes.copy_from_slice(&((fours | fours >> 16) as u32).to_le_bytes());
+    }
+    Some(stamp)
+}
 
 /// What a body begins with, little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,5 +81,18 @@ mod tests {
     #[test]
     fn fifteen_bytes_are_no_stamp() {
         assert_eq!(Stamp::read(&[0; 15]), None);
+    }
+
+    #[test]
+    fn in_text_it_is_letters_and_comes_back() {
+        let mut body = [0; STAMP_LEN];
+        for sent_ns in [0, 0x0123_4567_89AB_CDEF, u64::MAX] {
+            Stamp { publisher: 0xFEDC_BA98, sequence: 7, sent_ns }.write(&mut body);
+            let mut text = Vec::new();
+            put_text(&body, &mut text);
+            assert!(text.len() == TEXT_LEN && text.iter().all(u8::is_ascii_uppercase));
+            assert_eq!(from_text(&text), Some(body));
+            assert_eq!(from_text(&text[1..]), None);
+        }
     }
 }
