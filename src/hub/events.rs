@@ -89,18 +89,8 @@ impl<L> Hub<L> {
         }
         self.fire();
         let parcel = if large { Parcel::Large(frame) } else { Parcel::Small(frame.as_bytes()) };
-        let (mut told, mut missed) = (0, 0);
-        self.renditions.forget();
         let slots = self.rooms.at_mut(key).members.lend_slots();
-        for slot in slots.iter().map(|&slot| slot as usize).filter(|&slot| except != Some(slot)) {
-            if self.users[slot].full {
-                mark(Mark::EventMissed);
-                missed += 1;
-            } else {
-                told += 1;
-                self.post(slot, parcel);
-            }
-        }
+        let (told, missed) = self.post_to(&slots, except, parcel, true);
         self.rooms.at_mut(key).members.give_back_slots(slots);
         self.spend(told as usize, parcel);
         self.stats.frames.count(Kind::Event, told, frame.as_bytes().len());

@@ -235,11 +235,11 @@ impl<L> Hub<L> {
         self.scratch.frame = frame;
     }
 
+    #[inline(always)]
     fn put(&mut self, parcel: Parcel<'_>) {
         let receivers = std::mem::take(&mut self.scratch.receivers);
         self.spend(receivers.len(), parcel);
-        self.renditions.forget();
-        receivers.iter().for_each(|&slot| self.post(slot as usize, parcel));
+        self.post_to(&receivers, None, parcel, false);
         self.scratch.receivers = receivers;
     }
 
@@ -251,6 +251,7 @@ impl<L> Hub<L> {
     }
 
     /// Makes the sender's requests wait for each receiver in `scratch` that has no room; says whether there is one.
+    #[cold]
     fn wait_for_receivers(&mut self, sender: usize, has_waited: bool) -> bool {
         let over = if has_waited { self.limits.queue.saturating_add(self.limits.queue / 2) } else { 0 };
         let receivers = std::mem::take(&mut self.scratch.receivers);

@@ -8,9 +8,9 @@ use crate::marks::{Mark, mark};
 /// The parcel that is being handed out, in each dialect that was heard so far.
 #[derive(Debug, Default)]
 pub(super) struct Renditions {
-    /// Whether there are any.
-    are_made: bool,
     of: [Rendition; DIALECTS],
+    /// Those who hear it in another dialect than the hub's own, as slots, while the others get it.
+    put_off: Vec<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -26,13 +26,9 @@ struct Rendition {
 const KEPT: usize = 64 * 1024;
 
 impl Renditions {
-    /// Another parcel comes next.
-    #[inline]
-    pub fn forget(&mut self) {
-        if self.are_made {
-            self.are_made = false;
-            self.of.iter_mut().for_each(Rendition::forget);
-        }
+    /// All who hear the parcel have got it.
+    fn forget(&mut self) {
+        self.of.iter_mut().for_each(Rendition::forget);
     }
 
     /// A parcel in a dialect. Says too how many bytes were made for it just now.
@@ -40,7 +36,7 @@ impl Renditions {
         let rendition = &mut self.of[dialect as usize];
         let mut made = 0;
         if !rendition.is_made {
-            (self.are_made, rendition.is_made) = (true, true);
+            rendition.is_made = true;
             dialect.render(parcel.as_bytes(), &mut rendition.bytes);
             made = rendition.bytes.len();
             if made >= share_from {
@@ -64,19 +60,48 @@ impl Rendition {
 }
 
 impl<L> Hub<L> {
-    /// Puts a parcel into the outbox of one of those who hear it. Before the first of them, what was made of the parcel
-    /// before must be [forgotten](Renditions::forget).
+    /// Puts a parcel into the outbox of each of those in these slots, but for one; where `spares_full`, not into those
+    /// of the full. Says how many got it, and how many are full and did not.
+    ///
+    /// Those for whom it must be rendered are put off to the end: nothing else than what most need stands in the loop.
     #[inline(always)]
-    pub(super) fn post(&mut self, slot: usize, parcel: Parcel<'_>) {
-        let user = &mut self.users[slot];
-        if !user.dialect.is_native() {
-            return self.post_rendered(slot, parcel);
+    pub(super) fn post_to(
+        &mut self,
+        slots: &[u32],
+        except: Option<usize>,
+        parcel: Parcel<'_>,
+        spares_full: bool,
+    ) -> (u64, u64) {
+        let (mut told, mut missed) = (0, 0);
+        for slot in slots.iter().map(|&slot| slot as usize).filter(|&slot| except != Some(slot)) {
+            let user = &mut self.users[slot];
+            if spares_full && user.full {
+                mark(Mark::EventMissed);
+                missed += 1;
+                continue;
+            }
+            told += 1;
+            if user.dialect.is_native() {
+                user.outbox.post(parcel, &mut self.pool);
+                user.told(slot, &mut self.agenda, self.limits.queue);
+            } else {
+                self.renditions.put_off.push(slot as u32);
+            }
         }
-        user.outbox.post(parcel, &mut self.pool);
-        user.told(slot, &mut self.agenda, self.limits.queue);
+        if !self.renditions.put_off.is_empty() {
+            self.post_rendered_to_those_put_off(parcel);
+        }
+        (told, missed)
     }
 
     #[inline(never)]
+    fn post_rendered_to_those_put_off(&mut self, parcel: Parcel<'_>) {
+        let mut slots = std::mem::take(&mut self.renditions.put_off);
+        slots.drain(..).for_each(|slot| self.post_rendered(slot as usize, parcel));
+        self.renditions.put_off = slots;
+        self.renditions.forget();
+    }
+
     fn post_rendered(&mut self, slot: usize, parcel: Parcel<'_>) {
         mark(Mark::Rendered);
         let User { dialect, outbox, .. } = &mut self.users[slot];

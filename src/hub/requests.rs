@@ -103,38 +103,33 @@ impl<L> Hub<L> {
 
     /// Carries out one request of a user who is present, or gives it back where it has to wait. Afterwards the user may
     /// have departed (a fatal fault, BYE) or be waiting; either way nothing more of it is carried out for now.
-    fn carry_out<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
-        if self.users[slot].dialect.is_native() {
-            return self.carry_out_plain(slot, frame, waited);
+    fn carry_out<'a>(&mut self, slot: usize, mut frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
+        let has_notes = !self.users[slot].dialect.is_native();
+        if has_notes && self.take_notes(slot, &mut frame) {
+            return Ok(());
         }
-        self.carry_out_noted(slot, frame, waited)
-    }
-
-    /// The same for a user who speaks through the door, which leaves notes.
-    #[inline(never)]
-    fn carry_out_noted<'a>(&mut self, slot: usize, mut frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
-        self.users[slot].dialect.open(&mut frame, &mut self.asked);
-        let outcome = match Aside::of(&frame) {
-            Some(aside) => {
-                self.turn_aside(slot, &aside);
-                self.after_request(slot);
-                Ok(())
-            }
-            None => self.carry_out_plain(slot, frame, waited),
-        };
-        self.asked.clear();
-        outcome
-    }
-
-    #[inline]
-    fn carry_out_plain<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
         let (kind, len) = (frame.header.kind, frame.header.frame_len());
-        self.answer(slot, frame, waited)?;
+        let outcome = self.answer(slot, frame, waited);
+        if has_notes {
+            self.asked.clear();
+        }
+        outcome?;
         if let Some(kind) = Kind::of_request(kind) {
             self.stats.frames.count(kind, 1, len);
         }
         self.after_request(slot);
         Ok(())
+    }
+
+    /// Takes off the notes that the door left on a request. Says whether it was none, but an aside, and is carried out.
+    #[inline(never)]
+    fn take_notes(&mut self, slot: usize, frame: &mut Frame<'_>) -> bool {
+        self.users[slot].dialect.open(frame, &mut self.asked);
+        let Some(aside) = Aside::of(frame) else { return false };
+        self.turn_aside(slot, &aside);
+        self.after_request(slot);
+        self.asked.clear();
+        true
     }
 
     /// After a request was carried out: has the next one wait where it is time for that.

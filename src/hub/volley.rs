@@ -208,11 +208,14 @@ impl<L> Hub<L> {
 
     fn room_for_volley(&self) -> usize {
         mark(Mark::Volley);
-        let receivers = self.volley.receivers.iter().map(|&slot| &self.users[slot as usize]);
-        let most = receivers.clone().map(|user| user.outbox.queued()).max().unwrap_or_default();
-        let memory = self.limits.memory.saturating_sub(self.held()) / receivers.len().max(1);
+        let (mut most, mut all_native) = (0, true);
+        for user in self.volley.receivers.iter().map(|&slot| &self.users[slot as usize]) {
+            most = most.max(user.outbox.queued());
+            all_native &= user.dialect.is_native();
+        }
+        let memory = self.limits.memory.saturating_sub(self.held()) / self.volley.receivers.len().max(1);
         let room = self.limits.queue.saturating_sub(most).min(memory).min(RUN_FULL);
-        if receivers.clone().all(|user| user.dialect.is_native()) { room } else { room / MOST_GROWTH }
+        if all_native { room } else { room / MOST_GROWTH }
     }
 
     /// Copies what waits into the outboxes, if anything does.
@@ -223,6 +226,7 @@ impl<L> Hub<L> {
         }
     }
 
+    #[inline(never)]
     fn fire_it(&mut self) {
         self.volley.aim = Aim::Nobody;
         if self.volley.frames.is_empty() {
@@ -230,8 +234,7 @@ impl<L> Hub<L> {
         }
         let (receivers, mut frames) =
             (std::mem::take(&mut self.volley.receivers), std::mem::take(&mut self.volley.frames));
-        self.renditions.forget();
-        receivers.iter().for_each(|&slot| self.post(slot as usize, Parcel::Small(&frames)));
+        self.post_to(&receivers, None, Parcel::Small(&frames), false);
         frames.clear();
         (self.volley.receivers, self.volley.frames) = (receivers, frames);
     }
