@@ -24,13 +24,18 @@ struct Crowd {
 impl Crowd {
     fn new() -> Crowd {
         let mut hub = Hub::new(Limits::default());
-        let sender = enter(&mut hub);
+        let sender = enter(&mut hub, Dialect::Native);
         Crowd { hub, sender }
     }
 
     /// One more comes, asks this, and hears the answer. Returns its id.
     fn welcome(&mut self, request: Request<'_>) -> UserId {
-        let slot = enter(&mut self.hub);
+        self.welcome_in(Dialect::Native, request)
+    }
+
+    /// The same for one who hears this dialect.
+    fn welcome_in(&mut self, dialect: Dialect, request: Request<'_>) -> UserId {
+        let slot = enter(&mut self.hub, dialect);
         self.turn(slot, &encoded(request));
         self.hub.user(slot).expect("it has just come").id()
     }
@@ -65,8 +70,8 @@ impl Crowd {
     }
 }
 
-fn enter(hub: &mut Hub<()>) -> usize {
-    hub.enter((), Peer::Unix, Dialect::Native).unwrap_or_else(|_| panic!("there is room"))
+fn enter(hub: &mut Hub<()>, dialect: Dialect) -> usize {
+    hub.enter((), Peer::Unix, dialect).unwrap_or_else(|_| panic!("there is room"))
 }
 
 fn encoded(request: Request<'_>) -> Vec<u8> {
@@ -118,21 +123,26 @@ fn relay_by_turns() -> Case {
 
 /// Events of a room that already remembers as much as it may.
 pub fn publish() -> Vec<Case> {
-    let case = |[size, members, requests]: [usize; 3]| {
-        turns("publish", [size, members, requests], Kind::Event, move || {
-            let mut crowd = Crowd::new();
-            for _ in 0..members {
-                crowd.welcome(Request::Join { room: ROOM });
-            }
-            let request =
-                encoded(Request::Publish { room: ROOM, body: &vec![7; size], receipt: false, no_echo: false });
-            for _ in 0..crowd.hub.limits().history {
-                crowd.turn(crowd.sender, &request);
-            }
-            (crowd, vec![request])
-        })
-    };
-    [[64, 1000, 1], [64, 1000, 16]].into_iter().map(case).collect()
+    let native = [[64, 1000, 1], [64, 1000, 16]].map(|shape| publish_case("publish", shape, Dialect::Native));
+    #[cfg(feature = "ws")]
+    let json = Some(publish_case("publish in JSON", [64, 1000, 16], Dialect::Json));
+    #[cfg(not(feature = "ws"))]
+    let json = None;
+    native.into_iter().chain(json).collect()
+}
+
+fn publish_case(what: &str, [size, members, requests]: [usize; 3], dialect: Dialect) -> Case {
+    turns(what, [size, members, requests], Kind::Event, move || {
+        let mut crowd = Crowd::new();
+        for _ in 0..members {
+            crowd.welcome_in(dialect, Request::Join { room: ROOM });
+        }
+        let request = encoded(Request::Publish { room: ROOM, body: &vec![b'7'; size], receipt: false, no_echo: false });
+        for _ in 0..crowd.hub.limits().history {
+            crowd.turn(crowd.sender, &request);
+        }
+        (crowd, vec![request])
+    })
 }
 
 /// Mail to the one session of a name.
