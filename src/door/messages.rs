@@ -230,7 +230,9 @@ impl Messages {
             self.unfinished = None;
             return whole(frame.opcode, Cow::Borrowed(payload)).map(Some);
         };
-        append(&mut unfinished.message, payload, frame.left);
+        // How long a message is, only its last frame tells.
+        let missing = if frame.is_final { frame.left } else { usize::MAX };
+        append(&mut unfinished.message, payload, missing);
         if unfinished.opcode == Some(TEXT) {
             unfinished.valid += valid_prefix(&unfinished.message[unfinished.valid..])?;
         }
@@ -317,8 +319,8 @@ fn unmask(payload: &mut [u8], mask: [u8; MASK], at: usize) {
     }
 }
 
-/// Appends to a message of which `missing` more bytes are announced: doubles its room, so that copying stays linear,
-/// but not past its end.
+/// Appends to a message of which at most `missing` more bytes will come: doubles its room, so that copying stays
+/// linear, but not past its end.
 fn append(message: &mut Vec<u8>, payload: &[u8], missing: usize) {
     if message.capacity() - message.len() < payload.len() {
         message.reserve_exact(payload.len().max(message.len().min(payload.len().saturating_add(missing))));
@@ -451,3 +453,6 @@ pub fn len(front: &[u8]) -> usize {
         _ => front.len(),
     }
 }
+
+#[cfg(test)]
+mod tests;
