@@ -232,3 +232,171 @@ pub fn put_result(answer: &Answer<'_>, out: &mut Vec<u8>) {
     }
     object.end();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{ErrorCode, EventRef, EventType};
+    use proptest::prelude::*;
+
+    fn json(tag: u16, answer: Answer<'_>) -> String {
+        let mut out = Vec::new();
+        put(&Asked { flagged: false, room: "lobby".to_owned() }, tag, &answer, &mut out);
+        String::from_utf8(out).expect("text")
+    }
+
+    const EVENT: EventRef<'_> = EventRef {
+        what: EventType::Message,
+        id: 18,
+        unix_ms: 1_700_000_000_123,
+        session: UserId(4_194_304),
+        room: "lobby",
+        name: "ann",
+        body: b"hi",
+    };
+
+    const MAIL: Answer<'_> =
+        Answer::Mail { mail: 5, unix_ms: 1_700_000_000_123, sender: UserId(9), name: "ann", body: b"hi", ack: true };
+
+    /// Every answer, its texts and bodies this one.
+    fn each_answer(text: &str, then: impl Fn(Answer<'_>)) {
+        let (mut ids, mut members, body) = (Vec::new(), Vec::new(), text.as_bytes());
+        Ids::encode(&[UserId(0), UserId(u64::MAX)], &mut ids);
+        Members::encode(UserId(9), text, &mut members);
+        Members::encode(UserId(8), "", &mut members);
+        let (user, name) = (UserId(u64::MAX), text);
+        let (users, members) = (Ids::new(&ids).expect("whole"), Members::new(&members).expect("whole"));
+        let welcome =
+            Answer::Welcome { version: 1, user, max_body: 1, max_receivers: 2, heartbeat_secs: 3, name, server: text };
+        [
+            welcome,
+            Answer::Identity(user),
+            Answer::List { users, more: true },
+            Answer::Receipt(&[0, 1, 2, 3, 4]),
+            Answer::SendReceipt(&[]),
+            Answer::Joined { sessions: 2, newest: 17 },
+            Answer::Left,
+            Answer::Published(18),
+            Answer::HistoryEnd { oldest: 1, newest: 18, sent: 17 },
+            Answer::Who { members, more: false },
+            Answer::Pong(body),
+            Answer::Stats("{}"),
+            Answer::Deliver { sender: user, body },
+            Answer::Mail { mail: 1, unix_ms: 2, sender: user, name, body, ack: true },
+            Answer::Event { event: EventRef { room: text, name, body, ..EVENT }, replay: true },
+            Answer::Beat { unix_ms: 8 },
+            Answer::Closing { code: ErrorCode::GoingAway, text },
+            Answer::Error { code: ErrorCode::Malformed, kind: 4, fatal: true, text },
+        ]
+        .into_iter()
+        .for_each(then);
+    }
+
+    proptest! {
+        #[test]
+        fn every_answer_is_an_object_with_its_tag_and_its_texts(text in "\\PC{0,20}|[\0-\x7F]{0,20}", tag: u16) {
+            each_answer(&text, |answer| {
+                let asked = Asked { flagged: true, room: text.clone() };
+                let mut out = Vec::new();
+                put(&asked, tag, &answer, &mut out);
+                let value: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+                assert_eq!(value["tag"], tag);
+                assert!(value["type"].is_string());
+                for key in ["name", "room", "body", "chatroomId", "message", "server"] {
+                    assert!(value.get(key).is_none_or(|there| *there == text), "{key} of {value}");
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn each_answer_is_what_the_protocol_shows() {
+        let mut members = Vec::new();
+        Members::encode(UserId(9), "ann", &mut members);
+        let members = Members::new(&members).expect("whole");
+        let users = [0, 0, 0, 0, 0, 0, 0, 9];
+        let (users, server, user) = (Ids::new(&users).expect("whole"), "cubby/0.1.0", UserId(9));
+        let (max_body, max_receivers, heartbeat_secs) = (1_048_576, 255, 30);
+        let welcome =
+            Answer::Welcome { version: 1, user, max_body, max_receivers, heartbeat_secs, name: "ann", server };
+        let gone = ErrorCode::GoingAway;
+        let many = Answer::Error { code: ErrorCode::TooManyReceivers, kind: 4, fatal: false, text: "" };
+        for (answer, expected) in [
+            (
+                welcome,
+                concat!(
+                    r#"{"type":"welcome","userId":"9","name":"ann","maxBody":1048576,"#,
+                    r#""maxReceivers":255,"heartbeatSecs":30,"server":"cubby/0.1.0"}"#
+                ),
+            ),
+            (Answer::Identity(user), r#"{"type":"identity","userId":"9"}"#),
+            (Answer::List { users, more: false }, r#"{"type":"list","userIds":["9"],"more":false}"#),
+            (Answer::Receipt(&[0, 1]), r#"{"type":"receipt","statuses":["queued","unknown"]}"#),
+            (Answer::SendReceipt(&[2, 3, 4]), r#"{"type":"receipt","statuses":["refused","stored","forwarded"]}"#),
+            (
+                Answer::Joined { sessions: 2, newest: 17 },
+                r#"{"type":"joined","room":"lobby","sessions":2,"newest":17}"#,
+            ),
+            (Answer::Left, r#"{"type":"left","room":"lobby"}"#),
+            (Answer::Published(18), r#"{"type":"published","room":"lobby","id":18}"#),
+            (
+                Answer::HistoryEnd { oldest: 1, newest: 18, sent: 18 },
+                r#"{"type":"historyEnd","room":"lobby","oldest":1,"newest":18,"sent":18}"#,
+            ),
+            (
+                Answer::Who { members, more: false },
+                r#"{"type":"who","room":"lobby","members":[{"userId":"9","name":"ann"}],"more":false}"#,
+            ),
+            (Answer::Pong(b"x"), r#"{"type":"pong","body":"x"}"#),
+            (Answer::Deliver { sender: user, body: b"hi" }, r#"{"type":"deliver","from":"9","body":"hi"}"#),
+            (
+                MAIL,
+                r#"{"type":"mail","mailId":"5","unixTime":1700000000,"from":"9","name":"ann","body":"hi","ack":true}"#,
+            ),
+            (Answer::Beat { unix_ms: 1_700_000_000_123 }, r#"{"type":"beat","unixTime":1700000000}"#),
+            (Answer::Closing { code: gone, text: "" }, r#"{"type":"closing","code":11,"error":"going away"}"#),
+            (many, r#"{"type":"error","code":4,"error":"too many receivers","request":"relay","fatal":false}"#),
+            (
+                Answer::Event { event: EVENT, replay: false },
+                concat!(
+                    r#"{"id":18,"chatroomId":"lobby","type":"message","userId":"ann","sessionId":"4194304","#,
+                    r#""message":"hi","unixTime":1700000000,"unixMs":1700000000123}"#
+                ),
+            ),
+        ] {
+            assert_eq!(json(0, answer), expected);
+        }
+    }
+
+    #[test]
+    fn a_tag_stands_behind_the_type_and_a_replay_has_it_at_its_end() {
+        assert_eq!(json(7, Answer::Left), r#"{"type":"left","tag":7,"room":"lobby"}"#);
+        assert!(json(7, Answer::Event { event: EVENT, replay: true }).ends_with(r#","replay":true,"tag":7}"#));
+    }
+
+    #[test]
+    fn what_is_not_text_is_in_base64() {
+        assert_eq!(json(0, Answer::Pong(&[0xFF, 0])), r#"{"type":"pong","bodyBase64":"/wA="}"#);
+        let event = EventRef { body: &[0xFF, 0], ..EVENT };
+        assert!(json(0, Answer::Event { event, replay: false }).contains(r#""messageBase64":"/wA=""#));
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong_behind_its_name() {
+        let error = |kind, text| json(0, Answer::Error { code: ErrorCode::BadName, kind, fatal: false, text });
+        let start = r#"{"type":"error","code":6,"error":"bad name"#;
+        assert_eq!(error(7, "it is empty"), format!(r#"{start}: it is empty","request":"join","fatal":false}}"#));
+        assert_eq!(error(0, "bad name"), format!(r#"{start}","fatal":false}}"#), "said once, and of no request");
+    }
+
+    #[test]
+    fn a_caller_by_http_is_told_what_became_of_it() {
+        let result = |answer| {
+            let mut out = Vec::new();
+            put_result(&answer, &mut out);
+            String::from_utf8(out).expect("text")
+        };
+        assert_eq!(result(Answer::Receipt(&[0, 1])), r#"{"statuses":["queued","unknown"]}"#);
+        assert_eq!(result(Answer::Published(18)), r#"{"id":18}"#);
+    }
+}

@@ -318,3 +318,174 @@ pub fn put_fatal(fault: Fault, out: &mut Vec<u8>) {
 pub fn most_json(bounds: &Bounds) -> usize {
     usize::try_from(bounds.most_payload()).unwrap_or(usize::MAX).saturating_mul(MOST_ESCAPED)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::MAX_NAME;
+    use crate::wire::{Decoder, Frame};
+    use proptest::prelude::*;
+
+    const BOUNDS: Bounds = Bounds { max_body: 1000, max_receivers: 3 };
+
+    fn native(text: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_request(text, &BOUNDS, &mut out);
+        out
+    }
+
+    /// The one frame that lies in `bytes`.
+    fn frame(bytes: &[u8]) -> Frame<'_> {
+        let mut input = bytes;
+        let frame = Decoder::default().next(&mut input, |front| Ok::<_, Fault>(Header::decode(front)));
+        assert!(input.is_empty());
+        frame.expect("admitted").expect("whole")
+    }
+
+    fn fault(bytes: &[u8]) -> (Fault, bool) {
+        match Aside::of(&frame(bytes)) {
+            Some(Aside::Fault { fault, fatal }) => (fault, fatal),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_request_is_one_of_the_hub_s_own() {
+        let (mut ids, mut names) = (Vec::new(), Vec::new());
+        Ids::encode(&[UserId(7), UserId(u64::MAX)], &mut ids);
+        Names::encode(["bob", "李"], &mut names);
+        let (receivers, names) = (Ids::new(&ids).expect("whole"), Names::new(&names).expect("whole"));
+        let (none, all) = (u64::MIN, u32::MAX);
+        for (json, request) in [
+            (r#"{"type":"hello","name":"ann","token":""}"#, Request::Hello { name: "ann", token: "" }),
+            (r#"{"type":"hello"}"#, Request::Hello { name: "", token: "" }),
+            (r#"{"type":"identity"}"#, Request::Identity),
+            (r#"{"type":"list"}"#, Request::List),
+            (
+                r#"{"type":"relay","to":["7",18446744073709551615],"body":"hi","receipt":true}"#,
+                Request::Relay { receivers, body: b"hi", receipt: true },
+            ),
+            (
+                r#"{"type":"relay","to":[7,"18446744073709551615"],"bodyBase64":"/wA="}"#,
+                Request::Relay { receivers, body: &[0xFF, 0], receipt: false },
+            ),
+            (
+                r#"{"type":"send","names":["bob","李"],"body":"hi","receipt":true,"store":false}"#,
+                Request::Send { names, body: b"hi", receipt: true, store: false },
+            ),
+            (
+                r#"{"type":"send","names":["bob","\u674e"],"store":true}"#,
+                Request::Send { names, body: b"", receipt: false, store: true },
+            ),
+            (r#"{"type":"ack","mailId":"9"}"#, Request::Ack(9)),
+            (r#"{"type":"join","room":"lobby"}"#, Request::Join { room: "lobby" }),
+            (r#"{"type":"leave","room":"lobby"}"#, Request::Leave { room: "lobby" }),
+            (
+                r#"{"type":"publish","room":"lobby","body":"hi","noEcho":false,"receipt":true}"#,
+                Request::Publish { room: "lobby", body: b"hi", receipt: true, no_echo: false },
+            ),
+            (
+                r#"{"type":"publish","room":"lobby","noEcho":true}"#,
+                Request::Publish { room: "lobby", body: b"", receipt: false, no_echo: true },
+            ),
+            (
+                r#"{"type":"history","room":"lobby","after":3,"limit":50}"#,
+                Request::History { room: "lobby", after: 3, limit: 50 },
+            ),
+            (r#"{"type":"history","room":"lobby"}"#, Request::History { room: "lobby", after: none, limit: all }),
+            (r#"{"type":"who","room":"lobby"}"#, Request::Who { room: "lobby" }),
+            (r#"{"type":"ping","body":"x"}"#, Request::Ping(b"x")),
+            (r#"{"type":"bye"}"#, Request::Bye),
+            (r#"{"type":"alive"}"#, Request::Alive),
+        ] {
+            let mut expected = Vec::new();
+            request.encode(0, &mut expected);
+            assert_eq!(native(json), expected, "{json}");
+            let tagged = [&json[..json.len() - 1], ",\"tag\":0}"].concat();
+            expected[FLAGS_AT] |= FLAG;
+            assert_eq!(native(&tagged), expected, "{tagged}");
+        }
+        let kinds = REQUESTS.iter().map(|row| row.1 as u8);
+        assert!(kinds.eq(Kind::Hello as u8..=Kind::Alive as u8), "all but STATS can be asked");
+    }
+
+    #[test]
+    fn what_will_not_do_is_a_fault_with_its_kind_and_tag_and_the_connection_goes_on() {
+        for (json, kind, tag, says) in [
+            ("[]", 0, None, "a request is a JSON object"),
+            (r#"{"tag":1}"#, 0, Some(1), "\"type\" is missing"),
+            (r#"{"type":"nosuch","tag":0}"#, 0, Some(0), "no type \"nosuch\""),
+            (r#"{"type":"join","tag":7}"#, 7, Some(7), "needs the key \"room\""),
+            (r#"{"type":"join","room":"a","body":""}"#, 7, None, "has no key \"body\""),
+            (r#"{"tag":7,"type":"list","other":1}"#, 3, Some(7), "unknown field `other`"),
+            (r#"{"type":"ping","bodyBase64":"!"}"#, 12, None, "no base64"),
+            (r#"{"type":"list""#, 0, None, "line 1 column 14"),
+        ] {
+            let out = native(json);
+            let (fault, fatal) = fault(&out);
+            assert_eq!((fault.code, fault.kind, fault.tag), (ErrorCode::Malformed, kind, tag.unwrap_or(0)), "{json}");
+            assert!(fault.text.contains(says) && !fatal, "{json}: {}", fault.text);
+            assert_eq!(out[FLAGS_AT] & FLAG != 0, tag.is_some(), "{json}");
+        }
+        let many = native(r#"{"type":"relay","to":[1,2,3,4],"tag":7}"#);
+        assert_eq!(fault(&many).0.code, ErrorCode::TooManyReceivers);
+    }
+
+    #[test]
+    fn what_is_said_of_a_long_request_is_short_and_keeps_its_end() {
+        let (fault, _) = fault(&native(&format!(r#"{{"type":"list","{}":1}}"#, "é".repeat(5000))));
+        assert!(fault.text.len() <= MOST_SAID, "{} bytes", fault.text.len());
+        assert!(fault.text.starts_with("unknown field `é") && fault.text.ends_with("column 10017"), "{}", fault.text);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_one_frame(
+            text in r#"\PC{0,40}|\{"type":"(list|join|relay|ping)"(,"(tag|to|room|body)":[a1"\[\],]{0,6}){0,2}\}"#,
+        ) {
+            frame(&native(&text));
+        }
+
+        #[test]
+        fn any_text_may_be_said(room in ".{0,60}", body in ".{0,300}", tag: u16) {
+            let json = serde_json::json!({"type": "publish", "room": room, "body": body, "tag": tag}).to_string();
+            let mut bytes = native(&json);
+            bytes[FLAGS_AT] &= !FLAG;
+            let frame = frame(&bytes);
+            let publish = Request::Publish { room: &room, body: body.as_bytes(), receipt: false, no_echo: false };
+            prop_assert_eq!(frame.header.tag, tag);
+            prop_assert_eq!(Request::decode(frame.header, frame.payload()), Ok(publish));
+        }
+    }
+
+    #[test]
+    fn the_longest_request_fits_into_a_message_however_it_is_written() {
+        let bounds = Bounds { max_body: 70_000, max_receivers: 1 };
+        let escaped = |len: usize| "\\u0001".repeat(len);
+        let (name, body) = (escaped(MAX_NAME), escaped(bounds.max_body as usize));
+        let rest = r#""receipt":false,"store":false,"tag":65535"#;
+        let json = format!(r#"{{"type":"send","names":["{name}"],"body":"{body}",{rest}}}"#);
+        assert!(json.len() <= most_json(&bounds), "{} of {}", json.len(), most_json(&bounds));
+    }
+
+    #[test]
+    fn a_binary_message_is_just_one_frame() {
+        let put = |message: &[u8]| {
+            let mut out = Vec::new();
+            put_frame(message, &mut out);
+            out
+        };
+        let bye = [0x0D, 0, 0, 7, 0, 0, 0, 0];
+        assert_eq!(put(&bye), bye);
+        for (message, code, kind) in [
+            (&bye[..7], ErrorCode::Malformed, 0),
+            (&[&bye[..], &bye].concat(), ErrorCode::Malformed, 0x0D),
+            (&[0x0C, 0, 0, 7, 0, 0, 0, 1], ErrorCode::Malformed, 0x0C),
+            (&[super::super::margin::ASIDE, 2, 0, 7, 0, 0, 0, 0], ErrorCode::UnknownKind, 0x7F),
+        ] {
+            let out = put(message);
+            let (fault, fatal) = fault(&out);
+            assert_eq!((fault.code, fault.kind, fatal), (code, kind, true), "{message:?}");
+        }
+    }
+}

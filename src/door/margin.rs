@@ -111,3 +111,80 @@ pub fn each_frame(mut frames: &[u8], mut then: impl FnMut(Header, &[u8])) {
     }
     debug_assert!(frames.len() < HEADER_LEN && frames.is_empty(), "the frames are whole");
 }
+
+#[cfg(all(test, feature = "ws"))]
+mod tests {
+    use super::*;
+    use crate::door::Dialect;
+    use crate::wire::{Bounds, Decoder, Request};
+    use proptest::prelude::*;
+
+    const BOUNDS: Bounds = Bounds { max_body: 1000, max_receivers: 3 };
+
+    /// The one frame that lies in `bytes`, as the hub's decoder gives it.
+    fn frame(bytes: &[u8]) -> Frame<'_> {
+        let mut input = bytes;
+        let frame = Decoder::default().next(&mut input, |front| Dialect::Json.admit(&BOUNDS, front));
+        assert!(input.is_empty());
+        frame.expect("admitted").expect("whole")
+    }
+
+    fn opened(request: &Request<'_>, flags: u8) -> (Asked, u8) {
+        let (mut bytes, mut asked) = (Vec::new(), Asked::default());
+        request.encode(7, &mut bytes);
+        bytes[1] |= flags;
+        let mut frame = frame(&bytes);
+        open(&mut frame, &mut asked);
+        (asked, frame.header.flags)
+    }
+
+    proptest! {
+        #[test]
+        fn asides_go_there_and_back(
+            code in 1u16..=14, kind: u8, tag: u16, text in ".{0,300}",
+            fatal: bool, blamed: bool, flagged: bool,
+            bytes in prop::collection::vec(any::<u8>(), 0..150),
+        ) {
+            let code = ErrorCode::of(code).expect("a code");
+            let flags = if flagged { FLAG } else { 0 };
+            for aside in [
+                Aside::Fault { fault: Fault::new(code, kind, tag, text), fatal },
+                Aside::Last { bytes: &bytes, blamed },
+            ] {
+                let mut out = Vec::new();
+                aside.encode(flags, &mut out);
+                let frame = frame(&out);
+                prop_assert_eq!(frame.header.flags & FLAG, flags);
+                prop_assert_eq!(Aside::of(&frame), Some(aside));
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_is_no_aside_and_a_native_client_can_write_none() {
+        let bye = [0x0D, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(Aside::of(&frame(&bye)), None);
+        let refused = Dialect::Native.admit(&BOUNDS, &[ASIDE]).expect_err("refused");
+        assert_eq!((refused.code, refused.kind), (ErrorCode::UnknownKind, ASIDE));
+    }
+
+    #[test]
+    fn the_flag_is_taken_off_and_the_room_remembered() {
+        let publish = Request::Publish { room: "lobby", body: b"hi", receipt: true, no_echo: true };
+        let (asked, flags) = opened(&publish, FLAG);
+        assert_eq!((asked.flagged, &asked.room[..], flags), (true, "lobby", 0x03));
+        let (mut asked, _) = opened(&Request::Who { room: "attic" }, 0);
+        assert_eq!((asked.flagged, &asked.room[..]), (false, "attic"));
+        asked.clear();
+        assert!(asked.room.is_empty());
+        assert_eq!(opened(&Request::Ping(b"\x02hi"), 0).0.room, "", "that is about no room");
+    }
+
+    #[test]
+    fn each_of_some_frames_is_shown_with_its_header() {
+        let frames = [&[0x0D, 0, 0, 1, 0, 0, 0, 0][..], &[0x0C, 0, 0, 2, 0, 0, 0, 1, b'x']].concat();
+        let mut seen = Vec::new();
+        each_frame(&frames, |header, frame| seen.push((header.tag, frame.to_vec())));
+        assert_eq!(seen, [(1, frames[..8].to_vec()), (2, frames[8..].to_vec())]);
+    }
+}

@@ -176,3 +176,135 @@ impl Dialect {
         let _ = (closed_with, out);
     }
 }
+
+#[cfg(all(test, feature = "ws"))]
+mod tests {
+    use super::*;
+    use crate::limits::MAX_NAME;
+    use crate::wire::{EventRef, EventType, UserId};
+    use proptest::prelude::*;
+
+    /// A name that will do.
+    fn valid_name() -> impl Strategy<Value = String> {
+        "[a-z\"\\\\é李]{1,64}".prop_map(|name| name[..name.floor_char_boundary(MAX_NAME)].to_owned())
+    }
+
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        let text = prop::collection::vec(prop::sample::select(b"\0\x1F\"\\a".to_vec()), 0..200);
+        prop_oneof![text, prop::collection::vec(any::<u8>(), 0..200)]
+    }
+
+    /// A native frame that many may hear.
+    fn pushed() -> impl Strategy<Value = Vec<u8>> {
+        (1u8..=8, any::<[u64; 3]>(), valid_name(), valid_name(), body(), any::<bool>(), any::<bool>()).prop_map(
+            |(what, [id, unix_ms, sender], room, name, body, named, flag)| {
+                let (sender, name) = (UserId(sender), if named { &name[..] } else { "" });
+                let answer = match (EventType::of(what), what) {
+                    (Some(what), _) => {
+                        let body = if what == EventType::Message { &body[..] } else { &[] };
+                        let event = EventRef { what, id, unix_ms, session: sender, room: &room, name, body };
+                        Answer::Event { event, replay: flag }
+                    }
+                    (None, 7) => Answer::Deliver { sender, body: &body },
+                    _ => Answer::Mail { mail: id, unix_ms, sender, name, body: &body, ack: flag },
+                };
+                let mut frame = Vec::new();
+                answer.encode(0, &mut frame);
+                frame
+            },
+        )
+    }
+
+    fn rendered(dialect: Dialect, frames: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        dialect.render(frames, &mut out);
+        out
+    }
+
+    /// Where each frame or message of a run ends, as the hub finds it.
+    fn ends(dialect: Dialect, run: &[u8]) -> Vec<usize> {
+        let mut ends = vec![0];
+        while let Some(&at) = ends.last().filter(|&&at| at < run.len()) {
+            ends.push(at + dialect.frame_len(&run[at..]));
+        }
+        ends
+    }
+
+    const WS: [Dialect; 2] = [Dialect::Binary, Dialect::Json];
+
+    proptest! {
+        #[test]
+        fn what_many_hear_grows_by_no_more_than_it_may(frame in pushed()) {
+            for dialect in WS {
+                let len = rendered(dialect, &frame).len();
+                prop_assert!(len <= MOST_GROWTH * frame.len(), "{dialect:?}: {len} for {} bytes", frame.len());
+            }
+        }
+
+        #[test]
+        fn the_messages_of_a_run_are_found_again(frames in prop::collection::vec(pushed(), 0..6)) {
+            for dialect in WS {
+                let (mut run, mut expected) = (Vec::new(), vec![0]);
+                for frame in &frames {
+                    run.extend(rendered(dialect, frame));
+                    expected.push(run.len());
+                }
+                prop_assert_eq!(&rendered(dialect, &frames.concat()), &run);
+                prop_assert_eq!(ends(dialect, &run), expected);
+            }
+        }
+
+        #[test]
+        fn a_dialect_that_wraps_a_frame_puts_all_else_before_it(frame in pushed()) {
+            for dialect in [Dialect::Native, Dialect::Binary] {
+                prop_assert!(dialect.wraps());
+                let mut out = Vec::new();
+                dialect.put_before(frame.len(), &mut out);
+                out.extend_from_slice(&frame);
+                prop_assert_eq!(out, rendered(dialect, &frame));
+            }
+        }
+    }
+
+    #[test]
+    fn the_answer_to_a_handshake_is_found_before_the_messages_behind_it() {
+        let mut run = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n".to_vec();
+        let answer_len = run.len();
+        Dialect::Json.say(&Asked::default(), 0, &Answer::Beat { unix_ms: 0 }, &mut run);
+        let ping_at = run.len() - 2;
+        Dialect::Json.put_farewell(Some(ErrorCode::Idle), &mut run);
+        assert_eq!(ends(Dialect::Json, &run), [0, answer_len, ping_at, ping_at + 2, ping_at + 6]);
+    }
+
+    #[test]
+    fn a_beat_brings_a_ping_and_a_farewell_its_code() {
+        let mut said = Vec::new();
+        Dialect::Binary.say(&Asked::default(), 0, &Answer::Beat { unix_ms: 1 }, &mut said);
+        assert_eq!(said[..4], [0x82, 16, 0xCC, 0]);
+        assert_eq!(said[18..], [0x89, 0]);
+        for (why, code) in [
+            (None, 1000),
+            (Some(ErrorCode::GoingAway), 1001),
+            (Some(ErrorCode::Malformed), 1002),
+            (Some(ErrorCode::UnknownKind), 1002),
+            (Some(ErrorCode::Version), 1002),
+            (Some(ErrorCode::NotSignedIn), 1008),
+            (Some(ErrorCode::TooSlow), 1008),
+            (Some(ErrorCode::Idle), 1008),
+            (Some(ErrorCode::TooLarge), 1009),
+            (Some(ErrorCode::TooManyConnections), 1013),
+        ] {
+            let mut said = Vec::new();
+            Dialect::Json.put_farewell(why, &mut said);
+            assert_eq!(said, [&[0x88, 2][..], &u16::to_be_bytes(code)].concat(), "{why:?}");
+        }
+    }
+
+    #[test]
+    fn a_guest_is_spoken_to_by_nobody() {
+        let mut out = rendered(Dialect::Http, &[0xC4, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 9]);
+        Dialect::Http.put_farewell(Some(ErrorCode::Idle), &mut out);
+        Dialect::Http.say(&Asked::default(), 0, &Answer::Beat { unix_ms: 1 }, &mut out);
+        assert!(Dialect::Http.is_guest() && out.is_empty());
+    }
+}
