@@ -3,10 +3,11 @@
 use super::{BOUNDS, pieces};
 use crate::door::Dialect;
 use crate::door::asks::{most_json, put_frame, put_request};
-use crate::door::http::{Found, Rules, next};
+use crate::door::http::{Found, Rules, What, next};
 use crate::door::margin::{Aside, Asked, each_frame};
 use crate::door::messages::{Message, Messages, Other, TEXT, Violation, put_masked};
-use crate::wire::{Decoder, Frame, Kind, Request};
+use crate::wire::{Answer, Decoder, Fault, Frame, HEADER_LEN, Header, Kind, Request};
+use serde::de::IgnoredAny;
 
 /// Whatever comes, in whatever pieces, leads to the same messages and the same verdict; and what they ask leads to
 /// whole requests, or to a whole refusal. The first byte says which of the door's sides is tried.
@@ -23,18 +24,20 @@ pub fn ws(data: &[u8]) {
 /// Bytes that a message may have: few, so that short inputs meet the limit.
 const MOST: usize = 300;
 
-/// What was said, and why nothing more was.
-type Said = (Vec<Message<'static>>, Option<Violation>);
+/// What was said; and how much is kept of what is not whole, or why nothing more was said.
+type Said = (Vec<Message<'static>>, Result<usize, Violation>);
 
+/// The byte that says how many cuts there are has its top bit set where a server sends.
 fn split(data: &[u8]) {
     let Some((cuts, stream)) = pieces(data) else { return };
-    let whole = said(&[stream]);
-    assert_eq!(said(&cuts), whole, "cut in {} pieces", cuts.len());
-    assert_eq!(said(&stream.chunks(1).collect::<Vec<_>>()), whole, "a byte at a time");
+    let from = if data[0] & 0x80 == 0 { Other::Client } else { Other::Server };
+    let whole = said(from, &[stream]);
+    assert_eq!(said(from, &cuts), whole, "cut in {} pieces", cuts.len());
+    assert_eq!(said(from, &stream.chunks(1).collect::<Vec<_>>()), whole, "a byte at a time");
 }
 
-fn said(pieces: &[&[u8]]) -> Said {
-    let mut messages = Messages::new(Other::Client);
+fn said(from: Other, pieces: &[&[u8]]) -> Said {
+    let mut messages = Messages::new(from);
     let mut said = Vec::new();
     for piece in pieces {
         let mut piece = piece.to_vec();
@@ -43,13 +46,13 @@ fn said(pieces: &[&[u8]]) -> Said {
             match messages.next(&mut rest, MOST) {
                 Ok(Some(message)) => said.push(owned(message)),
                 Ok(None) => break,
-                Err(violation) => return (said, Some(violation)),
+                Err(violation) => return (said, Err(violation)),
             }
         }
         assert!(rest.is_empty(), "nothing is left behind");
         assert!(messages.kept() <= 2 * MOST + 1000, "no more is kept than has come");
     }
-    (said, None)
+    (said, Ok(messages.kept()))
 }
 
 fn owned(message: Message<'_>) -> Message<'static> {
@@ -92,11 +95,29 @@ fn check(dialect: Dialect, requests: &[u8]) -> usize {
             return assert!(BOUNDS.admit(bytes).is_err(), "{header:?} is whole");
         };
         dialect.open(&mut frame, &mut Asked::default());
-        if Aside::of(&frame).is_none() && dialect == Dialect::Json {
-            is_request(&frame);
+        match Aside::of(&frame) {
+            Some(Aside::Fault { fault, .. }) => refuse(dialect, &fault),
+            _ if dialect == Dialect::Binary => {}
+            _ => is_request(&frame),
         }
     });
     count
+}
+
+/// A refusal is one message, which a client can read.
+fn refuse(dialect: Dialect, fault: &Fault) {
+    let mut said = Vec::new();
+    dialect.say(&Asked::default(), fault.tag, &Answer::from(fault), &mut said);
+    assert_eq!(dialect.frame_len(&said), said.len());
+    let message = Messages::new(Other::Server).next(&mut &mut said[..], usize::MAX);
+    match message.expect("the hub keeps to the protocol").expect("it is whole") {
+        Message::Text(text) => _ = serde_json::from_str::<IgnoredAny>(&text).expect("JSON"),
+        Message::Binary(frame) => {
+            let header = Header::decode(&frame).expect("a header");
+            Answer::decode(header, &frame[HEADER_LEN..]).expect("an error");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 fn is_request(frame: &Frame<'_>) {
@@ -107,19 +128,28 @@ fn is_request(frame: &Frame<'_>) {
 
 /// A request over HTTP is the same, however much has come behind it, and so is its refusal.
 fn call(bytes: &[u8]) {
-    let rules = Rules { bounds: BOUNDS, origins: &[] };
-    let whole = verdict(next(bytes, rules));
+    let whole = verdict(bytes);
     for end in 0..bytes.len().min(400) {
-        let front = verdict(next(&bytes[..end], rules));
+        let front = verdict(&bytes[..end]);
         assert!(front.is_none() || front == whole, "{front:?} of {end} bytes, {whole:?} of all");
     }
 }
 
-/// How long a request is, or the status that refuses it; `None` where more is needed.
-fn verdict(found: Result<Found, crate::door::http::Refusal>) -> Option<(usize, u16)> {
-    match found {
-        Ok(Found::Call(_, len)) => Some((len, 200)),
+/// What a request asks and how long it is, or the status that refuses it; `None` where more is needed.
+fn verdict(bytes: &[u8]) -> Option<Result<(String, usize), u16>> {
+    match next(bytes, Rules { bounds: BOUNDS, origins: &[] }) {
         Ok(Found::More { .. }) => None,
-        Err(refusal) => Some((0, refusal.status)),
+        Ok(Found::Call(call, len)) => {
+            assert!(len <= bytes.len(), "it has come");
+            if let What::Work(requests) = &call.what {
+                assert_eq!(check(Dialect::Http, requests), 1 + usize::from(call.closes), "it may end with a goodbye");
+            }
+            Some(Ok((format!("{call:?}"), len)))
+        }
+        Err(refusal) => {
+            let next_at = refusal.next_at.unwrap_or(bytes.len());
+            assert!(next_at > 0 && next_at <= bytes.len(), "the next one stands behind it");
+            Some(Err(refusal.status))
+        }
     }
 }
