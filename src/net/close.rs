@@ -61,6 +61,8 @@ impl<O: Os> Loop<O> {
 
     /// A user has departed: what is left in its outbox is sent, as long as it is taken.
     fn begin_to_close(&mut self, slot: usize) {
+        #[cfg(feature = "ws")]
+        self.close_door_of_departed(slot);
         self.close_if_sent(slot);
         let Some(user) = self.hub.user(slot).filter(|user| user.link.stage != Stage::Doomed) else { return };
         let (unsent, stage, readable) = (user.outbox().queued() > 0, user.link.stage, user.link.readable);

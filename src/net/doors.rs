@@ -103,7 +103,18 @@ impl<O: Os> Loop<O> {
         self.doors.take(slot);
     }
 
+    /// Forgets it where the user has departed: it is counted no more, so it must not be kept while the link lingers.
+    pub(super) fn close_door_of_departed(&mut self, slot: usize) {
+        if !self.hub.user(slot).is_some_and(User::is_present) {
+            self.close_door(slot);
+        }
+    }
+
     fn pass_door(&mut self, slot: usize, input: &mut [u8]) {
+        // Whoever has departed has heard the last word: not even a ping is answered behind that.
+        if !self.hub.user(slot).is_some_and(User::is_present) {
+            return;
+        }
         let mut inbound = self.doors.take(slot).unwrap_or_else(|| Box::new(Inbound::Http(Calls::default())));
         match &mut *inbound {
             Inbound::Http(calls) => {

@@ -199,3 +199,19 @@ fn a_large_body_is_held_once_for_each_dialect_that_hears_it() {
     assert!(json > 1 << 20, "{json}");
     assert_eq!(bench.heard(2).last().expect("an event").0, BINARY);
 }
+
+#[test]
+fn nothing_follows_the_close_frame_of_one_who_goes_on_asking() {
+    for is_told_first in [true, false] {
+        let mut bench = Bench::new_with_times();
+        let wire = bench.upgrade("cubby.json.v1");
+        bench.net.drain();
+        if is_told_first {
+            bench.settle();
+        }
+        bench.say(wire, PING, b"there?");
+        let heard = bench.heard(wire);
+        assert!(matches!(&heard[..], [(TEXT, _), (CLOSE, code)] if code == "1001"), "{heard:?}");
+        assert!(!bench.is_closed(wire), "it can still read why");
+    }
+}
