@@ -146,11 +146,11 @@ impl<O: Os> Loop<O> {
                 }
                 Ok(Found::Call(call, len)) => {
                     done += len;
-                    calls.told_to_go_on = false;
                     upgraded = self.answer(slot, call);
                 }
                 Err(refusal) => done += self.refuse(slot, &refusal).unwrap_or(calls.unread.len() - done),
             }
+            calls.told_to_go_on = false;
         }
         if let Some(messages) = &mut upgraded {
             self.hear(slot, messages, &mut calls.unread[done..]);

@@ -215,3 +215,18 @@ fn nothing_follows_the_close_frame_of_one_who_goes_on_asking() {
         assert!(!bench.is_closed(wire), "it can still read why");
     }
 }
+
+#[test]
+fn whoever_waits_to_send_a_body_is_told_to_go_on_after_another_was_refused() {
+    let mut bench = Bench::new();
+    let wire = bench.call();
+    for _ in 0..2 {
+        let head = b"POST /relay?to=nobody HTTP/1.1\r\nHost: hub\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+        bench.world().send(wire, head);
+        bench.settle();
+        assert_eq!(bench.response(wire), "HTTP/1.1 100 Continue\r\n\r\n");
+        bench.world().send(wire, b"hi");
+        bench.settle();
+        assert!(bench.response(wire).starts_with("HTTP/1.1 400 "));
+    }
+}
