@@ -43,6 +43,11 @@ impl<L> Hub<L> {
         }
     }
 
+    /// Accounts for bytes that were put together for a guest, but not sent: those of a body that a HEAD asks about.
+    pub fn spend_unsent(&mut self, bytes: usize) {
+        self.spend_copies(1, bytes);
+    }
+
     /// Notes that a whole request came that the hub has not seen.
     fn answered_outside(&mut self) {
         self.whole_frames += 1;

@@ -191,7 +191,10 @@ impl<O: Os> Loop<O> {
                 self.refuse(slot, &Refusal::new(503, "the hub is shutting down"));
             }
             What::Look(look) => match self.look_up(slot, look, is_forwarded) {
-                Ok(document) => self.respond(slot, closes, |out| document.put(is_head, closes, out)),
+                Ok(document) => {
+                    self.hub.spend_unsent(if is_head { document.body.len() } else { 0 });
+                    self.respond(slot, closes, |out| document.put(is_head, closes, out));
+                }
                 Err(refusal) => self.respond(slot, closes, |out| http::put_refusal(&refusal, is_head, closes, out)),
             },
             What::Work(frames) => self.hub.work_for_guest(slot, &frames),

@@ -230,3 +230,18 @@ fn whoever_waits_to_send_a_body_is_told_to_go_on_after_another_was_refused() {
         assert!(bench.response(wire).starts_with("HTTP/1.1 400 "));
     }
 }
+
+#[test]
+fn what_is_put_together_for_a_head_counts_as_if_it_was_sent() {
+    let mut bench = Bench::new();
+    let (sender, _) = bench.enter();
+    bench.ask(sender, Request::Publish { room: "den", body: &[1; 1 << 20], receipt: false, no_echo: true });
+    bench.settle();
+    let wire = bench.call();
+    for method in ["GET", "HEAD"] {
+        bench.world().send(wire, format!("{method} /rooms/den/history HTTP/1.1\r\nHost: hub\r\n\r\n").as_bytes());
+        bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
+        assert!(bench.net.hub().is_spent(), "{method}");
+        bench.settle();
+    }
+}
