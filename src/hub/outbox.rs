@@ -262,12 +262,13 @@ impl Outbox {
         self.append(pool, |run| run.extend_from_slice(bytes));
     }
 
-    /// Appends a frame with another header; what follows the header is pointed to where it has `share_from` bytes.
-    pub fn repost(&mut self, header: [u8; HEADER_LEN], frame: &Shared, share_from: usize, pool: &mut Pool) {
+    /// Appends a frame with `head` in place of its header; what follows that is pointed to where it has `share_from`
+    /// bytes.
+    pub fn repost(&mut self, head: &[u8], frame: &Shared, share_from: usize, pool: &mut Pool) {
         let payload = &frame.as_bytes()[HEADER_LEN..];
         let copied = if payload.len() < share_from { payload } else { &[] };
         self.append(pool, |run| {
-            run.extend_from_slice(&header);
+            run.extend_from_slice(head);
             run.extend_from_slice(copied);
         });
         if payload.len() >= share_from {
@@ -470,7 +471,7 @@ mod tests {
         let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
         let frame = shared(&[7; 5000]);
         for _ in 0..1000 {
-            outbox.repost([0; 8], &frame, 4096, &mut pool);
+            outbox.repost(&[0; 8], &frame, 4096, &mut pool);
         }
         assert!((8_000 + 5_000..200_000).contains(&pool.held()), "{} bytes", pool.held());
     }
@@ -487,7 +488,7 @@ mod tests {
             small.iter().for_each(|bytes| outbox.post(Parcel::Small(bytes), &mut pool));
             outbox.attach(large.clone(), &mut pool);
             let header = [9, 0, 0, 0, 0, 0, 0, 100];
-            outbox.repost(header, &large, 50, &mut pool);
+            outbox.repost(&header, &large, 50, &mut pool);
             small.iter().for_each(|bytes| outbox.post(Parcel::Small(bytes), &mut pool));
             outbox.advance(sent, &mut pool);
             outbox.cut(|front| Dialect::Native.frame_len(front), &mut pool);

@@ -183,7 +183,7 @@ impl<L> Hub<L> {
         let room = self.rooms.at(key);
         let User { outbox, dialect, .. } = &mut self.users[slot];
         let enough = outbox.queued() + self.limits.queue / 2;
-        let mut sent = 0;
+        let (mut sent, mut head) = (0, Vec::new());
         for frame in room.history.after(after, room.newest).take(limit as usize) {
             let bytes = frame.as_bytes();
             if sent > 0 && outbox.queued() + bytes.len() > enough {
@@ -193,8 +193,10 @@ impl<L> Hub<L> {
             let length = (bytes.len() - HEADER_LEN) as u32;
             let header = Header { kind: Kind::Event as u8, flags: flag::REPLAY, tag, length };
             if dialect.wraps() {
-                outbox.append(&mut self.pool, |run| dialect.put_before(bytes.len(), run));
-                outbox.repost(header.encode(), frame, self.limits.share_from, &mut self.pool);
+                head.clear();
+                dialect.put_before(bytes.len(), &mut head);
+                head.extend_from_slice(&header.encode());
+                outbox.repost(&head, frame, self.limits.share_from, &mut self.pool);
             } else {
                 let event = EventRef::from_frame(bytes).expect("a history keeps events");
                 let answer = Answer::Event { event, replay: true };

@@ -506,3 +506,39 @@ fn statistics_are_for_this_machine_alone_and_asking_is_no_crime() {
     assert!(hub.user(far).is_some_and(User::is_present));
     assert_eq!(heard(&mut hub, near)[0][0], 0x8F);
 }
+
+#[cfg(feature = "ws")]
+#[test]
+fn what_is_cut_ends_between_messages_wherever_a_replay_stands_in_a_run() {
+    use crate::door::messages::{self, Messages, Other};
+    use crate::limits::RUN_FULL;
+    for (filled, sent) in (RUN_FULL - 5..RUN_FULL).flat_map(|filled| (0..16).map(move |more| (filled, filled + more))) {
+        let mut hub = hub();
+        let slot = hub.enter((), Peer::Unix, Dialect::Binary).expect("there is room");
+        ask(&mut hub, slot, Request::Join { room: "den" });
+        ask(&mut hub, slot, Request::Publish { room: "den", body: &[7; 5000], receipt: false, no_echo: true });
+        take(&mut hub, slot, usize::MAX, &mut Vec::new());
+        let mut first = Vec::new();
+        messages::put(messages::BINARY, &vec![0; filled - 4], &mut first);
+        assert_eq!(first.len(), filled);
+        hub.say_as_is(slot, &first);
+        ask(&mut hub, slot, Request::History { room: "den", after: 1, limit: 1 });
+        let mut stream = Vec::new();
+        take(&mut hub, slot, sent, &mut stream);
+        hub.cut(slot);
+        take(&mut hub, slot, usize::MAX, &mut stream);
+        let (mut messages, mut rest) = (Messages::new(Other::Server), &mut stream[..]);
+        while messages.next(&mut rest, usize::MAX).expect("the hub keeps to the protocol").is_some() {}
+        assert_eq!(messages.kept(), 0, "a part of a message, with {sent} bytes sent behind {filled}");
+    }
+}
+
+/// Takes so many bytes out of an outbox, or all that there are.
+#[cfg(feature = "ws")]
+fn take(hub: &mut Hub<()>, slot: usize, most: usize, into: &mut Vec<u8>) {
+    let mut slices = [IoSlice::new(&[]); 64];
+    let count = hub.user(slot).expect("somebody is there").outbox().fill(&mut slices);
+    let bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).take(most).collect();
+    hub.sent(slot, bytes.len());
+    into.extend(bytes);
+}
