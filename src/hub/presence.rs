@@ -169,7 +169,10 @@ impl<L> Hub<L> {
     fn object(&mut self, slot: usize, fault: &Fault) {
         let Fault { code, kind, tag, text } = fault;
         self.stats.faults += 1;
+        let before = self.users[slot].outbox.queued();
         self.say(slot, *tag, &Answer::Error { code: *code, kind: *kind, fatal: false, text });
+        // To find out takes long, and to ask so takes a byte.
+        self.spend_copies(1, self.users[slot].outbox.queued() - before);
     }
 
     /// Has a user depart because of an error.

@@ -245,3 +245,17 @@ fn what_is_put_together_for_a_head_counts_as_if_it_was_sent() {
         bench.settle();
     }
 }
+
+#[test]
+fn one_who_asks_what_makes_no_sense_time_and_again_waits_for_the_next_turn() {
+    let mut bench = Bench::with(Limits { queue: 32 * 1024, ..quiet() });
+    let wire = bench.upgrade("cubby.json.v1");
+    let mut message = Vec::new();
+    put_masked(TEXT, b"?", [1, 2, 3, 4], &mut message);
+    bench.world().send(wire, &message.repeat(1000));
+    bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
+    let said = bench.heard(wire).len();
+    assert!(said > 10 && bench.net.hub().is_spent(), "{said}");
+    bench.settle();
+    assert_eq!(said + bench.heard(wire).len(), 1000);
+}
