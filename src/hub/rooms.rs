@@ -183,7 +183,7 @@ impl<L> Hub<L> {
         let room = self.rooms.at(key);
         let User { outbox, dialect, .. } = &mut self.users[slot];
         let enough = outbox.queued() + self.limits.queue / 2;
-        let (mut sent, mut head) = (0, Vec::new());
+        let (mut sent, mut rendered, mut head) = (0, 0, Vec::new());
         for frame in room.history.after(after, room.newest).take(limit as usize) {
             let bytes = frame.as_bytes();
             if sent > 0 && outbox.queued() + bytes.len() > enough {
@@ -200,12 +200,16 @@ impl<L> Hub<L> {
             } else {
                 let event = EventRef::from_frame(bytes).expect("a history keeps events");
                 let answer = Answer::Event { event, replay: true };
+                let before = outbox.queued();
                 outbox.append(&mut self.pool, |run| dialect.say(&self.asked, tag, &answer, run));
+                rendered += outbox.queued() - before;
             }
             self.stats.frames.count(Kind::Event, 1, bytes.len());
             sent += 1;
         }
-        Answer::HistoryEnd { oldest: room.history.oldest(room.newest), newest: room.newest, sent }
+        let end = Answer::HistoryEnd { oldest: room.history.oldest(room.newest), newest: room.newest, sent };
+        self.spend_copies(1, rendered);
+        end
     }
 
     pub(super) fn who(&mut self, slot: usize, tag: u16, room: &str) {

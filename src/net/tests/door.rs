@@ -259,3 +259,21 @@ fn one_who_asks_what_makes_no_sense_time_and_again_waits_for_the_next_turn() {
     bench.settle();
     assert_eq!(said + bench.heard(wire).len(), 1000);
 }
+
+#[test]
+fn what_is_rendered_of_a_history_counts_towards_what_a_turn_may_do() {
+    let mut bench = Bench::new();
+    let (sender, _) = bench.enter();
+    let wire = bench.upgrade("cubby.json.v1");
+    bench.say(wire, TEXT, b"{\"type\":\"join\",\"room\":\"den\"}");
+    bench.ask(sender, Request::Publish { room: "den", body: &[1; 1 << 20], receipt: false, no_echo: true });
+    bench.settle();
+    bench.heard(wire);
+    let mut message = Vec::new();
+    put_masked(TEXT, b"{\"type\":\"history\",\"room\":\"den\",\"after\":1}", [1, 2, 3, 4], &mut message);
+    bench.world().send(wire, &message.repeat(2));
+    bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
+    assert_eq!(bench.heard(wire).len(), 2, "the event and the end of what was asked first");
+    bench.settle();
+    assert_eq!(bench.heard(wire).len(), 2);
+}
