@@ -135,7 +135,7 @@ impl<L> Hub<L> {
     /// After a request was carried out: has the next one wait where it is time for that.
     pub(super) fn after_request(&mut self, slot: usize) {
         let user = &self.users[slot];
-        if user.full && user.outbox.queued() > self.room_for_answers() {
+        if user.full && user.outbox.queued() > self.room_for_answers(user.dialect) {
             mark(Mark::SelfWaits);
             self.wait_for(slot, slot);
         }

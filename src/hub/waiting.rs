@@ -3,6 +3,7 @@
 use super::Hub;
 use super::budget::Spent;
 use super::user::slot_of;
+use crate::door::{Dialect, MOST_GROWTH};
 use crate::marks::{Mark, mark};
 use crate::wire::UserId;
 
@@ -73,8 +74,9 @@ impl<L> Hub<L> {
     ///
     /// Not so one that is queued more than others could have sent: it waits for itself, to read its own answers.
     pub fn break_circle(&mut self, slot: usize) {
-        let room = self.room_for_answers();
-        let Some(user) = self.users.get_mut(slot) else { return };
+        let Some(dialect) = self.users.get(slot).map(|user| user.dialect) else { return };
+        let room = self.room_for_answers(dialect);
+        let user = &mut self.users[slot];
         if user.full && user.is_held_up() && user.outbox.queued() <= room {
             mark(Mark::CircleBroken);
             user.is_impatient = true;
@@ -85,9 +87,10 @@ impl<L> Hub<L> {
     }
 
     /// Up to how many bytes may be queued for a user before its own requests wait for it to read the answers: more than
-    /// others can fill (those who have waited are let in up to half as much again, each with a body), so that nobody is
-    /// kept from asking by what others send it.
-    pub(super) fn room_for_answers(&self) -> usize {
-        self.limits.queue.saturating_mul(2).saturating_add(self.limits.max_body as usize)
+    /// others can fill (those who have waited are let in up to half as much again, each with a body, which may be
+    /// longer in its dialect), so that nobody is kept from asking by what others send it.
+    pub(super) fn room_for_answers(&self, dialect: Dialect) -> usize {
+        let growth = if dialect.wraps() || dialect.is_guest() { 1 } else { MOST_GROWTH };
+        self.limits.queue.saturating_mul(2).saturating_add((self.limits.max_body as usize).saturating_mul(growth))
     }
 }

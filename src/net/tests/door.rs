@@ -277,3 +277,23 @@ fn what_is_rendered_of_a_history_counts_towards_what_a_turn_may_do() {
     bench.settle();
     assert_eq!(bench.heard(wire).len(), 2);
 }
+
+#[test]
+fn nobody_is_kept_from_asking_by_what_others_send_it_however_long_that_is_in_json() {
+    let mut bench = Bench::new();
+    let (sender, _) = bench.enter();
+    let wire = bench.upgrade("cubby.json.v1");
+    bench.say(wire, TEXT, b"{\"type\":\"identity\"}");
+    let said = bench.heard(wire)[0].1.clone();
+    let digits: String = said.chars().filter(char::is_ascii_digit).collect();
+    let id = UserId(digits.parse().expect("an id"));
+    bench.world().wires[wire].room = 0;
+    for len in [650_000, 1 << 20] {
+        bench.relay(sender, id, &vec![1; len]);
+        bench.settle();
+    }
+    for _ in 0..3 {
+        bench.say(wire, TEXT, b"{\"type\":\"publish\",\"room\":\"den\",\"body\":\"\"}");
+    }
+    assert_eq!(bench.net.hub().stats().events, 3);
+}
