@@ -8,8 +8,13 @@ use crate::door::Dialect;
 
 impl<L> Hub<L> {
     /// Makes a guest a user, who speaks another dialect from now on; if it `is_forwarded` by a proxy, nobody can tell
-    /// whether it is on this machine.
-    pub fn admit(&mut self, slot: usize, dialect: Dialect, is_forwarded: bool) {
+    /// whether it is on this machine. It has a new id: under the last one somebody else may have asked, whose requests
+    /// the proxy sent by the same connection. Says whether there is one; where not, the guest is told so, and has
+    /// departed.
+    pub fn admit(&mut self, slot: usize, dialect: Dialect, is_forwarded: bool) -> bool {
+        if !self.give_new_id(slot) {
+            return false;
+        }
         let user = &mut self.users[slot];
         (user.dialect, user.has_spoken) = (dialect, true);
         user.is_local &= !is_forwarded;
@@ -17,16 +22,27 @@ impl<L> Hub<L> {
         self.stats.most_users = self.stats.most_users.max(self.stats.users);
         self.stats.upgraded += 1;
         self.answered_outside();
+        true
     }
 
     /// Carries out requests of a guest, under an id of their own. Where all ids are used up, it is told so, and has
     /// departed.
     pub fn work_for_guest(&mut self, slot: usize, frames: &[u8]) {
-        let Some(generation) = self.generation.checked_add(1) else { return self.fail(slot, &no_ids()) };
+        if self.give_new_id(slot) {
+            self.answered_outside();
+            self.feed(slot, frames);
+        }
+    }
+
+    /// Gives a guest another id. Says whether there is one; where not, it is told so, and has departed.
+    fn give_new_id(&mut self, slot: usize) -> bool {
+        let Some(generation) = self.generation.checked_add(1) else {
+            self.fail(slot, &no_ids());
+            return false;
+        };
         self.generation = generation;
         self.users[slot].id = user_id(generation, slot);
-        self.answered_outside();
-        self.feed(slot, frames);
+        true
     }
 
     /// Gives a guest an answer that its carrier has for it, in its own dialect. It departs where the connection

@@ -542,3 +542,15 @@ fn take(hub: &mut Hub<()>, slot: usize, most: usize, into: &mut Vec<u8>) {
     hub.sent(slot, bytes.len());
     into.extend(bytes);
 }
+
+#[cfg(feature = "ws")]
+#[test]
+fn a_guest_who_would_become_a_user_when_all_ids_are_used_up_is_told_so() {
+    let mut hub = hub();
+    let slot = hub.enter((), Peer::Unix, Dialect::Http).expect("there is room");
+    hub.generation = u32::MAX;
+    assert!(!hub.admit(slot, Dialect::Json, false));
+    let mut said = Vec::new();
+    take(&mut hub, slot, usize::MAX, &mut said);
+    assert!(said.starts_with(b"HTTP/1.1 503 ") && !hub.user(slot).expect("it has yet to hear that").is_present());
+}

@@ -7,6 +7,7 @@ use crate::door::asks::{most_json, put_fatal, put_frame, put_request};
 use crate::door::http::{self, Call, Document, Found, Look, Refusal, Rules, What};
 use crate::door::margin::Aside;
 use crate::door::messages::{self, Message, Messages, Other, Violation};
+use crate::door::upgrade::Upgrade;
 use crate::door::{Dialect, metrics};
 use crate::hub::{SharedEvent, User};
 use crate::json::{EventJson, json_line};
@@ -198,15 +199,20 @@ impl<O: Os> Loop<O> {
                 Err(refusal) => self.respond(slot, closes, |out| http::put_refusal(&refusal, is_head, closes, out)),
             },
             What::Work(frames) => self.hub.work_for_guest(slot, &frames),
-            What::Upgrade(upgrade) => {
-                let mut said = Vec::new();
-                upgrade.put_answer(&mut said);
-                self.hub.say_as_is(slot, &said);
-                self.hub.admit(slot, upgrade.dialect, is_forwarded);
-                return Some(Messages::new(Other::Client));
-            }
+            What::Upgrade(upgrade) => return self.upgrade(slot, &upgrade, is_forwarded),
         }
         None
+    }
+
+    /// Makes a guest a user, where there is an id for it.
+    fn upgrade(&mut self, slot: usize, upgrade: &Upgrade, is_forwarded: bool) -> Option<Messages> {
+        if !self.hub.admit(slot, upgrade.dialect, is_forwarded) {
+            return None;
+        }
+        let mut said = Vec::new();
+        upgrade.put_answer(&mut said);
+        self.hub.say_as_is(slot, &said);
+        Some(Messages::new(Other::Client))
     }
 
     /// What a guest wants to see.

@@ -297,3 +297,25 @@ fn nobody_is_kept_from_asking_by_what_others_send_it_however_long_that_is_in_jso
     }
     assert_eq!(bench.net.hub().stats().events, 3);
 }
+
+#[test]
+fn a_guest_who_becomes_a_user_has_another_id_than_what_it_asked_before() {
+    let mut bench = Bench::new();
+    let (ear, id) = bench.enter();
+    let wire = bench.call();
+    let post = format!("POST /relay?to={id} HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n");
+    bench.world().send(wire, post.repeat(3).as_bytes());
+    bench.settle();
+    assert_eq!(bench.response(wire).matches("queued").count(), 3);
+    let callers: Vec<Vec<u8>> = bench.answers(ear).into_iter().map(|(_, deliver)| deliver).collect();
+    bench.world().send(wire, &handshake("cubby.json.v1"));
+    bench.settle();
+    bench.world().take(wire);
+    let (_, next) = bench.enter();
+    bench.ask(ear, Request::List);
+    bench.settle();
+    let [(0x83, list)] = &bench.answers(ear)[..] else { panic!("a list") };
+    let (upgraded, last) = list.split_at(8);
+    assert_eq!(last, next.0.to_be_bytes());
+    assert!(!callers.iter().any(|caller| caller == upgraded), "an id is never given twice");
+}
