@@ -161,6 +161,8 @@ struct Head<'h> {
     query: &'h str,
     headers: Headers<'h>,
     closes: bool,
+    /// Its sender waits to be told to send the body. One in HTTP/1.0 knows no such thing.
+    waits: bool,
     /// Bytes of the body; `None` where that is not said.
     body_len: Option<usize>,
 }
@@ -182,7 +184,8 @@ impl<'h> Head<'h> {
         let no_number = || Refusal::new(400, "the Content-Length is no number that will do");
         let body_len = body_len.map(|len| len.ok_or_else(no_number)).transpose()?;
         let closes = request.version != Some(1) || headers.has("Connection", "close");
-        Ok(Head { method: request.method.unwrap_or_default(), path, query, headers, closes, body_len })
+        let waits = request.version == Some(1) && headers.has("Expect", "100-continue");
+        Ok(Head { method: request.method.unwrap_or_default(), path, query, headers, closes, waits, body_len })
     }
 
     /// The request with this head, where its body is whole; `body` is what has come behind the head.
@@ -209,7 +212,7 @@ impl<'h> Head<'h> {
             return Err(Refusal::new(400, format!("a {} has no body here", self.method)));
         }
         let Some(body) = body.get(..len) else {
-            return Ok(Found::More { waits: self.headers.has("Expect", "100-continue") });
+            return Ok(Found::More { waits: self.waits });
         };
         let next_at = Some(head_len + len).filter(|_| !self.closes);
         let what = route.what(self, body).map_err(|refusal| Refusal { next_at, ..refused(refusal) })?;

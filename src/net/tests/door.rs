@@ -319,3 +319,14 @@ fn a_guest_who_becomes_a_user_has_another_id_than_what_it_asked_before() {
     assert_eq!(last, next.0.to_be_bytes());
     assert!(!callers.iter().any(|caller| caller == upgraded), "an id is never given twice");
 }
+
+#[test]
+fn nobody_is_told_to_go_on_who_knows_no_such_thing() {
+    let mut bench = Bench::new();
+    let wire = bench.call();
+    bench.world().send(wire, b"POST /rooms/den HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    bench.settle();
+    bench.world().send(wire, b"hi");
+    bench.settle();
+    assert!(bench.response(wire).starts_with("HTTP/1.1 200 "));
+}
