@@ -48,6 +48,15 @@ pub const LAST_LINGER: Duration = Duration::from_millis(300);
 /// speak the protocol does not keep its place for long.
 pub const FIRST_FRAME: Duration = Duration::from_secs(10);
 
+/// Requests over HTTP that get an id of their own in a second, of all callers. About as many connections can come and
+/// go in one, and at this pace the four billion ids last for two days and a half.
+#[cfg(feature = "ws")]
+pub const IDS_LENT_A_SECOND: u32 = 20_000;
+
+/// What it costs to read a message in JSON, and each byte of it, as bytes copied.
+#[cfg(feature = "ws")]
+pub const JSON_COST: (usize, usize) = (256, 16);
+
 /// Bytes of an HTTP request before its body: what browsers send with a few cookies, and what other servers take.
 #[cfg(feature = "ws")]
 pub const MOST_HEAD: usize = 8 * 1024;

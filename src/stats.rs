@@ -98,7 +98,7 @@ pub struct Stats {
     pub broken: u64,
     /// Connections that became a WebSocket.
     pub upgraded: u64,
-    /// HTTP requests answered, WebSocket handshakes included.
+    /// HTTP requests that could be read, WebSocket handshakes included.
     pub http_requests: u64,
     /// Connections that the hub closed, by [error code](ErrorCode), the first being code 1.
     pub closed: [u64; ERROR_CODES.len()],

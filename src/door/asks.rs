@@ -240,6 +240,12 @@ fn read(text: &str, bounds: &Bounds, out: &mut Vec<u8>) -> Result<(), JsonFault>
         let fault = Fault::new(ErrorCode::TooManyReceivers, *kind as u8, keys.tag.unwrap_or_default(), why);
         return Err(JsonFault { fault, tag_given: keys.tag.is_some() });
     }
+    if body.len() > bounds.max_body as usize {
+        // Not put together, for it might not even fit a frame.
+        let why = format!("{}: a body of {} bytes is over the limit of {}", kind.name(), body.len(), bounds.max_body);
+        put_fatal(Fault::new(ErrorCode::TooLarge, *kind as u8, keys.tag.unwrap_or_default(), why), out);
+        return Ok(());
+    }
     put(*kind, &keys, &body, out);
     Ok(())
 }

@@ -47,8 +47,14 @@ pub enum Look {
     List,
     /// Who is in a room.
     Members(String),
-    /// What a room remembers, above an id, so many events at most.
-    History(String, u64, usize),
+    /// What a room remembers.
+    History {
+        room: String,
+        /// Only events with a greater id than this.
+        after: u64,
+        /// So many at most.
+        limit: usize,
+    },
 }
 
 /// One whole request.
@@ -328,7 +334,7 @@ impl Route {
             Route::History(room) => {
                 let [after, limit] = head.keys(["after", "limit"])?;
                 let after = number("after", after)?.unwrap_or(0);
-                Ok(What::Look(Look::History(room, after, limit_of(limit)?)))
+                Ok(What::Look(Look::History { room, after, limit: limit_of(limit)? }))
             }
             Route::Room(room) => {
                 let [] = head.keys([])?;

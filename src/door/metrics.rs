@@ -22,7 +22,7 @@ const HELP: [(&str, &str); 25] = [
     ("left", "Connections that ended by the peer's will"),
     ("broken", "Connections that broke"),
     ("upgraded", "Connections that became WebSockets"),
-    ("http-requests", "HTTP requests answered, handshakes of WebSockets included"),
+    ("http-requests", "HTTP requests that could be read, handshakes of WebSockets included"),
     ("requests", "Requests carried out, of all kinds"),
     ("answers", "Replies, pushes and errors queued, of all kinds"),
     ("faults", "Requests answered with an error"),
@@ -70,7 +70,9 @@ type Part = fn(Tally) -> u64;
 fn put_frames(out: &mut Text, stats: &Stats) {
     let parts: [(&str, &str, Part); 2] = [
         ("frames_total", "Frames, by direction and kind", |tally| tally.frames),
-        ("frame_bytes_total", "Bytes of frames in the native form, by direction and kind", |tally| tally.bytes),
+        ("frame_bytes_total", "Bytes of frames by direction and kind, what many hear as native frames", |tally| {
+            tally.bytes
+        }),
     ];
     for (name, help, of) in parts {
         out.family(name, "counter", help);

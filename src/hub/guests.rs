@@ -5,6 +5,7 @@ use super::Hub;
 use super::presence::no_ids;
 use super::user::user_id;
 use crate::door::Dialect;
+use crate::limits::IDS_LENT_A_SECOND;
 
 impl<L> Hub<L> {
     /// Makes a guest a user, who speaks another dialect from now on; if it `is_forwarded` by a proxy, nobody can tell
@@ -21,17 +22,23 @@ impl<L> Hub<L> {
         self.stats.users += 1;
         self.stats.most_users = self.stats.most_users.max(self.stats.users);
         self.stats.upgraded += 1;
-        self.answered_outside();
+        self.count_call();
         true
     }
 
-    /// Carries out requests of a guest, under an id of their own. Where all ids are used up, it is told so, and has
-    /// departed.
+    /// Carries out requests of a guest, under an id of their own. Where so many are asked that ids might run out one
+    /// day, those of a connection share one.
     pub fn work_for_guest(&mut self, slot: usize, frames: &[u8]) {
-        if self.give_new_id(slot) {
-            self.answered_outside();
-            self.feed(slot, frames);
+        let second = self.now.as_secs();
+        if self.lent.0 != second {
+            self.lent = (second, 0);
         }
+        self.lent.1 += 1;
+        if self.lent.1 <= IDS_LENT_A_SECOND && self.generation < u32::MAX {
+            self.give_new_id(slot);
+        }
+        self.count_call();
+        self.feed(slot, frames);
     }
 
     /// Gives a guest another id. Says whether there is one; where not, it is told so, and has departed.
@@ -50,7 +57,7 @@ impl<L> Hub<L> {
     pub fn answer_guest(&mut self, slot: usize, bytes: &[u8], closes: bool) {
         self.say_as_is(slot, bytes);
         self.spend_copies(1, bytes.len());
-        self.answered_outside();
+        self.count_call();
         if closes {
             self.stats.left += 1;
             self.depart(slot);
@@ -64,8 +71,13 @@ impl<L> Hub<L> {
         self.spend_copies(1, bytes);
     }
 
-    /// Notes that a whole request came that the hub has not seen.
-    fn answered_outside(&mut self) {
+    /// Accounts for what the carrier did to understand a request, which costs as much as to copy so many bytes.
+    pub fn spend_on_reading(&mut self, bytes: usize) {
+        self.spent.copies += bytes;
+    }
+
+    /// Counts a request over HTTP.
+    fn count_call(&mut self) {
         self.whole_frames += 1;
         self.stats.http_requests += 1;
     }

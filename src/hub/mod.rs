@@ -109,6 +109,9 @@ pub struct Hub<L> {
     turned_away: usize,
     /// The number of the last connection accepted.
     generation: u32,
+    /// A second, and how many requests over HTTP wanted an id in it.
+    #[cfg(feature = "ws")]
+    lent: (u64, u32),
     /// The number of the last relay; 0 once in four billion, when all users' stamps begin anew.
     stamp: u32,
     pool: Pool,
@@ -121,7 +124,8 @@ pub struct Hub<L> {
     scratch: Scratch,
     volley: Volley,
     renditions: Renditions,
-    /// What is being carried out, where its answer must tell more than the native one does.
+    /// What is being carried out for somebody who speaks through the door, where its answer must tell more than the
+    /// native one does. Empty at all other times; meanwhile nobody else is told anything but what many hear.
     asked: Asked,
     /// Code in the host program that hears events.
     pub listeners: Listeners,
@@ -167,6 +171,8 @@ impl<L> Hub<L> {
             is_closing: false,
             turned_away: 0,
             generation: 0,
+            #[cfg(feature = "ws")]
+            lent: (0, 0),
             stamp: 0,
             pool: Pool::default(),
             drained: 0,

@@ -140,12 +140,14 @@ impl<L> Hub<L> {
         self.is_closing
     }
 
-    /// Tells a user why it is closed, by CLOSING, and ends its presence.
+    /// Tells a user why it is closed, by CLOSING, and ends its presence. A guest that has asked nothing is told
+    /// nothing: it would take that for the answer to what it asks next.
     pub fn dismiss(&mut self, slot: usize, code: ErrorCode, text: &str) {
-        if self.user(slot).is_some_and(User::is_present) {
+        let Some(user) = self.user(slot).filter(|user| user.is_present()) else { return };
+        if user.is_known() || user.half_received() > 0 {
             self.say(slot, 0, &Answer::Closing { code, text });
-            self.close_with(slot, code);
         }
+        self.close_with(slot, code);
     }
 
     /// Asks a user whether it lives, behind all that is on its way to it.

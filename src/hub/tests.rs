@@ -554,3 +554,26 @@ fn a_guest_who_would_become_a_user_when_all_ids_are_used_up_is_told_so() {
     take(&mut hub, slot, usize::MAX, &mut said);
     assert!(said.starts_with(b"HTTP/1.1 503 ") && !hub.user(slot).expect("it has yet to hear that").is_present());
 }
+
+#[cfg(feature = "ws")]
+#[test]
+fn however_much_is_asked_over_http_ids_do_not_run_out_by_it() {
+    let mut hub = hub();
+    let guest = hub.enter((), Peer::Unix, Dialect::Http).expect("there is room");
+    let mut post = Vec::new();
+    Request::Publish { room: "lobby", body: b"hi", receipt: false, no_echo: false }.encode(0, &mut post);
+    let ask = |hub: &mut Hub<()>, times: usize| {
+        let mut ids = Vec::new();
+        for _ in 0..times {
+            hub.begin_turn();
+            hub.work_for_guest(guest, &post);
+            ids.push(hub.user(guest).expect("it asks").id());
+        }
+        assert!(ids.is_sorted());
+        ids.dedup();
+        ids.len()
+    };
+    assert_eq!(ask(&mut hub, 20_100), 20_000, "then they share one");
+    hub.set_time(Duration::from_secs(1), 0);
+    assert_eq!(ask(&mut hub, 10), 10);
+}

@@ -1,5 +1,12 @@
 //! Links that speak HTTP or WebSocket: what has come of each and is no request yet, and what is asked of the hub for
 //! it. The bytes themselves are understood in [`door`](crate::door).
+//!
+//! ```text
+//!   take_in_by_door ──┐          ┌── a guest: serve_guest ── answer ──> look up, work, upgrade
+//!   (what was read)   ├ pass_door┤
+//!   take_up ──────────┘          └── a user:  hear ── understand ──> requests, fed to the hub at once
+//!   (what had waited)
+//! ```
 
 use super::{Loop, Os};
 use crate::door::answers::{Object, put_member};
@@ -11,7 +18,7 @@ use crate::door::upgrade::Upgrade;
 use crate::door::{Dialect, metrics};
 use crate::hub::{SharedEvent, User};
 use crate::json::{EventJson, json_line};
-use crate::limits::{READ_BUFFER, SPARSE};
+use crate::limits::{JSON_COST, READ_BUFFER, SPARSE};
 use crate::wire::{ErrorCode, Fault, HEADER_LEN};
 
 /// What the operator allows those who come by the door.
@@ -30,8 +37,9 @@ pub struct Policy {
 pub(super) struct Doors {
     /// By slot.
     inbound: Vec<Option<Box<Inbound>>>,
-    /// Requests of one read, and what is answered to them at once; empty between two.
+    /// The requests that the messages of one read ask for. Room that is kept: empty once they are carried out.
     requests: Vec<u8>,
+    /// One response. Room that is kept: empty once it is queued.
     said: Vec<u8>,
     pub policy: Policy,
 }
@@ -227,7 +235,7 @@ impl<O: Os> Loop<O> {
                 let members = self.hub.members_of(&room);
                 Document::json(200, list_json("members", &members, |out, (id, name)| put_member(out, *id, name)))
             }
-            Look::History(room, after, limit) => {
+            Look::History { room, after, limit } => {
                 self.may_look(slot, is_forwarded, &room)?;
                 let events = self.hub.history_of(&room, after, limit);
                 let put = |out: &mut Vec<u8>, event: &SharedEvent| {
@@ -294,9 +302,10 @@ impl<O: Os> Loop<O> {
     }
 
     /// Puts what a message asks into requests. Says whether it is the last one.
-    fn understand(&self, dialect: Dialect, message: &Message<'_>, requests: &mut Vec<u8>) -> bool {
+    fn understand(&mut self, dialect: Dialect, message: &Message<'_>, requests: &mut Vec<u8>) -> bool {
         match message {
             Message::Text(text) if dialect == Dialect::Json => {
+                self.hub.spend_on_reading(JSON_COST.0 + JSON_COST.1 * text.len());
                 put_request(text, &self.hub.limits().bounds(), requests);
                 false
             }

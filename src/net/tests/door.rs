@@ -330,3 +330,14 @@ fn nobody_is_told_to_go_on_who_knows_no_such_thing() {
     bench.settle();
     assert!(bench.response(wire).starts_with("HTTP/1.1 200 "));
 }
+
+#[test]
+fn a_guest_that_asks_nothing_is_closed_without_a_word() {
+    let mut bench = Bench::new_with_times();
+    let wire = bench.call();
+    bench.world().send(wire, b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n");
+    bench.settle();
+    assert!(bench.response(wire).starts_with("HTTP/1.1 200 "));
+    bench.pass(100 * SECOND);
+    assert_eq!((bench.response(wire), bench.is_closed(wire)), (String::new(), true));
+}
