@@ -32,8 +32,6 @@ marks! {
     DepartedUnsent, TookSome, ClosedWithUnsent, LingerOver, DoomedWhileHeldUp,
     // Rooms and names.
     RoomForgotten, RoomExpired, RoomClosed, HistoryCut, NameMoved, PartingWaits,
-    // Dialects.
-    Rendered,
 }
 
 #[cfg(all(feature = "fuzzing", debug_assertions))]

@@ -103,7 +103,6 @@ impl<L> Hub<L> {
     }
 
     fn post_rendered(&mut self, slot: usize, parcel: Parcel<'_>) {
-        mark(Mark::Rendered);
         let User { dialect, outbox, .. } = &mut self.users[slot];
         match parcel {
             Parcel::Large(frame) if dialect.wraps() => {
