@@ -37,18 +37,17 @@ fn node_packages() -> &'static Path {
     })
 }
 
-/// Python, with the package `websockets`.
+/// Python, with the packages `websockets` and `prometheus_client`.
 fn python_packages() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
         let python = provide("python3", &["python3", "python3-pip"]);
         let dir = packages("python");
-        let path = dir.to_str().expect("text");
-        if !dir.join("websockets").exists() {
-            set_up(
-                &python,
-                &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", path, "websockets"],
-            );
+        let names = ["websockets", "prometheus_client"];
+        if !names.iter().all(|name| dir.join(name).exists()) {
+            let path = dir.to_str().expect("text");
+            let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target"];
+            set_up(&python, &[&install[..], &[path], &names].concat());
         }
         dir
     })
@@ -85,6 +84,22 @@ fn the_readmes_lines_of_python_speak_with_the_hub() {
     command.env("PYTHONPATH", python_packages()).arg("-c");
     let said = printed(command, &for_hub(readme_block("from websockets.sync.client import connect"), &hub));
     assert!(said.contains("\"joined\"") && said.contains("\"message\":\"hello from Python\""), "{said}");
+}
+
+#[test]
+fn the_counters_are_what_prometheus_reads() {
+    let hub = hub();
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", python_packages()).arg("-c");
+    let script = include_str!("metrics.py").replace("HUB", &hub.addresses[1]);
+    let said = printed(command, &script);
+    let names = cubby::Stats::default().fields().map(|(name, _)| format!("cubby_{}", name.replace('-', "_")));
+    for name in names {
+        assert!(said.lines().any(|line| line == name), "{name} is missing: {said}");
+    }
+    for name in ["cubby_closed", "cubby_frames", "cubby_frame_bytes", "cubby_turns", "cubby_turns_by_time"] {
+        assert!(said.lines().any(|line| line == name), "{name} is missing: {said}");
+    }
 }
 
 #[test]
