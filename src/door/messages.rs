@@ -50,6 +50,19 @@ pub enum Message<'a> {
     Close(u16),
 }
 
+impl Message<'_> {
+    /// A copy that owns its payload.
+    pub fn into_owned(self) -> Message<'static> {
+        match self {
+            Message::Text(text) => Message::Text(text.into_owned().into()),
+            Message::Binary(bytes) => Message::Binary(bytes.into_owned().into()),
+            Message::Ping(bytes) => Message::Ping(bytes.into_owned().into()),
+            Message::Pong => Message::Pong,
+            Message::Close(code) => Message::Close(code),
+        }
+    }
+}
+
 /// Why the other side can not be understood any more. It is to hear the [code](Violation::code) in a close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {

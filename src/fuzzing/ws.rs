@@ -44,7 +44,7 @@ fn said(from: Other, pieces: &[&[u8]]) -> Said {
         let mut rest = &mut piece[..];
         loop {
             match messages.next(&mut rest, MOST) {
-                Ok(Some(message)) => said.push(owned(message)),
+                Ok(Some(message)) => said.push(message.into_owned()),
                 Ok(None) => break,
                 Err(violation) => return (said, Err(violation)),
             }
@@ -53,16 +53,6 @@ fn said(from: Other, pieces: &[&[u8]]) -> Said {
         assert!(messages.kept() <= 2 * MOST + 1000, "no more is kept than has come");
     }
     (said, Ok(messages.kept()))
-}
-
-fn owned(message: Message<'_>) -> Message<'static> {
-    match message {
-        Message::Text(text) => Message::Text(text.into_owned().into()),
-        Message::Binary(bytes) => Message::Binary(bytes.into_owned().into()),
-        Message::Ping(bytes) => Message::Ping(bytes.into_owned().into()),
-        Message::Pong => Message::Pong,
-        Message::Close(code) => Message::Close(code),
-    }
 }
 
 /// A text that is masked and comes as a message is the text again; it leads to one request, or to one refusal.

@@ -11,6 +11,8 @@ mod dialects;
 mod embed;
 mod event_log;
 mod faults;
+#[cfg(feature = "ws")]
+mod front;
 mod host;
 #[cfg(feature = "ws")]
 mod http;
@@ -19,6 +21,7 @@ mod memory;
 mod peers;
 #[cfg(feature = "ws")]
 mod provide;
+#[cfg(feature = "ws")]
 mod proxy;
 mod readme;
 mod relay;

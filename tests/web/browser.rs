@@ -1,10 +1,9 @@
 //! The chat page in a real browser.
 
 use crate::devtools::{Browser, Page};
-use crate::provide::provide;
+use crate::front::nginx;
 use crate::support::*;
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 /// The two addresses of a daemon: the native one, and that of the page.
 fn addresses(daemon: &Daemon) -> (String, String) {
@@ -195,54 +194,15 @@ fn curl_speaks_in_the_lobby_and_the_page_shows_it() {
     ann.wait_for(&has_line("hello"));
 }
 
-/// An nginx in front of a hub, with the README's lines; ended with the test.
-struct Proxy {
-    child: Child,
-    http: String,
-    _dir: TempPath,
-}
-
-impl Proxy {
-    fn start(hub: &str) -> Proxy {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port is free").local_addr().expect("it is bound");
-        let dir = TempPath::new("browsers-proxy");
-        std::fs::create_dir(&dir.0).expect("a fresh path");
-        let readme = include_str!("../../README.md").split_once("```nginx\n").expect("there is such a block").1;
-        let block = readme.split_once("```").expect("it ends").0;
-        let block = block.replace("listen 80;", &format!("listen {free};")).replace("127.0.0.1:8080", hub);
-        let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let paths: String = kinds.iter().map(|kind| format!("{kind}_temp_path {}/{kind};\n", dir.as_str())).collect();
-        let config = format!(
-            "daemon off;\nmaster_process off;\npid {}/pid;\nerror_log stderr;\nevents {{}}\n\
-             http {{\naccess_log off;\n{paths}{block}}}\n",
-            dir.as_str()
-        );
-        let file = dir.0.join("config");
-        std::fs::write(&file, config).expect("a fresh path");
-        let mut command = Command::new(provide("nginx", &["nginx-light"]));
-        command.args(["-p", ".", "-e", "stderr", "-c"]).arg(&file).current_dir(&dir.0);
-        let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("nginx starts");
-        eventually("nginx listens", || TcpStream::connect(free).ok());
-        Proxy { child, http: format!("http://{free}"), _dir: dir }
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn two_browsers_talk_through_a_proxy() {
     let hub = hub();
     let (_, http) = addresses(&hub);
-    let proxy = Proxy::start(http.trim_start_matches("http://"));
+    let proxy = nginx(http.trim_start_matches("http://"), "75s");
+    let http = format!("http://{}", proxy.address);
     let (one, other) = (Browser::start(), Browser::start());
-    let ann = enter(&one, &proxy.http, "ann", "lobby");
-    let bob = enter(&other, &proxy.http, "bob", "lobby");
+    let ann = enter(&one, &http, "ann", "lobby");
+    let bob = enter(&other, &http, "bob", "lobby");
     say(&ann, "hello through the proxy");
     bob.wait_for(&has_line("hello through the proxy"));
     say(&bob, "and back");

@@ -2,6 +2,9 @@
 
 mod browser;
 mod devtools;
+#[allow(dead_code, reason = "the tests over plain sockets use the rest")]
+#[path = "../it/front.rs"]
+mod front;
 #[path = "../it/provide.rs"]
 mod provide;
 mod scripts;

@@ -25,22 +25,12 @@ fn asked(first: u8, payload: &[u8]) -> Vec<u8> {
 /// Messages in order, and why there was no further one.
 type Outcome = (Vec<Message<'static>>, Option<Violation>);
 
-fn owned(message: Message<'_>) -> Message<'static> {
-    match message {
-        Message::Text(text) => Message::Text(text.into_owned().into()),
-        Message::Binary(bytes) => Message::Binary(bytes.into_owned().into()),
-        Message::Ping(bytes) => Message::Ping(bytes.into_owned().into()),
-        Message::Pong => Message::Pong,
-        Message::Close(code) => Message::Close(code),
-    }
-}
-
 fn feed(codec: &mut Messages, piece: &[u8]) -> Outcome {
     let mut bytes = piece.to_vec();
     let (mut input, mut messages) = (&mut bytes[..], Vec::new());
     loop {
         match codec.next(&mut input, LIMIT) {
-            Ok(Some(message)) => messages.push(owned(message)),
+            Ok(Some(message)) => messages.push(message.into_owned()),
             Ok(None) => break,
             Err(violation) => return (messages, Some(violation)),
         }
