@@ -4,7 +4,7 @@
 //! `--serve` it sends one message to itself.
 
 use cubby::Server;
-use cubby::door::messages::{Message, Messages, Other, TEXT, put_masked};
+use cubby::web::messages::{Message, Messages, Other, TEXT, put_masked};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;

@@ -1,7 +1,7 @@
 //! What the tests of the door share: a client that speaks HTTP in literal bytes, and one that speaks WebSocket.
 
 use crate::support::*;
-use cubby::door::messages;
+use cubby::web::messages;
 use serde_json::Value;
 use std::io::Read;
 
