@@ -12,6 +12,8 @@ mod id;
 mod kind;
 mod names;
 mod request;
+#[cfg(feature = "ws")]
+pub mod websocket;
 
 pub use answer::{Answer, DELIVER_HEAD, SERVER, deliver_head, mail_head};
 pub use bounds::{Bounds, HELLO_MAX_PAYLOAD, MAX_BODY, MAX_PING};

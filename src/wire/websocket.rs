@@ -4,7 +4,7 @@
 //! as many bytes of it as have really come: a header that announces a gigabyte allocates nothing, and a codec with
 //! nothing unfinished owns no memory.
 
-use crate::wire::ErrorCode;
+use super::ErrorCode;
 use byteorder::{BigEndian, ByteOrder};
 use std::borrow::Cow;
 
