@@ -1,9 +1,9 @@
 //! What of a request can be judged before its payload has come: its kind and its length.
 
-use super::field::Misfit;
+use super::field::{COUNT_LEN, Misfit};
 use super::id::ID_LEN;
 use super::kind::is_never_a_kind;
-use super::{ErrorCode, Fault, HEADER_LEN, Header, Kind};
+use super::{ErrorCode, Fault, HEADER_LEN, Header, Kind, Request};
 use byteorder::{BigEndian, ByteOrder};
 
 /// Bytes of body that a PING may carry.
@@ -14,9 +14,6 @@ pub const HELLO_MAX_PAYLOAD: u32 = 1 + 1 + u8::MAX as u32 + 2 + u16::MAX as u32;
 
 /// The largest body that any hub may allow: with 65,535 names before it, it must fit the header's u32.
 pub const MAX_BODY: u32 = 1 << 30;
-
-/// Bytes before the ids of a RELAY and the names of a SEND: their count.
-const COUNT_LEN: usize = 2;
 
 /// Bytes of the longest str8, with its count.
 const STR8_MAX: usize = 1 + u8::MAX as usize;
@@ -55,13 +52,12 @@ impl Bounds {
         let Some(kind) = Kind::of_request(header.kind) else {
             return Err(Fault::unknown_kind(header.kind, header.tag));
         };
-        let limit = self.max_payload(kind);
-        if u64::from(header.length) > limit {
-            return Err(too_large(header, kind, format_args!("length {} is over the limit of {limit}", header.length)));
-        }
         let length = header.length as usize;
+        self.check_length(kind, header.tag, length)?;
         match kind {
-            Kind::Relay | Kind::Send | Kind::Publish => self.check_body(header, kind, &front[HEADER_LEN..])?,
+            Kind::Relay | Kind::Send | Kind::Publish => {
+                self.check_body(kind, header.tag, self.body_len(kind, length, &front[HEADER_LEN..]))?
+            }
             Kind::Identity | Kind::List | Kind::Bye | Kind::Alive | Kind::Stats if length > 0 => {
                 return Err(Fault::malformed(kind, header.tag, Misfit::LeftOver(length)));
             }
@@ -71,6 +67,35 @@ impl Bounds {
             _ => {}
         }
         Ok(Some(header))
+    }
+
+    /// What [`admit`](Bounds::admit) says of the whole frame that `request` and `tag` encode to, without encoding it.
+    /// This is for requests that do not arrive as frames.
+    ///
+    /// # Errors
+    ///
+    /// Error 3 if the payload or the body is over its limit.
+    pub fn admit_request(&self, request: &Request<'_>, tag: u16) -> Result<(), Fault> {
+        let kind = request.kind();
+        self.check_length(kind, tag, request.payload_len())?;
+        match request {
+            Request::Relay { body, .. } | Request::Publish { body, .. } => self.check_body(kind, tag, body.len()),
+            // More names than the limit are another error, which comes later.
+            Request::Send { names, .. } if names.len() > self.max_receivers.into() => Ok(()),
+            Request::Send { body, .. } => self.check_body(kind, tag, body.len()),
+            Request::Hello { .. }
+            | Request::Identity
+            | Request::List
+            | Request::Ack(_)
+            | Request::Join { .. }
+            | Request::Leave { .. }
+            | Request::History { .. }
+            | Request::Who { .. }
+            | Request::Ping(_)
+            | Request::Bye
+            | Request::Alive
+            | Request::Stats => Ok(()),
+        }
     }
 
     /// The longest payload of any kind, in bytes.
@@ -92,18 +117,29 @@ impl Bounds {
         }
     }
 
-    /// Refuses a body over the limit as soon as `payload` shows where it begins.
-    fn check_body(&self, header: Header, kind: Kind, payload: &[u8]) -> Result<(), Fault> {
+    fn check_length(&self, kind: Kind, tag: u16, length: usize) -> Result<(), Fault> {
+        let limit = self.max_payload(kind);
+        if length as u64 <= limit {
+            return Ok(());
+        }
+        Err(too_large(kind, tag, format_args!("length {length} is over the limit of {limit}")))
+    }
+
+    fn check_body(&self, kind: Kind, tag: u16, body: usize) -> Result<(), Fault> {
+        if body <= self.max_body as usize {
+            return Ok(());
+        }
+        Err(too_large(kind, tag, format_args!("a body of {body} bytes is over the limit of {}", self.max_body)))
+    }
+
+    /// Bytes of body in a payload of `length` bytes; 0 until `payload` shows where the body begins.
+    fn body_len(&self, kind: Kind, length: usize, payload: &[u8]) -> usize {
         let before = match kind {
             Kind::Relay => count_in(payload).map(|count| COUNT_LEN + ID_LEN * count),
             Kind::Publish => payload.first().map(|&len| 1 + usize::from(len)),
             _ => self.end_of_names(payload),
         };
-        let body = before.map_or(0, |before| (header.length as usize).saturating_sub(before));
-        if body <= self.max_body as usize {
-            return Ok(());
-        }
-        Err(too_large(header, kind, format_args!("a body of {body} bytes is over the limit of {}", self.max_body)))
+        before.map_or(0, |before| length.saturating_sub(before))
     }
 
     /// Where the body of a SEND begins, once all its names have come. More of them than may be are an error anyway.
@@ -122,8 +158,8 @@ fn tag_if_there(front: &[u8]) -> u16 {
     front.get(2..4).map_or(0, BigEndian::read_u16)
 }
 
-fn too_large(header: Header, kind: Kind, what: std::fmt::Arguments<'_>) -> Fault {
-    Fault::new(ErrorCode::TooLarge, header.kind, header.tag, format!("{}: {what}", kind.name()))
+fn too_large(kind: Kind, tag: u16, what: std::fmt::Arguments<'_>) -> Fault {
+    Fault::new(ErrorCode::TooLarge, kind as u8, tag, format!("{}: {what}", kind.name()))
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ impl fmt::Display for Misfit {
     }
 }
 
+/// Bytes of the count that precedes the ids of a RELAY, the names of a SEND and the statuses of a receipt.
+pub(super) const COUNT_LEN: usize = 2;
+
 /// Reads fields from the front of a payload. Each read names its field, so that an error can.
 pub(super) struct Fields<'a>(pub &'a [u8]);
 
@@ -110,6 +113,16 @@ pub(super) fn put_str16(out: &mut Vec<u8>, text: &str) {
     let end = text.floor_char_boundary(u16::MAX.into());
     out.extend_from_slice(&(end as u16).to_be_bytes());
     out.extend_from_slice(&text.as_bytes()[..end]);
+}
+
+/// Bytes that [`put_str8`] appends.
+pub(super) fn str8_len(text: &str) -> usize {
+    1 + text.floor_char_boundary(u8::MAX.into())
+}
+
+/// Bytes that [`put_str16`] appends.
+pub(super) fn str16_len(text: &str) -> usize {
+    2 + text.floor_char_boundary(u16::MAX.into())
 }
 
 #[cfg(test)]

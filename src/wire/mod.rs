@@ -30,34 +30,4 @@ pub use request::Request;
 pub const VERSION: u8 = 1;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The bytes of every example on the protocol's page.
-    fn examples() -> Vec<Vec<u8>> {
-        let blocks = include_str!("protocol.md").split("```hex\n").skip(1);
-        let lines = blocks.flat_map(|block| block.split("```").next().unwrap_or_default().lines());
-        let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).expect("ASCII"), 16).expect("hex");
-        let bytes = |line: &str| line.replace(' ', "").as_bytes().chunks(2).map(byte).collect();
-        lines.map(bytes).collect()
-    }
-
-    #[test]
-    fn every_example_on_the_page_is_what_it_says() {
-        let mut shown = Vec::new();
-        for frame in examples() {
-            let header = Header::decode(&frame).expect("a header");
-            assert_eq!(header.frame_len(), frame.len(), "{frame:02x?}");
-            let mut again = Vec::new();
-            if header.kind & 0x80 == 0 {
-                Request::decode(header, &frame[HEADER_LEN..]).expect("a request").encode(header.tag, &mut again);
-            } else {
-                Answer::decode(header, &frame[HEADER_LEN..]).expect("an answer").encode(header.tag, &mut again);
-            }
-            assert_eq!(again, frame);
-            shown.push(header.kind);
-        }
-        let kinds = KINDS.iter().map(|row| row.kind as u8);
-        kinds.for_each(|kind| assert!(shown.contains(&kind), "{kind:#04x} has no example"));
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! What a client asks.
 
-use super::field::{Fields, Misfit, put_str8, put_str16};
+use super::field::{COUNT_LEN, Fields, Misfit, put_str8, put_str16, str8_len, str16_len};
 use super::header::put_frame;
+use super::id::ID_LEN;
 use super::{ErrorCode, Fault, Header, Ids, Kind, Names, VERSION, flag};
 
 /// A request, its fields borrowed from the payload.
@@ -197,6 +198,21 @@ impl<'a> Request<'a> {
             }
             Request::Ping(body) => out.extend_from_slice(body),
             Request::Identity | Request::List | Request::Bye | Request::Alive | Request::Stats => {}
+        }
+    }
+
+    /// The number of bytes that [`encode`](Request::encode) appends behind the header.
+    pub fn payload_len(&self) -> usize {
+        match self {
+            Request::Hello { name, token } => 1 + str8_len(name) + str16_len(token),
+            Request::Relay { receivers, body, .. } => COUNT_LEN + receivers.as_bytes().len() + body.len(),
+            Request::Send { names, body, .. } => COUNT_LEN + names.as_bytes().len() + body.len(),
+            Request::Ack(_) => ID_LEN,
+            Request::Join { room } | Request::Leave { room } | Request::Who { room } => str8_len(room),
+            Request::Publish { room, body, .. } => str8_len(room) + body.len(),
+            Request::History { room, .. } => str8_len(room) + 8 + 4,
+            Request::Ping(body) => body.len(),
+            Request::Identity | Request::List | Request::Bye | Request::Alive | Request::Stats => 0,
         }
     }
 
