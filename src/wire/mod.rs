@@ -15,14 +15,15 @@ mod request;
 #[cfg(feature = "ws")]
 pub mod websocket;
 
-pub use answer::{Answer, DELIVER_HEAD, SERVER, deliver_head, mail_head};
-pub use bounds::{Bounds, HELLO_MAX_PAYLOAD, MAX_BODY, MAX_PING};
+pub use answer::encode::{DELIVER_HEAD, deliver_head, mail_head};
+pub use answer::{Answer, SERVER};
+pub use bounds::{Bounds, MAX_BODY};
 pub use code::{ERROR_CODES, ErrorCode, Fault, Status};
 pub use decoder::{Decoder, Frame};
 pub use event::{Event, EventRef, EventType};
 pub use header::{HEADER_LEN, Header};
 pub use id::{Ids, UserId};
-pub use kind::{KINDS, Kind, KindRow, flag};
+pub use kind::{HELLO_MAX_PAYLOAD, KINDS, Kind, KindRow, MAX_PING, flag};
 pub use names::{Members, Names};
 pub use request::Request;
 
