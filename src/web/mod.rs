@@ -20,14 +20,14 @@ pub mod asks;
 pub mod http;
 pub mod margin;
 #[cfg(feature = "ws")]
-pub mod messages;
-#[cfg(feature = "ws")]
 pub mod metrics;
 #[cfg(feature = "ws")]
 pub mod page;
 #[cfg(feature = "ws")]
 pub mod upgrade;
 
+#[cfg(feature = "ws")]
+pub use crate::wire::websocket as messages;
 use crate::wire::{Answer, Bounds, ErrorCode, Fault, Frame, Header};
 use margin::Asked;
 

@@ -2,12 +2,9 @@
 
 use super::Dialect;
 use super::http::{Headers, Refusal};
-use crate::json::base64;
 use crate::limits::{MOST_HEAD, MOST_HEADERS};
+pub use crate::wire::websocket::accept_key as accept;
 use std::io::Write;
-
-/// What is appended to a key before it is hashed: RFC 6455, section 1.3.
-const MAGIC: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Bytes of a key in base64.
 const KEY_LEN: usize = 24;
@@ -58,14 +55,6 @@ fn choose(headers: Headers<'_>) -> Result<(Option<&'static str>, Dialect), Refus
     let known = asked.find_map(|name| PROTOCOLS.iter().find(|row| row.0 == name));
     let unknown = || Refusal::new(400, "the subprotocols spoken here are cubby.v1 and cubby.json.v1");
     known.map(|(name, dialect)| (Some(*name), *dialect)).ok_or_else(unknown)
-}
-
-/// What a server answers to a key.
-pub fn accept(key: &str) -> String {
-    let mut hash = sha1_smol::Sha1::new();
-    hash.update(key.as_bytes());
-    hash.update(MAGIC.as_bytes());
-    base64(&hash.digest().bytes())
 }
 
 impl Upgrade {

@@ -1,10 +1,13 @@
-//! WebSocket messages out of bytes that arrive in any pieces, and into bytes: RFC 6455 without extensions.
+//! The framing of RFC 6455: bytes to WebSocket messages and back, and the key that a handshake answers. No extensions,
+//! no I/O.
 //!
-//! A message that lies whole in the input is unmasked and handed out in place. Only an unfinished one is kept, and only
-//! as many bytes of it as have really come: a header that announces a gigabyte allocates nothing, and a codec with
-//! nothing unfinished owns no memory.
+//! The reader accepts bytes in pieces of any size. A message that lies whole in the input is unmasked and returned in
+//! place. The reader keeps only the bytes of an unfinished message that have arrived: a header that announces a gigabyte
+//! allocates nothing, and a reader with nothing unfinished owns no memory.
 
-use crate::wire::ErrorCode;
+use super::ErrorCode;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use byteorder::{BigEndian, ByteOrder};
 use std::borrow::Cow;
 
@@ -423,6 +426,17 @@ pub fn put_close(code: u16, reason: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(reason.as_bytes());
 }
 
+/// Appended to a handshake's key before it is hashed (RFC 6455, section 1.3).
+const ACCEPT_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The `Sec-WebSocket-Accept` that answers a handshake with this `Sec-WebSocket-Key`.
+pub fn accept_key(key: &str) -> String {
+    let mut hash = sha1_smol::Sha1::new();
+    hash.update(key.as_bytes());
+    hash.update(ACCEPT_GUID.as_bytes());
+    STANDARD.encode(hash.digest().bytes())
+}
+
 /// The status code that says why the hub closes.
 pub fn close_code(why: Option<ErrorCode>) -> u16 {
     match why {
@@ -431,7 +445,16 @@ pub fn close_code(why: Option<ErrorCode>) -> u16 {
         Some(ErrorCode::TooLarge) => 1009,
         Some(ErrorCode::GoingAway) => 1001,
         Some(ErrorCode::TooManyConnections) => 1013,
-        Some(_) => 1008,
+        Some(
+            ErrorCode::TooManyReceivers
+            | ErrorCode::NotSignedIn
+            | ErrorCode::BadName
+            | ErrorCode::NotInRoom
+            | ErrorCode::LimitReached
+            | ErrorCode::RateLimited
+            | ErrorCode::TooSlow
+            | ErrorCode::Idle,
+        ) => 1008,
     }
 }
 

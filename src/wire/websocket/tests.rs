@@ -271,3 +271,8 @@ fn a_reason_that_is_too_long_is_cut_between_characters() {
     assert_eq!(out[..4], [FIN | CLOSE, 124, 0x03, 0xF0]);
     assert_eq!(str::from_utf8(&out[4..]), Ok(&*"é".repeat(61)));
 }
+
+#[test]
+fn the_answer_to_the_key_of_the_rfc_is_that_of_the_rfc() {
+    assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+}
