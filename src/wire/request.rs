@@ -226,6 +226,27 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The body; empty if the kind has none.
+    pub fn body(&self) -> &'a [u8] {
+        match *self {
+            Request::Relay { body, .. }
+            | Request::Send { body, .. }
+            | Request::Publish { body, .. }
+            | Request::Ping(body) => body,
+            Request::Hello { .. }
+            | Request::Identity
+            | Request::List
+            | Request::Ack(_)
+            | Request::Join { .. }
+            | Request::Leave { .. }
+            | Request::History { .. }
+            | Request::Who { .. }
+            | Request::Bye
+            | Request::Alive
+            | Request::Stats => &[],
+        }
+    }
+
     /// The number of bytes that [`encode`](Request::encode) appends behind the header.
     pub fn payload_len(&self) -> usize {
         match self {
