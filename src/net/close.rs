@@ -5,7 +5,7 @@
 //! reaped at the turn's end.
 
 use super::link::Stage;
-use super::watches::Watch;
+use super::timeouts::Timeout;
 use super::{Loop, Os};
 use crate::hub::User;
 use crate::marks::{Mark, mark};
@@ -14,33 +14,33 @@ use crate::wire::ErrorCode;
 impl<O: Os> Loop<O> {
     /// Begins to shut down: nobody is let in any more, all are told, and what is queued for them is sent.
     pub fn drain(&mut self) {
-        if self.drained_by.is_some() {
+        if self.drain_deadline.is_some() {
             return;
         }
         self.os.stop_listening();
-        self.crowded.retain(|&listener| self.os.dialect(listener).is_guest());
+        self.waiting.retain(|&listener| self.os.dialect(listener).is_guest());
         self.accept_again = None;
         self.tick();
-        self.drained_by = Some(self.now + self.hub.limits().drain);
+        self.drain_deadline = Some(self.now + self.hub.limits().drain);
         self.hub.dismiss_all(ErrorCode::GoingAway, "the hub is shutting down");
         for slot in self.hub.slots().collect::<Vec<_>>() {
-            if self.hub.user(slot).is_some_and(|user| user.link.stage == Stage::Shut) {
-                self.watch(slot, self.last_watch(Stage::Shut));
+            if self.hub.user(slot).is_some_and(|user| user.link.stage == Stage::Lingering) {
+                self.start_timeout(slot, self.closing_timeout(Stage::Lingering));
             }
         }
     }
 
     /// Whether it was told to shut down and nobody but guests is left to send to, or the time for that is over.
     pub fn is_drained(&self) -> bool {
-        self.drained_by.is_some_and(|by| self.now >= by || self.hub.has_only_guests())
+        self.drain_deadline.is_some_and(|by| self.now >= by || self.hub.has_only_guests())
     }
 
     /// Has those looked at who are full now, and those who have departed move a step towards their end.
-    pub(super) fn watch_troubled(&mut self) {
+    pub(super) fn handle_full_and_departed(&mut self) {
         while let Some(slot) = self.hub.agenda.filled.pop() {
             if self.is_stuck(slot) {
-                self.watch(slot, Watch::Stall);
-                self.watch_reading(slot, false);
+                self.start_timeout(slot, Timeout::Stall);
+                self.update_reading_timeout(slot, false);
             }
         }
         while let Some(slot) = self.hub.agenda.choked.pop() {
@@ -63,62 +63,62 @@ impl<O: Os> Loop<O> {
     fn begin_to_close(&mut self, slot: usize) {
         #[cfg(feature = "ws")]
         self.close_door_of_departed(slot);
-        self.close_if_sent(slot);
-        let Some(user) = self.hub.user(slot).filter(|user| user.link.stage != Stage::Doomed) else { return };
+        self.shut_if_sent(slot);
+        let Some(user) = self.hub.user(slot).filter(|user| user.link.stage != Stage::Closing) else { return };
         let (unsent, stage, readable) = (user.outbox().queued() > 0, user.link.stage, user.link.readable);
         if unsent {
             mark(Mark::DepartedUnsent);
-            self.watch(slot, self.last_watch(stage));
+            self.start_timeout(slot, self.closing_timeout(stage));
         }
         if readable {
-            self.list_to_read(slot);
+            self.queue_to_read(slot);
         }
     }
 
     /// Once a departed user's outbox is sent: shuts the link's side down, then waits for the peer to end its own, so
     /// that closing with input unread does not take back what was sent.
-    pub(super) fn close_if_sent(&mut self, slot: usize) {
+    pub(super) fn shut_if_sent(&mut self, slot: usize) {
         let departed = |user: &&mut User<_>| !user.is_present() && user.outbox().queued() == 0;
         let Some(user) = self.hub.user_mut(slot).filter(departed) else { return };
         let link = &mut user.link;
         if link.ended {
-            self.doom(slot);
+            self.mark_closing(slot);
         } else if matches!(link.stage, Stage::Open | Stage::TooSlow) {
-            link.stage = Stage::Shut;
+            link.stage = Stage::Lingering;
             self.os.shut_down(&mut link.socket);
-            self.watch(slot, self.last_watch(Stage::Shut));
+            self.start_timeout(slot, self.closing_timeout(Stage::Lingering));
         }
     }
 
     /// A link that is not read, because its user waits or all do, would not be found to be broken by reading.
-    pub(super) fn doom_if_broken(&mut self, slot: usize) {
+    pub(super) fn close_if_broken(&mut self, slot: usize) {
         let Some(user) = self.hub.user(slot).filter(|user| user.link.broken) else { return };
-        if user.is_waiting() || !self.may_be_served(slot) {
+        if user.is_waiting() || !self.may_be_read(slot) {
             mark(Mark::DoomedWhileHeldUp);
-            self.broken(slot);
+            self.close_broken(slot);
         }
     }
 
     /// A connection broke.
-    pub(super) fn broken(&mut self, slot: usize) {
+    pub(super) fn close_broken(&mut self, slot: usize) {
         self.hub.stats.broken += u64::from(self.hub.user(slot).is_some_and(User::is_present));
-        self.doom(slot);
+        self.mark_closing(slot);
     }
 
     /// Puts a link on the list of those to reap at the turn's end, once. From now on its user is not here.
-    pub(super) fn doom(&mut self, slot: usize) {
+    pub(super) fn mark_closing(&mut self, slot: usize) {
         let Some(user) = self.hub.user_mut(slot) else { return };
-        if user.link.stage != Stage::Doomed {
-            user.link.stage = Stage::Doomed;
-            self.doomed.push(slot);
+        if user.link.stage != Stage::Closing {
+            user.link.stage = Stage::Closing;
+            self.closing.push(slot);
             self.hub.depart(slot);
         }
     }
 
     /// Closes the doomed. Only here are slots vacated, so that nothing on this turn's lists can mean a newcomer.
     pub(super) fn reap(&mut self) {
-        while let Some(slot) = self.doomed.pop() {
-            self.unwatch_all(slot);
+        while let Some(slot) = self.closing.pop() {
+            self.stop_all_timeouts(slot);
             #[cfg(feature = "ws")]
             self.close_door(slot);
             self.hub.remove(slot);

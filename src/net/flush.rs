@@ -31,7 +31,7 @@ impl<O: Os> Loop<O> {
                     if taken < offered {
                         mark(Mark::PartlySent);
                     }
-                    self.said(slot);
+                    self.note_sent(slot);
                     if self.hub.sent(slot, taken) {
                         self.no_longer_full(slot);
                     }
@@ -44,17 +44,17 @@ impl<O: Os> Loop<O> {
                 Err(error) => {
                     mark(Mark::BrokeWhileSending);
                     log::debug!("{} is gone: {error}", user.label());
-                    return self.broken(slot);
+                    return self.close_broken(slot);
                 }
             }
         }
-        self.close_if_sent(slot);
+        self.shut_if_sent(slot);
     }
 }
 
 /// Whether a user has something to be sent that may go now.
 fn may_send<S>(user: &&mut User<Link<S>>) -> bool {
-    user.link.writable && user.outbox().queued() > 0 && user.link.stage != Stage::Doomed
+    user.link.writable && user.outbox().queued() > 0 && user.link.stage != Stage::Closing
 }
 
 /// Offers the oldest pieces of an outbox in one send: how many bytes those are, and what became of them.

@@ -1,6 +1,6 @@
 //! What the loop keeps for one connection, beside what the hub keeps for its user.
 
-use super::watches::Watch;
+use super::timeouts::Timeout;
 use crate::deadlines::Hook;
 
 /// How far a link is on its way out. Only ever goes down the list.
@@ -11,9 +11,9 @@ pub enum Stage {
     /// Its user took too little for too long, and has not much time left to take what is queued.
     TooSlow,
     /// All is sent and its own side is shut. What still comes is discarded.
-    Shut,
+    Lingering,
     /// It is on the list of those to reap.
-    Doomed,
+    Closing,
 }
 
 /// For how many things a link may be watched at the same time: its silence, ours, its reading, its writing.
@@ -25,7 +25,7 @@ pub struct Link<S> {
     pub socket: S,
     /// Where it stands in the lists of those that are watched, and in which list: one of each kind at the most.
     pub hooks: [Hook; HOOKS],
-    pub watched: [Option<Watch>; HOOKS],
+    pub watched: [Option<Timeout>; HOOKS],
     /// Bytes that were queued when its writing was last looked at, by which to tell whether it took some since.
     pub queued_then: u32,
     /// Bytes of an unfinished frame that were there when its reading was last looked at.
@@ -43,9 +43,9 @@ pub struct Link<S> {
     /// The end of the stream was received.
     pub ended: bool,
     /// It is on the list of those to read.
-    pub listed: bool,
+    pub in_read_queue: bool,
     /// It was sent a BEAT, and nothing was heard since.
-    pub asked: bool,
+    pub probed: bool,
 }
 
 impl<S> Link<S> {
@@ -62,8 +62,8 @@ impl<S> Link<S> {
             unusual,
             broken: false,
             ended: false,
-            listed: false,
-            asked: false,
+            in_read_queue: false,
+            probed: false,
         }
     }
 }

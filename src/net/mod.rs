@@ -11,10 +11,11 @@
 //!   (wait)       (wait)   (accept, read)         (flush)   (close)
 //! ```
 
-mod accept;
+mod admit;
 mod close;
 #[cfg(feature = "ws")]
 mod doors;
+mod expire;
 mod flush;
 mod link;
 mod memory;
@@ -23,11 +24,10 @@ mod os;
 mod read;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod trim;
 #[cfg(test)]
 mod virtual_os;
-mod watch;
-mod watches;
 
 #[cfg(feature = "ws")]
 pub use doors::Policy;
@@ -41,8 +41,8 @@ use crate::limits::{Limits, OVERSLEPT, READ_BUFFER};
 use crate::marks::{Mark, mark};
 use std::io;
 use std::time::Duration;
+use timeouts::Timeouts;
 use trim::Trim;
-use watches::Watches;
 
 /// The hub of a loop over one operating system: each user with its connection.
 pub type HubOf<O> = Hub<Link<<O as Os>::Socket>>;
@@ -62,7 +62,7 @@ pub struct Loop<O: Os> {
     /// Turns in a row of which that is so.
     behind: u32,
     /// Listeners where connections may wait: an edge came, and `WouldBlock` has not since.
-    crowded: Vec<usize>,
+    waiting: Vec<usize>,
     /// When to try those again, where the machine had no room for another connection.
     accept_again: Option<Duration>,
     /// Since the last connection that could be let in, there was one for which no descriptor was left.
@@ -73,22 +73,22 @@ pub struct Loop<O: Os> {
     read_more: usize,
     /// What every link is received into.
     buffer: Box<[u8]>,
-    watches: Watches,
+    timeouts: Timeouts,
     #[cfg(feature = "ws")]
     doors: doors::Doors,
     /// While the hub holds as much as it may: since when, or since when again after the largest was closed for that.
-    squeezed: Option<Duration>,
+    under_pressure: Option<Duration>,
     /// Bytes that had been sent by then of what makes room.
     drained_then: u64,
     /// The favoured then, and how much of its frame had come.
-    favoured_then: Option<(usize, usize)>,
+    exempt_then: Option<(usize, usize)>,
     /// The one who is read even then.
-    favoured: Option<usize>,
+    exempt: Option<usize>,
     trim: Trim,
     /// Links to reap at the end of this turn, each once.
-    doomed: Vec<usize>,
+    closing: Vec<usize>,
     /// While shutting down: when it must be over.
-    drained_by: Option<Duration>,
+    drain_deadline: Option<Duration>,
 }
 
 impl<O: Os> Loop<O> {
@@ -97,28 +97,28 @@ impl<O: Os> Loop<O> {
         let now = os.now();
         Loop {
             os,
-            watches: Watches::new(&limits),
+            timeouts: Timeouts::new(&limits),
             #[cfg(feature = "ws")]
             doors: doors::Doors::default(),
-            squeezed: None,
+            under_pressure: None,
             drained_then: 0,
-            favoured_then: None,
-            favoured: None,
+            exempt_then: None,
+            exempt: None,
             hub: Hub::new(limits),
             now,
             edges: Vec::new(),
             woken: false,
             more_edges: false,
             behind: 0,
-            crowded: Vec::new(),
+            waiting: Vec::new(),
             accept_again: None,
             out_of_descriptors: false,
             ready: Vec::new(),
             read_more: 0,
             buffer: vec![0; READ_BUFFER].into(),
             trim: Trim::default(),
-            doomed: Vec::new(),
-            drained_by: None,
+            closing: Vec::new(),
+            drain_deadline: None,
         }
     }
 
@@ -148,14 +148,14 @@ impl<O: Os> Loop<O> {
     }
 
     fn patience_at(&self, now: Duration) -> Option<Duration> {
-        let crowd = !self.crowded.is_empty() && self.accept_again.is_none();
+        let crowd = !self.waiting.is_empty() && self.accept_again.is_none();
         let agenda = &self.hub.agenda;
         let postponed = !agenda.postponed.is_empty() && !self.hub.is_over_memory() || self.hub.owes_partings();
         if self.more_edges || crowd || postponed || !agenda.is_done() || self.is_drained() || self.has_some_to_serve() {
             return Some(Duration::ZERO);
         }
-        let expiries = [self.watches.next(), self.next_eviction(), self.hub.next_expiry()];
-        let next = expiries.into_iter().chain([self.accept_again, self.trim.next(), self.drained_by]);
+        let expiries = [self.timeouts.next(), self.next_eviction(), self.hub.next_expiry()];
+        let next = expiries.into_iter().chain([self.accept_again, self.trim.next(), self.drain_deadline]);
         Some(next.flatten().min()?.saturating_sub(now))
     }
 
@@ -205,8 +205,8 @@ impl<O: Os> Loop<O> {
         self.expire_reading();
         self.flush_dirty();
         self.expire_writing();
-        self.watch_troubled();
-        self.weigh();
+        self.handle_full_and_departed();
+        self.check_memory();
         self.trim();
         self.reap();
     }
@@ -227,8 +227,8 @@ impl<O: Os> Loop<O> {
             match self.edges[i] {
                 Edge::Woken => {}
                 Edge::Accept { listener } => {
-                    if !self.crowded.contains(&listener) {
-                        self.crowded.push(listener);
+                    if !self.waiting.contains(&listener) {
+                        self.waiting.push(listener);
                     }
                 }
                 Edge::Socket { slot, readable, writable, unusual, broken } => {
@@ -251,22 +251,22 @@ impl<O: Os> Loop<O> {
             self.hub.soil(slot);
         }
         if readable {
-            self.list_to_read(slot);
+            self.queue_to_read(slot);
         }
     }
 
     fn note_broken(&mut self, slot: usize) {
         if let Some(user) = self.hub.user_mut(slot) {
             user.link.broken = true;
-            self.doom_if_broken(slot);
+            self.close_if_broken(slot);
         }
     }
 
     /// Puts a link on the list of those to read, once.
-    fn list_to_read(&mut self, slot: usize) {
+    fn queue_to_read(&mut self, slot: usize) {
         let Some(user) = self.hub.user_mut(slot) else { return };
-        if !user.link.listed {
-            user.link.listed = true;
+        if !user.link.in_read_queue {
+            user.link.in_read_queue = true;
             self.ready.push(slot);
         }
     }

@@ -26,18 +26,18 @@ impl<O: Os> Loop<O> {
     pub(super) fn read_ready(&mut self) {
         self.read_more = 0;
         for slot in std::mem::take(&mut self.hub.agenda.resumed) {
-            self.list_to_read(slot);
+            self.queue_to_read(slot);
         }
         let mut ready = std::mem::take(&mut self.ready);
         ready.retain(|&slot| {
-            let held_back = !self.may_be_served(slot);
+            let held_back = !self.may_be_read(slot);
             let waits = held_back || self.hub.is_spent();
             if held_back {
-                self.hold_back(slot);
+                self.pause_frame_timeout(slot);
             } else if !waits {
                 self.serve(slot);
             }
-            self.doom_if_broken(slot);
+            self.close_if_broken(slot);
             waits
         });
         ready.append(&mut self.ready);
@@ -48,15 +48,15 @@ impl<O: Os> Loop<O> {
     fn serve(&mut self, slot: usize) {
         let frames = self.hub.whole_frames();
         let Some(user) = self.hub.user_mut(slot) else { return };
-        user.link.listed = false;
+        user.link.in_read_queue = false;
         if user.holds_requests() && !user.is_waiting() {
-            self.heard(slot);
+            self.note_received(slot);
             self.hub.resume(slot);
         }
         #[cfg(feature = "ws")]
         self.take_up(slot);
         self.read(slot);
-        self.watch_reading(slot, self.hub.whole_frames() > frames);
+        self.update_reading_timeout(slot, self.hub.whole_frames() > frames);
     }
 
     /// Reads one link, as far as its budget and its user's waiting allow.
@@ -67,8 +67,8 @@ impl<O: Os> Loop<O> {
             if has_had_its_own {
                 mark(Mark::ReadBudget);
             }
-            if has_had_its_own || !self.may_be_served(slot) {
-                return self.list_to_read(slot);
+            if has_had_its_own || !self.may_be_read(slot) {
+                return self.queue_to_read(slot);
             }
             let count = match self.receive(slot) {
                 Received::Full(count) => count,
@@ -78,10 +78,10 @@ impl<O: Os> Loop<O> {
                 }
                 Received::Nothing => return self.rest(slot),
                 Received::End => return self.end(slot),
-                Received::Broken => return self.broken(slot),
+                Received::Broken => return self.close_broken(slot),
             };
             self.hub.stats.bytes_in += count as u64;
-            self.heard(slot);
+            self.note_received(slot);
             self.take_in(slot, count);
             taken += count;
             self.read_more += if taken > READ_BUDGET { count } else { 0 };
@@ -107,7 +107,7 @@ impl<O: Os> Loop<O> {
     fn may_read(&self, slot: usize) -> bool {
         self.hub.user(slot).is_some_and(|user| {
             let link = &user.link;
-            link.readable && !link.ended && link.stage != Stage::Doomed && !user.is_waiting()
+            link.readable && !link.ended && link.stage != Stage::Closing && !user.is_waiting()
         })
     }
 
@@ -152,6 +152,6 @@ impl<O: Os> Loop<O> {
         }
         self.hub.stats.left += u64::from(user.is_present());
         self.hub.depart(slot);
-        self.close_if_sent(slot);
+        self.shut_if_sent(slot);
     }
 }

@@ -25,14 +25,14 @@ impl<O: Os> Loop<O> {
             return;
         }
         let rested = self.accept_again.take().is_some();
-        for listener in std::mem::take(&mut self.crowded) {
+        for listener in std::mem::take(&mut self.waiting) {
             self.os.regain_spare();
             match self.accept_from(listener, rested) {
                 Crowd::Gone => {}
-                Crowd::Waits => self.crowded.push(listener),
+                Crowd::Waits => self.waiting.push(listener),
                 Crowd::NoRoom => {
                     mark(Mark::AcceptRests);
-                    self.crowded.push(listener);
+                    self.waiting.push(listener);
                     self.accept_again = Some(self.now + ACCEPT_RETRY);
                     self.hub.stats.accept_rests += 1;
                 }
@@ -46,7 +46,7 @@ impl<O: Os> Loop<O> {
             match self.os.accept(listener) {
                 Ok((socket, peer)) => {
                     self.out_of_descriptors = false;
-                    self.let_in(socket, peer, self.os.dialect(listener));
+                    self.admit(socket, peer, self.os.dialect(listener));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Crowd::Gone,
                 Err(error) if is_of_one(&error) && failures < ACCEPT_BUDGET / 2 => {
@@ -69,13 +69,13 @@ impl<O: Os> Loop<O> {
         Crowd::Waits
     }
 
-    fn let_in(&mut self, socket: O::Socket, peer: Peer, dialect: Dialect) {
+    fn admit(&mut self, socket: O::Socket, peer: Peer, dialect: Dialect) {
         let unusual = self.os.is_unusual(&socket);
         let slot = match self.hub.enter(Link::new(socket, unusual), peer, dialect) {
             Ok(slot) => slot,
             Err((link, farewell)) => {
                 mark(Mark::TurnedAwayInOneBreath);
-                return self.send_off(link.socket, &farewell);
+                return self.turn_away(link.socket, &farewell);
             }
         };
         let Some(user) = self.hub.user_mut(slot) else { return };
@@ -83,9 +83,9 @@ impl<O: Os> Loop<O> {
         if let Err(error) = self.os.watch(&mut user.link.socket, slot) {
             mark(Mark::NotWatched);
             log::warn!("can not watch a connection: {error}");
-            return self.broken(slot);
+            return self.close_broken(slot);
         }
-        self.watch_newcomer(slot);
+        self.start_timeouts_of_new(slot);
     }
 
     /// Out of descriptors: accepts one connection by the descriptor kept in reserve, tells it so, and closes it, so
@@ -104,7 +104,7 @@ impl<O: Os> Loop<O> {
                     log::warn!("{why}: raise the descriptor limit, or lower --max-connections");
                 }
                 let farewell = self.hub.no_descriptor(self.os.dialect(listener));
-                self.send_off(socket, &farewell);
+                self.turn_away(socket, &farewell);
                 Crowd::Waits
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Crowd::Gone,
@@ -117,7 +117,7 @@ impl<O: Os> Loop<O> {
 
     /// Tells somebody in one breath that there is no room, and closes. What it has sent already is received, for else
     /// closing would take back what was said.
-    fn send_off(&mut self, mut socket: O::Socket, farewell: &[u8]) {
+    fn turn_away(&mut self, mut socket: O::Socket, farewell: &[u8]) {
         if let Err(error) = self.os.send(&mut socket, &[IoSlice::new(farewell)]) {
             return log::debug!("a connection is closed without a word: {error}");
         }
