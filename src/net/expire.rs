@@ -1,165 +1,86 @@
-//! What becomes of links whose time has come: those who are silent, slow to finish a frame, ask too often, wait in a
-//! circle, do not read, or take long to leave. The lists themselves stand in `timeouts`.
+//! What happens when a timeout expires. When each timeout runs is decided where links are admitted, read, flushed and
+//! closed; how long it runs stands in `timeouts`.
 
-use super::link::Stage;
-use super::timeouts::{INBOUND, OUTBOUND, READING, Timeout, WRITING, counted};
+use super::link::Link;
+use super::timeouts::{Timeout, TimerKind, bytes_due};
 use super::{Loop, Os};
 use crate::hub::User;
-use crate::limits::{BEHIND, CLOSING_PACE, FRAME_PACE};
+use crate::limits::{CLOSING_PACE, FRAME_PACE};
 use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
-use std::time::Duration;
-
-/// Bytes that must flow in this time at so many a second.
-pub(super) fn bytes_due(time: Duration, pace: usize) -> usize {
-    let bytes = pace as u128 * time.as_millis() / 1000;
-    usize::try_from(bytes).unwrap_or(usize::MAX).max(1)
-}
 
 impl<O: Os> Loop<O> {
-    /// Begins to watch a link that has just come in.
-    pub(super) fn start_timeouts_of_new(&mut self, slot: usize) {
-        self.start_timeout_unless_off(slot, Timeout::InboundIdle);
-        self.start_timeout_unless_off(slot, Timeout::OutboundIdle);
-    }
-
-    /// A user that was full is so no more.
-    pub(super) fn no_longer_full(&mut self, slot: usize) {
-        if self.hub.user(slot).is_some_and(User::is_present) {
-            self.stop_timeout(slot, WRITING);
-            self.update_reading_timeout(slot, false);
+    /// Starts a timeout of a link, in place of the one of the same kind that ran, and notes from where progress is
+    /// measured.
+    pub(super) fn start_timeout(&mut self, slot: usize, timeout: Timeout) {
+        let Some(session) = self.hub.user_mut(slot) else { return };
+        session.link.queued_before = saturated(session.outbox().queued());
+        if timeout.kind() == TimerKind::Reading {
+            session.link.kept_before = saturated(session.half_received());
         }
+        self.timeouts.start(&mut self.hub, slot, timeout, self.now);
     }
 
-    /// Bytes came from a link, or it waits no more and may be read again.
-    pub(super) fn note_received(&mut self, slot: usize) {
-        let Some(user) = self.hub.user_mut(slot) else { return };
-        user.link.probed = false;
-        match user.link.watched[INBOUND] {
-            Some(Timeout::InboundIdle) => {
-                self.timeouts.of(Timeout::InboundIdle).renew(&mut self.hub, slot as u32, self.now)
-            }
-            Some(_) => self.start_timeout(slot, Timeout::InboundIdle),
-            None => {}
-        }
+    /// Stops the timeout of this kind of a link, if one runs.
+    pub(super) fn stop_timeout(&mut self, slot: usize, kind: TimerKind) {
+        self.timeouts.stop(&mut self.hub, slot, kind, self.now);
     }
 
-    /// Bytes went to a link.
-    pub(super) fn note_sent(&mut self, slot: usize) {
-        if self.hub.user(slot).is_some_and(|user| user.link.watched[OUTBOUND].is_some()) {
-            self.timeouts.of(Timeout::OutboundIdle).renew(&mut self.hub, slot as u32, self.now);
-        }
-    }
-
-    /// After a link was read, or its user began to wait or to be full: watches how its reading goes on. `finished` says
-    /// whether a frame was, so that an unfinished one is another than before.
-    pub(super) fn update_reading_timeout(&mut self, slot: usize, finished: bool) {
-        let Some(user) = self.hub.user(slot) else { return };
-        let (watched, kept) = (user.link.watched[READING], user.half_received());
-        let wanted = match user {
-            user if !user.is_present() => None,
-            user if user.is_paced() => Some(Timeout::RateLimit),
-            user if user.is_waiting() => Some(Timeout::Deadlock).filter(|_| user.is_held_up() && user.is_full()),
-            _ if kept == 0 => None,
-            user => Some(if user.has_spoken() { Timeout::Frame } else { Timeout::FirstFrame }),
-        };
-        let is_other = finished && matches!(wanted, Some(Timeout::FirstFrame | Timeout::Frame));
-        if watched != wanted || is_other {
-            self.stop_timeout(slot, READING);
-            if let Some(watch) = wanted {
-                self.start_reading_timeout(slot, watch, kept);
-            }
-        }
-    }
-
-    fn start_reading_timeout(&mut self, slot: usize, watch: Timeout, kept: usize) {
-        if let Some(user) = self.hub.user_mut(slot) {
-            user.link.kept_then = counted(kept);
-            self.start_timeout_unless_off(slot, watch);
-        }
-    }
-
-    /// Looks at those whose silence, reading or waiting has lasted long enough.
+    /// Handles the timeouts that have expired by now, of all but writing.
     pub(super) fn expire_reading(&mut self) {
-        if !self.is_behind() {
-            self.expire(Timeout::InboundIdle, Self::ask);
-            self.expire(Timeout::Probed, Self::close_silent);
-            self.expire(Timeout::FirstFrame, Self::close_unless_it_grew);
-            self.expire(Timeout::Frame, Self::close_unless_it_grew);
+        if !self.readiness.is_behind() {
+            self.expire(&[Timeout::InboundIdle, Timeout::Probed, Timeout::FirstFrame, Timeout::Frame]);
         }
-        self.expire(Timeout::OutboundIdle, |net, slot, _| {
-            // What is on its way to it already will do.
-            if net.hub.user(slot).is_some_and(|user| user.outbox().queued() == 0) {
-                net.heartbeat(slot);
-            }
-            net.start_timeout(slot, Timeout::OutboundIdle);
-        });
-        self.expire(Timeout::RateLimit, |net, slot, _| {
-            if net.hub.may_not_ask_yet(slot) {
-                mark(Mark::PacedStill);
-                net.start_timeout(slot, Timeout::RateLimit);
-            }
-        });
-        self.expire(Timeout::Deadlock, |net, slot, _| net.hub.break_circle(slot));
+        self.expire(&[Timeout::OutboundIdle, Timeout::RateLimit, Timeout::Deadlock]);
     }
 
-    /// Looks at those who have taken long to take what is queued for them, or to end.
+    /// Handles the timeouts of writing that have expired by now.
     pub(super) fn expire_writing(&mut self) {
-        if !self.is_behind() {
-            for watch in [Timeout::Stall, Timeout::FinalStall, Timeout::Linger, Timeout::ShutdownLinger] {
-                self.expire(watch, Self::close_stalled);
+        if !self.readiness.is_behind() {
+            self.expire(&[Timeout::Stall, Timeout::FinalStall, Timeout::Linger, Timeout::ShutdownLinger]);
+        }
+    }
+
+    /// Handles what has expired of these timeouts. Of a session that has departed, only those of writing matter.
+    fn expire(&mut self, timeouts: &[Timeout]) {
+        for &timeout in timeouts {
+            let is_of_writing = timeout.kind() == TimerKind::Writing;
+            while let Some(slot) = self.timeouts.pop(&mut self.hub, timeout, self.now) {
+                if is_of_writing || self.hub.user(slot).is_some_and(User::is_present) {
+                    self.handle_expired(slot, timeout);
+                }
             }
         }
     }
 
-    /// Whether edges wait in the system that may show somebody to be neither silent nor slow.
-    fn is_behind(&self) -> bool {
-        (1..BEHIND).contains(&self.behind)
-    }
-
-    /// Whether the hub has not read all that may have come from a link, so that it is not to blame.
-    fn is_unread(&self, slot: usize) -> bool {
-        self.hub.user(slot).is_some_and(|user| user.is_waiting() || user.link.readable)
-    }
-
-    /// Begins anew with a link that is silent, where it may be the hub that did not listen; says whether that was so.
-    fn spare_unread(&mut self, slot: usize) -> bool {
-        let unread = self.is_unread(slot);
-        if unread {
-            mark(Mark::SilentButUnread);
-            self.start_timeout(slot, Timeout::InboundIdle);
-        }
-        unread
-    }
-
-    /// A link is held back, though something has come from it: its frame is timed anew when it is read again.
-    pub(super) fn pause_frame_timeout(&mut self, slot: usize) {
-        let watched = self.hub.user(slot).and_then(|user| user.link.watched[READING]);
-        if matches!(watched, Some(Timeout::FirstFrame | Timeout::Frame)) {
-            self.stop_timeout(slot, READING);
+    fn handle_expired(&mut self, slot: usize, timeout: Timeout) {
+        match timeout {
+            Timeout::InboundIdle => self.probe(slot),
+            Timeout::Probed => self.close_idle(slot),
+            Timeout::OutboundIdle => self.send_heartbeat(slot),
+            Timeout::FirstFrame | Timeout::Frame => self.close_unless_frame_grew(slot, timeout),
+            Timeout::RateLimit => self.check_rate(slot),
+            Timeout::Deadlock => self.hub.break_circle(slot),
+            Timeout::Stall | Timeout::FinalStall | Timeout::Linger | Timeout::ShutdownLinger => {
+                self.close_stalled(slot);
+            }
         }
     }
 
-    /// Asks a link that was silent for long whether it lives, where it was not asked by another beat before.
-    fn ask(&mut self, slot: usize, _: Timeout) {
+    /// Sends a heartbeat to a peer that has sent nothing for long, unless it got one that it did not answer either.
+    fn probe(&mut self, slot: usize) {
         if self.spare_unread(slot) {
             return;
         }
-        if self.hub.user(slot).is_some_and(|user| !user.link.probed) && !self.hub.limits().heartbeat.is_zero() {
+        let was_probed = self.hub.user(slot).is_some_and(|session| session.link.probed);
+        if !was_probed && !self.hub.limits().heartbeat.is_zero() {
             mark(Mark::AskedWhetherItLives);
             self.heartbeat(slot);
         }
         self.start_timeout(slot, Timeout::Probed);
     }
 
-    fn heartbeat(&mut self, slot: usize) {
-        self.hub.beat(slot);
-        if let Some(user) = self.hub.user_mut(slot) {
-            user.link.probed = true;
-        }
-    }
-
-    fn close_silent(&mut self, slot: usize, _: Timeout) {
+    fn close_idle(&mut self, slot: usize) {
         if self.spare_unread(slot) {
             return;
         }
@@ -168,66 +89,83 @@ impl<O: Os> Loop<O> {
         self.hub.dismiss(slot, ErrorCode::Idle, &text);
     }
 
-    fn close_unless_it_grew(&mut self, slot: usize, watch: Timeout) {
-        let Some(user) = self.hub.user(slot) else { return };
-        let time = self.timeouts.time_of(watch);
-        let kept = user.half_received();
-        let grown = kept.saturating_sub(user.link.kept_then as usize);
-        if user.link.readable || grown >= bytes_due(time, FRAME_PACE) {
+    /// If the hub has not read all that may have come from a link, it may not be idle: starts the timeout anew and
+    /// returns true.
+    fn spare_unread(&mut self, slot: usize) -> bool {
+        let is_unread = |session: &User<Link<_>>| session.is_waiting() || session.link.is_readable();
+        let spared = self.hub.user(slot).is_some_and(is_unread);
+        if spared {
+            mark(Mark::SilentButUnread);
+            self.start_timeout(slot, Timeout::InboundIdle);
+        }
+        spared
+    }
+
+    /// Sends a heartbeat to a peer that was sent nothing for long. If something is queued, that will do.
+    fn send_heartbeat(&mut self, slot: usize) {
+        if self.hub.user(slot).is_some_and(|session| session.outbox().queued() == 0) {
+            self.heartbeat(slot);
+        }
+        self.start_timeout(slot, Timeout::OutboundIdle);
+    }
+
+    fn heartbeat(&mut self, slot: usize) {
+        self.hub.beat(slot);
+        if let Some(session) = self.hub.user_mut(slot) {
+            session.link.probed = true;
+        }
+    }
+
+    /// A frame was not completed in time. It gets the same time again if enough of it came meanwhile, or if more may
+    /// have come that was not read yet.
+    fn close_unless_frame_grew(&mut self, slot: usize, timeout: Timeout) {
+        let Some(session) = self.hub.user(slot) else { return };
+        let (time, kept) = (self.timeouts.time_of(timeout), session.half_received());
+        let grown = kept.saturating_sub(session.link.kept_before as usize);
+        if session.link.is_readable() || grown >= bytes_due(time, FRAME_PACE) {
             mark(Mark::FrameGrew);
-            return self.start_reading_timeout(slot, watch, kept);
+            return self.start_timeout(slot, timeout);
         }
         mark(Mark::FrameTooSlow);
-        log::info!("{} is closed: {kept} bytes of a frame, and the rest did not come", user.label());
+        log::info!("{} is closed: {kept} bytes of a frame, and the rest did not come", session.label());
         let text = format!("a frame was not complete within {time:?} of its first byte");
         self.hub.dismiss(slot, ErrorCode::Idle, &text);
     }
 
-    fn close_stalled(&mut self, slot: usize, _: Timeout) {
-        let Some(user) = self.hub.user(slot) else { return };
-        if !user.is_present() {
-            self.close_unless_it_took_some(slot);
-        } else if user.is_full() {
+    /// Looks whether a session that was over its rate limit may ask again.
+    fn check_rate(&mut self, slot: usize) {
+        if self.hub.may_not_ask_yet(slot) {
+            mark(Mark::PacedStill);
+            self.start_timeout(slot, Timeout::RateLimit);
+        }
+    }
+
+    fn close_stalled(&mut self, slot: usize) {
+        let Some(session) = self.hub.user(slot) else { return };
+        if !session.is_present() {
+            self.close_unless_peer_read(slot);
+        } else if session.is_full() {
             self.close_too_slow(slot);
         }
     }
 
-    /// Closes a user that does not read what is queued for it.
-    pub(super) fn close_too_slow(&mut self, slot: usize) {
-        self.close_holder(slot, "this client did not read what was queued for it");
-    }
-
-    /// Closes a user for which too much is held, and says why.
-    pub(super) fn close_holder(&mut self, slot: usize, why: &str) {
-        let Some(user) = self.hub.user_mut(slot) else { return };
-        log::info!("{} is closed with {} bytes queued: {why}", user.label(), user.outbox().queued());
-        mark(Mark::TooSlow);
-        user.link.stage = Stage::TooSlow;
-        self.hub.dismiss(slot, ErrorCode::TooSlow, why);
-    }
-
-    /// The time of a link on its way out is over. It gets as much again where it took some of what is queued for it.
-    fn close_unless_it_took_some(&mut self, slot: usize) {
-        let Some(user) = self.hub.user(slot) else { return };
-        let (queued, watch) = (user.outbox().queued(), self.closing_timeout(user.link.stage));
-        let taken = user.link.queued_then.saturating_sub(counted(queued)) as usize;
-        let time = self.timeouts.time_of(watch);
-        if queued > 0 && taken >= bytes_due(time, CLOSING_PACE) {
+    /// The time of a link whose session has departed is over. It gets as much again if its peer has read enough of what
+    /// is queued.
+    fn close_unless_peer_read(&mut self, slot: usize) {
+        let Some(session) = self.hub.user(slot) else { return };
+        let (queued, timeout) = (session.outbox().queued(), self.closing_timeout(session.link.stage));
+        let taken = session.link.queued_before.saturating_sub(saturated(queued)) as usize;
+        if queued > 0 && taken >= bytes_due(self.timeouts.time_of(timeout), CLOSING_PACE) {
             mark(Mark::TookSome);
-            return self.start_timeout(slot, watch);
+            return self.start_timeout(slot, timeout);
         }
         mark(if queued > 0 { Mark::ClosedWithUnsent } else { Mark::LingerOver });
-        log::debug!("{} is closed with {queued} bytes not taken", user.label());
+        log::debug!("{} is closed with {queued} bytes not taken", session.label());
         self.mark_closing(slot);
     }
+}
 
-    /// For what a link on its way out is watched. One that was too slow before has had its time.
-    pub(super) fn closing_timeout(&self, stage: Stage) -> Timeout {
-        match stage {
-            Stage::Open => Timeout::Stall,
-            Stage::TooSlow => Timeout::FinalStall,
-            _ if self.drain_deadline.is_some() => Timeout::ShutdownLinger,
-            _ => Timeout::Linger,
-        }
-    }
+/// A number of bytes, as a link notes it.
+fn saturated(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }

@@ -1,154 +1,267 @@
-//! The lists of links that are watched, and for what. What becomes of those whose time has come stands in `expire`.
+//! The timeouts of links: a list for each timeout, and the timers by which a link stands in these lists. What happens
+//! when a timeout expires stands in `expire`.
+//!
+//! Knows no session and no socket: [`TimerSlots`] finds the timers of a link.
 
-use super::link::{HOOKS, Link};
-use super::{Loop, Os};
 use crate::deadlines::{Deadlines, Hook, Hooks};
-use crate::hub::Hub;
 use crate::limits::{CIRCLE, LAST_LINGER, LAST_WORDS, Limits, PACE_REST};
 use std::time::Duration;
 
-/// For what a link is watched. Each has a list of its own, for all in a list have the same time.
+/// What a link can time out from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Timeout {
-    /// Nothing is heard from it.
+pub(super) enum Timeout {
+    /// Nothing is received. The peer is probed when half of the idle time is over.
     InboundIdle,
-    /// The same, and it was asked whether it lives.
+    /// Nothing is received after the probe.
     Probed,
-    /// Nothing is said to it.
+    /// Nothing is sent. A heartbeat is then due.
     OutboundIdle,
-    /// It has begun its very first frame.
+    /// The first frame of the connection is not complete.
     FirstFrame,
-    /// It has begun a frame.
+    /// A later frame is not complete.
     Frame,
-    /// It asked more often than it may.
+    /// The session is over its rate limit, and its link is not read until this expires.
     RateLimit,
-    /// It waits for somebody who is full, and is full itself.
+    /// The session waits for a full receiver and is full itself: the two may wait for each other.
     Deadlock,
-    /// It is full, or has departed, and does not take what is queued for it.
+    /// The session is full or has departed, and its peer does not read what is queued.
     Stall,
-    /// It was too slow, and does not take what is queued for it even so.
+    /// The same after the session was closed as too slow: time to read why.
     FinalStall,
-    /// All was sent to it, and it has not ended yet.
+    /// All is sent and our side is shut, but the peer has not ended its side.
     Linger,
-    /// The same, while the hub shuts down.
+    /// The same while the hub shuts down.
     ShutdownLinger,
 }
 
-/// The kinds of hooks, as places in [`Link::hooks`].
-pub(super) const INBOUND: usize = 0;
-pub(super) const OUTBOUND: usize = 1;
-pub(super) const READING: usize = 2;
-pub(super) const WRITING: usize = 3;
+/// A link has one timer of each kind, so at most one timeout of a kind runs for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum TimerKind {
+    /// How long nothing is received.
+    Inbound,
+    /// How long nothing is sent.
+    Outbound,
+    /// How reading goes on.
+    Reading,
+    /// How writing goes on, to the end of the connection.
+    Writing,
+}
 
-/// Every list and its kind of hook, in order.
-const LISTS: [(Timeout, usize); 11] = [
-    (Timeout::InboundIdle, INBOUND),
-    (Timeout::Probed, INBOUND),
-    (Timeout::OutboundIdle, OUTBOUND),
-    (Timeout::FirstFrame, READING),
-    (Timeout::Frame, READING),
-    (Timeout::RateLimit, READING),
-    (Timeout::Deadlock, READING),
-    (Timeout::Stall, WRITING),
-    (Timeout::FinalStall, WRITING),
-    (Timeout::Linger, WRITING),
-    (Timeout::ShutdownLinger, WRITING),
+/// How many kinds there are.
+const KINDS: usize = 4;
+
+/// A timeout, its kind of timer, what kind of list it has, and its time.
+type Row = (Timeout, TimerKind, fn(usize, Duration) -> Deadlines, fn(&Limits) -> Duration);
+
+/// Every timeout, in the order of [`Timeout`].
+#[rustfmt::skip]
+const TABLE: [Row; 11] = [
+    (Timeout::InboundIdle, TimerKind::Inbound, Deadlines::slack, |limits| limits.idle / 2),
+    (Timeout::Probed, TimerKind::Inbound, Deadlines::slack, |limits| limits.idle / 2),
+    (Timeout::OutboundIdle, TimerKind::Outbound, Deadlines::slack, |limits| limits.heartbeat),
+    (Timeout::FirstFrame, TimerKind::Reading, Deadlines::exact, Limits::first_frame_time),
+    (Timeout::Frame, TimerKind::Reading, Deadlines::exact, |limits| limits.frame_time),
+    (Timeout::RateLimit, TimerKind::Reading, Deadlines::exact, time_of_a_request),
+    (Timeout::Deadlock, TimerKind::Reading, Deadlines::exact, |limits| CIRCLE.min(limits.stall / 2)),
+    (Timeout::Stall, TimerKind::Writing, Deadlines::exact, |limits| limits.stall),
+    (Timeout::FinalStall, TimerKind::Writing, Deadlines::exact, |limits| LAST_WORDS.min(limits.stall)),
+    (Timeout::Linger, TimerKind::Writing, Deadlines::exact, |limits| limits.linger),
+    (Timeout::ShutdownLinger, TimerKind::Writing, Deadlines::exact, |limits| LAST_LINGER.min(limits.linger)),
 ];
 
+const _: () = {
+    let mut row = 0;
+    while row < TABLE.len() {
+        assert!(TABLE[row].0 as usize == row, "the table is in the order of the timeouts");
+        row += 1;
+    }
+};
+
+/// How long a session at its rate limit pauses: until one more request is allowed, but long enough to be worth a turn.
+fn time_of_a_request(limits: &Limits) -> Duration {
+    (Duration::from_secs(1) / limits.rate.max(1)).max(PACE_REST)
+}
+
 impl Timeout {
-    pub fn kind(self) -> usize {
-        LISTS[self as usize].1
+    pub(super) fn kind(self) -> TimerKind {
+        TABLE[self as usize].1
     }
 }
 
-impl<S> Hooks for Hub<Link<S>> {
-    fn hook(&mut self, kind: usize, slot: u32) -> &mut Hook {
-        let user =
-            self.user_mut(slot as usize).expect("whoever is watched is here: a link is taken off before it goes");
-        &mut user.link.hooks[kind]
-    }
-}
-
-/// The lists of all that are watched.
+/// The timers of one link.
 #[derive(Debug)]
-pub struct Timeouts([Deadlines; LISTS.len()]);
+pub(super) struct Timers {
+    /// The link's places in the lists, by kind.
+    hooks: [Hook; KINDS],
+    /// In which list each of them is.
+    running: [Option<Timeout>; KINDS],
+}
+
+impl Timers {
+    /// No timeout runs.
+    pub(super) fn new() -> Timers {
+        Timers { hooks: [Hook::new(); KINDS], running: [None; KINDS] }
+    }
+
+    /// The timeout of this kind that runs.
+    pub(super) fn running(&self, kind: TimerKind) -> Option<Timeout> {
+        self.running[kind as usize]
+    }
+}
+
+/// Finds the timers of a link by its slot.
+pub(super) trait TimerSlots {
+    /// `None` if the slot is vacant.
+    fn timers(&mut self, slot: usize) -> Option<&mut Timers>;
+}
+
+impl<T: TimerSlots> Hooks for T {
+    fn hook(&mut self, kind: usize, slot: u32) -> &mut Hook {
+        let timers = self.timers(slot as usize).expect("all timeouts of a link are stopped before it is removed");
+        &mut timers.hooks[kind]
+    }
+}
+
+/// The list of each timeout.
+#[derive(Debug)]
+pub(super) struct Timeouts([Deadlines; TABLE.len()]);
 
 impl Timeouts {
-    pub fn new(limits: &Limits) -> Timeouts {
-        let pace = Duration::from_secs(1) / limits.rate.max(1);
-        Timeouts(LISTS.map(|(watch, kind)| match watch {
-            Timeout::InboundIdle | Timeout::Probed => Deadlines::slack(kind, limits.idle / 2),
-            Timeout::OutboundIdle => Deadlines::slack(kind, limits.heartbeat),
-            Timeout::FirstFrame => Deadlines::exact(kind, limits.first_frame_time()),
-            Timeout::Frame => Deadlines::exact(kind, limits.frame_time),
-            Timeout::RateLimit => Deadlines::exact(kind, pace.max(PACE_REST)),
-            Timeout::Deadlock => Deadlines::exact(kind, CIRCLE.min(limits.stall / 2)),
-            Timeout::Stall => Deadlines::exact(kind, limits.stall),
-            Timeout::FinalStall => Deadlines::exact(kind, LAST_WORDS.min(limits.stall)),
-            Timeout::Linger => Deadlines::exact(kind, limits.linger),
-            Timeout::ShutdownLinger => Deadlines::exact(kind, limits.linger.min(LAST_LINGER)),
-        }))
+    pub(super) fn new(limits: &Limits) -> Timeouts {
+        Timeouts(TABLE.map(|(_, kind, list, time)| list(kind as usize, time(limits))))
     }
 
-    /// When to look at the first of all.
-    pub fn next(&self) -> Option<Duration> {
+    /// When the next one may expire.
+    pub(super) fn next(&self) -> Option<Duration> {
         self.0.iter().filter_map(Deadlines::next).min()
     }
 
-    pub fn of(&mut self, watch: Timeout) -> &mut Deadlines {
-        &mut self.0[watch as usize]
+    /// How long this timeout is.
+    pub(super) fn time_of(&self, timeout: Timeout) -> Duration {
+        self.0[timeout as usize].after()
     }
 
-    /// After how long those in a list are due.
-    pub fn time_of(&self, watch: Timeout) -> Duration {
-        self.0[watch as usize].after()
+    /// Starts a timeout, in place of the one of the same kind that ran. A time of zero turns a timeout off, except those
+    /// of [`TimerKind::Writing`], which then expire at once.
+    pub(super) fn start(&mut self, links: &mut impl TimerSlots, slot: usize, timeout: Timeout, now: Duration) {
+        let kind = timeout.kind();
+        self.stop(links, slot, kind, now);
+        if self.time_of(timeout).is_zero() && kind != TimerKind::Writing {
+            return;
+        }
+        if let Some(timers) = links.timers(slot) {
+            timers.running[kind as usize] = Some(timeout);
+            self.list(timeout).push(links, slot as u32, now);
+        }
+    }
+
+    /// Starts a running timeout anew. This costs little, however often it is called.
+    pub(super) fn renew(&mut self, links: &mut impl TimerSlots, slot: usize, timeout: Timeout, now: Duration) {
+        self.list(timeout).renew(links, slot as u32, now);
+    }
+
+    /// Stops the timeout of this kind, if one runs.
+    pub(super) fn stop(&mut self, links: &mut impl TimerSlots, slot: usize, kind: TimerKind, now: Duration) {
+        if let Some(timeout) = links.timers(slot).and_then(|timers| timers.running[kind as usize].take()) {
+            self.list(timeout).remove(links, slot as u32, now);
+        }
+    }
+
+    /// Stops all timeouts of a link.
+    pub(super) fn stop_all(&mut self, links: &mut impl TimerSlots, slot: usize, now: Duration) {
+        for kind in [TimerKind::Inbound, TimerKind::Outbound, TimerKind::Reading, TimerKind::Writing] {
+            self.stop(links, slot, kind, now);
+        }
+    }
+
+    /// The next link for which this timeout has expired. It runs no more.
+    pub(super) fn pop(&mut self, links: &mut impl TimerSlots, timeout: Timeout, now: Duration) -> Option<usize> {
+        let slot = self.list(timeout).pop(links, now)? as usize;
+        if let Some(timers) = links.timers(slot) {
+            timers.running[timeout.kind() as usize] = None;
+        }
+        Some(slot)
+    }
+
+    fn list(&mut self, timeout: Timeout) -> &mut Deadlines {
+        &mut self.0[timeout as usize]
     }
 }
 
-/// So many bytes, as a link notes them.
-pub(super) fn counted(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
+/// The bytes that must flow in this time, at least one.
+pub(super) fn bytes_due(time: Duration, bytes_per_second: usize) -> usize {
+    let bytes = bytes_per_second as u128 * time.as_millis() / 1000;
+    usize::try_from(bytes).unwrap_or(usize::MAX).max(1)
 }
 
-impl<O: Os> Loop<O> {
-    /// Timeouts a link for this from now on, instead of for anything else of the same kind.
-    pub(super) fn start_timeout(&mut self, slot: usize, watch: Timeout) {
-        self.stop_timeout(slot, watch.kind());
-        if let Some(user) = self.hub.user_mut(slot) {
-            user.link.watched[watch.kind()] = Some(watch);
-            user.link.queued_then = counted(user.outbox().queued());
-            self.timeouts.of(watch).push(&mut self.hub, slot as u32, self.now);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::MAX_TIME;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    impl TimerSlots for Vec<Timers> {
+        fn timers(&mut self, slot: usize) -> Option<&mut Timers> {
+            self.get_mut(slot)
         }
     }
 
-    /// The same, where the time for it is not set to zero, which turns it off.
-    pub(super) fn start_timeout_unless_off(&mut self, slot: usize, watch: Timeout) {
-        if !self.timeouts.time_of(watch).is_zero() {
-            self.start_timeout(slot, watch);
-        }
+    fn links(count: usize) -> Vec<Timers> {
+        std::iter::repeat_with(Timers::new).take(count).collect()
     }
 
-    pub(super) fn stop_timeout(&mut self, slot: usize, kind: usize) {
-        if let Some(watch) = self.hub.user_mut(slot).and_then(|user| user.link.watched[kind].take()) {
-            self.timeouts.of(watch).remove(&mut self.hub, slot as u32, self.now);
+    #[test]
+    fn a_timeout_replaces_the_one_of_its_kind_and_no_other() {
+        let (mut timeouts, mut links) = (Timeouts::new(&Limits::default()), links(1));
+        for timeout in [Timeout::InboundIdle, Timeout::FirstFrame, Timeout::Frame, Timeout::Stall] {
+            timeouts.start(&mut links, 0, timeout, SECOND);
         }
+        let kinds = [TimerKind::Inbound, TimerKind::Outbound, TimerKind::Reading, TimerKind::Writing];
+        let running = kinds.map(|kind| links[0].running(kind));
+        assert_eq!(running, [Some(Timeout::InboundIdle), None, Some(Timeout::Frame), Some(Timeout::Stall)]);
+        assert_eq!(timeouts.next(), Some(SECOND + Limits::default().stall));
+        timeouts.stop_all(&mut links, 0, SECOND);
+        assert_eq!((timeouts.next(), kinds.map(|kind| links[0].running(kind))), (None, [None; 4]));
     }
 
-    /// Takes a link off all lists.
-    pub(super) fn stop_all_timeouts(&mut self, slot: usize) {
-        (0..HOOKS).for_each(|kind| self.stop_timeout(slot, kind));
+    #[test]
+    fn one_that_has_expired_runs_no_more() {
+        let (mut timeouts, mut links) = (Timeouts::new(&Limits::default()), links(2));
+        timeouts.start(&mut links, 0, Timeout::Stall, SECOND);
+        timeouts.start(&mut links, 1, Timeout::Stall, 2 * SECOND);
+        let at = SECOND + timeouts.time_of(Timeout::Stall);
+        assert_eq!(timeouts.pop(&mut links, Timeout::Linger, at), None);
+        assert_eq!(timeouts.pop(&mut links, Timeout::Stall, at), Some(0));
+        assert_eq!(timeouts.pop(&mut links, Timeout::Stall, at), None);
+        assert_eq!([0, 1].map(|slot: usize| links[slot].running(TimerKind::Writing)), [None, Some(Timeout::Stall)]);
     }
 
-    /// Calls `then` for each that this list gives up; those who have departed meanwhile only where it is about writing.
-    pub(super) fn expire(&mut self, watch: Timeout, then: impl Fn(&mut Self, usize, Timeout)) {
-        while let Some(slot) = self.timeouts.of(watch).pop(&mut self.hub, self.now) {
-            let slot = slot as usize;
-            let Some(user) = self.hub.user_mut(slot) else { continue };
-            user.link.watched[watch.kind()] = None;
-            if user.is_present() || watch.kind() == WRITING {
-                then(self, slot, watch);
-            }
-        }
+    #[test]
+    fn a_time_of_zero_is_off_when_reading_and_over_at_once_when_writing() {
+        let limits = Limits { frame_time: Duration::ZERO, stall: Duration::ZERO, ..Limits::default() };
+        let (mut timeouts, mut links) = (Timeouts::new(&limits), links(1));
+        timeouts.start(&mut links, 0, Timeout::RateLimit, SECOND);
+        timeouts.start(&mut links, 0, Timeout::Frame, SECOND);
+        assert_eq!((timeouts.next(), links[0].running(TimerKind::Reading)), (None, None));
+        timeouts.start(&mut links, 0, Timeout::Stall, SECOND);
+        assert_eq!(timeouts.pop(&mut links, Timeout::Stall, SECOND), Some(0));
+    }
+
+    #[test]
+    fn nothing_is_started_for_a_vacant_slot() {
+        let (mut timeouts, mut links) = (Timeouts::new(&Limits::default()), links(0));
+        timeouts.start(&mut links, 3, Timeout::Linger, SECOND);
+        timeouts.stop_all(&mut links, 3, SECOND);
+        assert_eq!(timeouts.next(), None);
+    }
+
+    #[test]
+    fn what_is_due_grows_with_the_time_and_is_never_nothing() {
+        assert_eq!(bytes_due(Duration::ZERO, 16), 1);
+        assert_eq!(bytes_due(Duration::from_millis(2500), 16), 40);
+        assert_eq!(bytes_due(MAX_TIME, usize::MAX), usize::MAX);
     }
 }

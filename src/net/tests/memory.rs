@@ -233,7 +233,7 @@ fn one_that_was_held_back_has_its_time_for_a_frame_after_that() {
     bench.world().send(held_back, &rest[..100_000]);
     bench.pass(28 * SECOND);
     assert_eq!(bench.world().wires[held_back].inbound.len(), 100_000, "it is not read");
-    while let Some(slot) = bench.net.exempt.filter(|slot| *slot != 1) {
+    while let Some(slot) = bench.net.memory.exempt().filter(|slot| *slot != 1) {
         // Wires and slots have the same numbers here.
         bench.world().reset(slot);
         bench.settle();
