@@ -86,7 +86,7 @@ impl Acceptor {
             Err(error) if is_of_one(&error) && *aborted < ACCEPT_BUDGET / 2 => {
                 mark(Mark::AcceptFailedOnce);
                 *aborted += 1;
-                log::debug!("a connection was gone before it was accepted: {error}");
+                log::debug!("a connection was lost before it was accepted: {error}");
                 Accepted::Aborted
             }
             Err(error) => self.accept_by_reserve(os, listener, error),

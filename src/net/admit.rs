@@ -32,7 +32,7 @@ impl<O: Os> Loop<O> {
                 Outcome::NoRoom(error) => {
                     mark(Mark::AcceptRests);
                     if !has_rested {
-                        log::warn!("can not accept a connection: {error}; trying again every {ACCEPT_RETRY:?}");
+                        log::warn!("cannot accept a connection: {error}; retrying every {ACCEPT_RETRY:?}");
                     }
                     self.acceptor.rest(listener, self.now);
                     self.hub.stats.accept_rests += 1;
@@ -73,7 +73,7 @@ impl<O: Os> Loop<O> {
         log::debug!("{} connected", session.label());
         if let Err(error) = self.os.watch(&mut session.link.socket, slot) {
             mark(Mark::NotWatched);
-            log::warn!("can not watch a connection: {error}");
+            log::warn!("cannot watch a connection: {error}");
             return self.close_broken(slot);
         }
         self.start_timeout(slot, Timeout::InboundIdle);
@@ -84,7 +84,7 @@ impl<O: Os> Loop<O> {
     /// because closing with input unread would take back what was sent.
     fn turn_away(&mut self, mut socket: O::Socket, farewell: &[u8]) {
         if let Err(error) = self.os.send(&mut socket, &[IoSlice::new(farewell)]) {
-            return log::debug!("a connection is closed without a word: {error}");
+            return log::debug!("closing a connection that cannot be told why: {error}");
         }
         self.os.shut_down(&mut socket);
         // The outcome does not matter: the input is discarded.

@@ -9,7 +9,7 @@ use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 
 impl<O: Os> Loop<O> {
-    /// Looks at the end of a turn whether memory is short, and makes room if that lasted too long.
+    /// Checks for memory pressure at the end of a turn, and makes room if it has lasted too long.
     pub(super) fn check_memory(&mut self) {
         if self.memory.check(&mut self.hub, self.now) {
             self.evict();
@@ -26,11 +26,8 @@ impl<O: Os> Loop<O> {
             let Some(slot) = largest_holder(&self.hub).filter(|_| is_tight) else { return };
             let Some(session) = self.hub.user(slot) else { return };
             let (queued, half) = (session.outbox().queued(), session.half_received());
-            log::warn!(
-                "{} bytes are held for long: {} goes, with {queued} and {half}",
-                self.hub.held(),
-                session.label()
-            );
+            let (label, held) = (session.label(), self.hub.held());
+            log::warn!("evicting {label}: {queued} B queued, {half} B unparsed; the hub holds {held} B");
             if !session.is_present() {
                 // One that was closed just now has yet to read why. What it holds is free when it is removed.
                 if evicted == 0 {
@@ -41,7 +38,7 @@ impl<O: Os> Loop<O> {
             }
             mark(Mark::Evicted);
             self.hub.cut(slot);
-            self.close_holder(slot, "the hub holds as much as it may, and this client is one of those it is for");
+            self.close_holder(slot, "memory limit reached; this client holds the most");
         }
     }
 
@@ -53,7 +50,7 @@ impl<O: Os> Loop<O> {
     /// Closes a session for which too much is held, and tells it why.
     fn close_holder(&mut self, slot: usize, why: &str) {
         let Some(session) = self.hub.user_mut(slot) else { return };
-        log::info!("{} is closed with {} bytes queued: {why}", session.label(), session.outbox().queued());
+        log::info!("closing {} with {} B queued: {why}", session.label(), session.outbox().queued());
         mark(Mark::TooSlow);
         session.link.stage = Stage::TooSlow;
         self.hub.dismiss(slot, ErrorCode::TooSlow, why);

@@ -85,7 +85,7 @@ impl<O: Os> Loop<O> {
             return;
         }
         mark(Mark::SilentClosed);
-        let text = format!("nothing was heard from this client for {:?}", self.hub.limits().idle);
+        let text = format!("nothing was received from this client for {:?}", self.hub.limits().idle);
         self.hub.dismiss(slot, ErrorCode::Idle, &text);
     }
 
@@ -127,12 +127,12 @@ impl<O: Os> Loop<O> {
             return self.start_timeout(slot, timeout);
         }
         mark(Mark::FrameTooSlow);
-        log::info!("{} is closed: {kept} bytes of a frame, and the rest did not come", session.label());
+        log::info!("closing {}: {kept} B of a frame came, and not the rest", session.label());
         let text = format!("a frame was not complete within {time:?} of its first byte");
         self.hub.dismiss(slot, ErrorCode::Idle, &text);
     }
 
-    /// Looks whether a session that was over its rate limit may ask again.
+    /// Checks whether a session that was over its rate limit may ask again.
     fn check_rate(&mut self, slot: usize) {
         if self.hub.may_not_ask_yet(slot) {
             mark(Mark::PacedStill);
@@ -160,7 +160,7 @@ impl<O: Os> Loop<O> {
             return self.start_timeout(slot, timeout);
         }
         mark(if queued > 0 { Mark::ClosedWithUnsent } else { Mark::LingerOver });
-        log::debug!("{} is closed with {queued} bytes not taken", session.label());
+        log::debug!("{} is closed with {queued} B unsent", session.label());
         self.mark_closing(slot);
     }
 }

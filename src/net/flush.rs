@@ -42,7 +42,7 @@ impl<O: Os> Loop<O> {
                 }
                 Err(error) => {
                     mark(Mark::BrokeWhileSending);
-                    log::debug!("{} is gone: {error}", session.label());
+                    log::debug!("lost {}: {error}", session.label());
                     return self.close_broken(slot);
                 }
             }

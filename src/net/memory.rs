@@ -53,8 +53,8 @@ impl MemoryPressure {
         self.baseline.as_ref().map(|baseline| baseline.since + hub.limits().stall.max(PACE_REST))
     }
 
-    /// Looks at the end of a turn whether there is pressure, and chooses the exempt link. Returns whether too little
-    /// progress was made for too long: then sessions are to be closed, and progress measured [anew](Self::restart).
+    /// Checks for pressure at the end of a turn, and chooses the exempt link. Returns whether too little progress was made
+    /// for too long: the caller then closes sessions, and has progress measured [anew](Self::restart).
     pub(super) fn check<S>(&mut self, hub: &mut Hub<Link<S>>, now: Duration) -> bool {
         hub.note_held();
         if !is_under_pressure(hub) {
@@ -66,7 +66,7 @@ impl MemoryPressure {
             None => {
                 mark(Mark::Squeezed);
                 hub.stats.squeezes += 1;
-                log::debug!("{} bytes are held: some requests are not read for now", hub.held());
+                log::debug!("memory pressure: {} B are held, and some sessions are not read for now", hub.held());
                 self.restart(hub, now);
             }
             Some(at) if at > now => {}

@@ -13,8 +13,8 @@
 //!                                       hand to hub)               expire.rs ends what took too long)
 //! ```
 //!
-//! The parts that keep state between turns know nothing of the loop, and are tested alone: [`Readiness`],
-//! [`Acceptor`], [`ReadQueue`], [`Timeouts`], [`MemoryPressure`], [`Trim`], and the [`Link`] of each session.
+//! The parts that keep state between turns know nothing of the loop, and are tested alone: `Readiness`, `Acceptor`,
+//! `ReadQueue`, `Timeouts`, `MemoryPressure`, `Trim`, and the `Link` of each session.
 
 mod acceptor;
 mod admit;

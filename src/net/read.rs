@@ -114,7 +114,7 @@ impl<O: Os> Loop<O> {
                 }
                 Err(error) => {
                     mark(Mark::BrokeWhileReading);
-                    log::debug!("{} is gone: {error}", session.label());
+                    log::debug!("lost {}: {error}", session.label());
                     Received::Broken
                 }
             };
@@ -136,7 +136,7 @@ impl<O: Os> Loop<O> {
         session.link.inbound = Inbound::Ended;
         if session.half_received() > 0 {
             mark(Mark::EndInAFrame);
-            log::debug!("{} left after {} bytes of an unfinished frame", session.label(), session.half_received());
+            log::debug!("{} ended its stream {} B into a frame", session.label(), session.half_received());
         }
         self.hub.stats.left += u64::from(session.is_present());
         self.hub.depart(slot);
@@ -179,8 +179,8 @@ impl<O: Os> Loop<O> {
     }
 }
 
-/// Whether there may be something to receive from a link that may be read. That of a session that has departed may: its
-/// input is discarded.
+/// Whether there may be something to receive from a link, and its session does not wait. The link of a session that has
+/// departed is read as well: its input is discarded.
 fn can_read<S>(session: &User<Link<S>>) -> bool {
     let link = &session.link;
     link.is_readable() && link.stage != Stage::Closing && !session.is_waiting()
