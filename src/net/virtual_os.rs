@@ -4,8 +4,7 @@
 //! The simulator proper will draw its faults by seed; this one is driven by hand.
 
 use super::os::{Edge, Os};
-use crate::hub::Peer;
-use crate::web::Dialect;
+use crate::hub::{Protocol, RemoteAddr, Role};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -57,7 +56,7 @@ pub struct World {
     pub accepts: u32,
     pub crowd: bool,
     /// What those speak who are let in from now on.
-    pub dialect: Dialect,
+    pub protocol: Protocol,
     /// The next wait lasts for so long, and sees nothing.
     pub asleep: Option<Duration>,
     /// Whether there always seem to be more edges than a wait can take.
@@ -199,7 +198,7 @@ impl Os for VirtualOs {
         Ok(world.more)
     }
 
-    fn accept(&mut self, _listener: usize) -> io::Result<(VirtualSocket, Peer)> {
+    fn accept(&mut self, _listener: usize) -> io::Result<(VirtualSocket, RemoteAddr)> {
         let mut world = self.0.borrow_mut();
         world.accepts += 1;
         if let Some(code) = world.accept_errors.pop_front() {
@@ -214,11 +213,11 @@ impl Os for VirtualOs {
         }
         world.descriptors -= 1;
         let wire = world.backlog.pop_front().expect("somebody waits");
-        Ok((VirtualSocket(Rc::clone(&self.0), wire), Peer::Unix))
+        Ok((VirtualSocket(Rc::clone(&self.0), wire), RemoteAddr::Unix))
     }
 
-    fn dialect(&self, _listener: usize) -> Dialect {
-        self.0.borrow().dialect
+    fn protocol(&self, _listener: usize) -> Protocol {
+        self.0.borrow().protocol
     }
 
     fn spend_spare(&mut self) -> bool {
@@ -281,7 +280,7 @@ impl Os for VirtualOs {
 
     fn stop_listening(&mut self) {
         let mut world = self.0.borrow_mut();
-        if !world.dialect.is_guest() {
+        if world.protocol.role != Role::HttpCaller {
             world.backlog.clear();
         }
     }

@@ -6,6 +6,8 @@
 mod builder;
 mod event_channel;
 mod handle;
+#[cfg(feature = "ws")]
+mod http;
 
 pub use builder::Builder;
 pub use event_channel::{EventSender, Events, EventsWaker, WhenFull, event_channel};
@@ -23,15 +25,20 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
+/// What serves the sessions that are not native.
+#[cfg(feature = "ws")]
+type ServerGateway = crate::web::Web;
+#[cfg(not(feature = "ws"))]
+type ServerGateway = crate::hub::NativeOnly;
+
 /// What other threads ask that is done in one turn.
 const ASKS: usize = 256;
 
 /// A hub that listens. It does nothing by itself: call [`run`](Server::run), or [`turn`](Server::turn) again and again.
 #[derive(Debug)]
 pub struct Server {
-    net: Loop<MioOs>,
+    net: Loop<MioOs, ServerGateway>,
     addresses: Vec<Address>,
-    #[cfg(feature = "ws")]
     http_addresses: Vec<Address>,
     /// `None` once the hub has ended, so that whoever asks still is told so.
     asked: Option<Receiver<Ask>>,
@@ -58,12 +65,6 @@ impl Server {
     /// Where it listens, in the order given, with the ports that were really bound.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
-    }
-
-    /// Where it listens for HTTP and WebSocket, likewise.
-    #[cfg(feature = "ws")]
-    pub fn http_addresses(&self) -> &[Address] {
-        &self.http_addresses
     }
 
     /// What other threads need to talk to it.
@@ -107,7 +108,7 @@ impl Server {
     /// Some of what other threads ask; what is left gets another turn, so that nobody who asks much stops the hub.
     fn do_what_is_asked(&mut self) {
         for _ in 0..ASKS {
-            if self.net.hub().is_half_spent() {
+            if self.net.hub().is_turn_half_spent() {
                 break;
             }
             match self.asked.as_ref().map(Receiver::try_recv) {

@@ -1,15 +1,13 @@
 //! The loop over the virtual operating system: what only timing and faults bring out.
 
 mod crowd;
-#[cfg(feature = "ws")]
-mod door;
 mod memory;
 mod pressure;
 mod time;
 
 use super::virtual_os::{VirtualOs, World};
 use super::{Edge, Loop};
-use crate::hub::User;
+use crate::hub::Session;
 use crate::limits::{ACCEPT_RETRY, IfFull, LAST_LINGER, Limits, READ_BUDGET, TRIM_EVERY};
 use crate::wire::{Answer, ErrorCode, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
 use std::cell::{RefCell, RefMut};
