@@ -26,8 +26,16 @@ pub mod page;
 #[cfg(feature = "ws")]
 pub mod upgrade;
 
+/// The names that the framing had before it moved to `wire`.
 #[cfg(feature = "ws")]
-pub use crate::wire::websocket as messages;
+pub mod messages {
+    pub use crate::wire::websocket::{
+        BINARY, CLOSE, Message, MessageReader as Messages, PING, PONG, ProtocolError as Violation, Side as Other, TEXT,
+        WholeFrame as Whole, close_code, encode as put, encode_close as put_close, encode_header as put_header,
+        encode_masked as put_masked, encode_with as put_with, first_frame as first, frame_len as len,
+    };
+}
+
 use crate::wire::{Answer, Bounds, ErrorCode, Fault, Frame, Header};
 use margin::Asked;
 
