@@ -6,7 +6,7 @@ mod push;
 mod rooms;
 pub(crate) mod stream;
 #[cfg(feature = "ws")]
-mod ws;
+mod websocket;
 
 pub use error::ClientError;
 pub use push::{Delivery, Mail, Push};

@@ -1,7 +1,7 @@
 //! A blocking connection of any kind.
 
 #[cfg(feature = "ws")]
-use super::ws::WebSocket;
+use super::websocket::WebSocket;
 use crate::address::Address;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
