@@ -17,14 +17,15 @@ fn refused(arguments: &[&str]) -> (i32, String) {
 
 #[test]
 fn a_wrong_option_ends_it_with_2_and_names_the_option() {
-    let cases: [(&[&str], &str); 15] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["--frobnicate"], "frobnicate"),
+        (&["--heartbeat-sec", "5"], "did you mean --heartbeat-secs?"),
         (&["--listen"], "listen"),
         (&["--listen", "7070"], "--listen"),
         (&["--listen", "localhost:99999"], "--listen"),
         (&["--listen", "unix:"], "--listen"),
         (&["--listen", "ws://127.0.0.1:8080"], "--ws HOST:PORT"),
-        (&["--ws", "ws://127.0.0.1:8080"], "is no HOST:PORT"),
+        (&["--ws", "ws://127.0.0.1:8080"], "is not HOST:PORT"),
         (&["--max-body", "huge"], "--max-body"),
         (&["--max-body", "0"], "--max-body"),
         (&["--max-body", "2G"], "--max-body"),
@@ -55,7 +56,12 @@ fn a_port_that_is_taken_ends_it_with_1_and_what_to_do() {
     let first = Daemon::start();
     let (code, said) = refused(&["--listen", &first.addresses[0]]);
     assert_eq!(code, 1);
-    assert!(said.contains(&first.addresses[0]) && said.contains("choose another address with --listen"), "{said}");
+    assert!(
+        said.contains(&first.addresses[0])
+            && said.contains("--listen: cannot listen")
+            && said.contains("choose another address"),
+        "{said}"
+    );
 }
 
 #[test]

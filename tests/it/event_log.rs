@@ -123,7 +123,7 @@ fn a_directory_that_vanishes_costs_no_event() {
     fs::remove_dir_all(&dir.0).expect("it is there");
     raw.publish("lobby", b"1");
     daemon.signal("HUP");
-    let said = wait_for_line(&mut daemon, "can not write the event log");
+    let said = wait_for_line(&mut daemon, "cannot write the event log");
     assert!(said.contains("No such file"), "{said}");
     assert_eq!(raw.publish("lobby", b"2"), 2, "the hub lives on");
     fs::create_dir(&dir.0).expect("it has vanished");
@@ -153,7 +153,7 @@ fn a_full_disk_is_said_and_counted_and_the_hub_lives_on() {
     daemon.signal("TERM");
     let (code, said) = daemon.end();
     assert_eq!(code, Some(0));
-    assert!(said.contains("can not write the event log /dev/full: No space left"), "{said}");
+    assert!(said.contains("cannot write the event log /dev/full: No space left"), "{said}");
     assert!(said.contains("event log: lines 0 failures"), "{said}");
     assert!(said.contains("lacks its last"), "{said}");
 }

@@ -207,7 +207,7 @@ fn an_address_where_no_hub_answers_is_told_with_what_to_do() {
         (format!("ws://{native}"), 1, "a hub's native address is written without ws://"),
         (address.replace("ws://", ""), 1, "begins with ws://"),
         (format!("ws://{nobody}"), 1, "is it running?"),
-        (address.replace("ws://", "wss://"), 2, "no TLS is spoken here"),
+        (address.replace("ws://", "wss://"), 2, "TLS is not supported"),
         (address.replace("ws://", "http://"), 2, "the only scheme is ws://"),
     ] {
         let (exit, said) = complaint(&address);

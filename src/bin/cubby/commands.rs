@@ -1,6 +1,8 @@
 //! What each command does that is about users and names.
 
 use crate::show;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use cubby::{Client, ClientError, Delivery, Mail, Push, Status, UserId};
 use serde_json::json;
 use std::fs::{self, File, OpenOptions};
@@ -234,7 +236,7 @@ impl<'a> Letter<'a> {
                 object["file"] = path.display().to_string().into();
             }
             (None, Ok(text)) => object["body"] = text.into(),
-            (None, Err(_)) => object["bodyBase64"] = cubby::base64(self.body).into(),
+            (None, Err(_)) => object["bodyBase64"] = STANDARD.encode(self.body).into(),
         }
         object
     }

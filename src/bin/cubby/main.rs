@@ -5,6 +5,8 @@
 mod bench;
 mod chat;
 mod commands;
+#[path = "../common/mod.rs"]
+mod common;
 mod rooms;
 mod show;
 
@@ -12,7 +14,6 @@ use commands::{Failure, Session};
 use cubby::UserId;
 use getopts::{Matches, Options};
 use std::env::VarError;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -44,7 +45,7 @@ const OWN_OPTIONS: [(&str, &[&str]); 4] =
     [("file", &["pub", "send", "relay"]), ("save", &["listen"]), ("history", &["sub"]), ("mess", &["chat"])];
 
 fn main() -> ExitCode {
-    let outcome = match arguments() {
+    let outcome = match common::arguments() {
         Ok(arguments) if arguments.first().is_some_and(|first| first == "bench") => bench::bench(&arguments[1..]),
         Ok(arguments) => command(arguments),
         Err(what) => Err(Failure::Usage(what)),
@@ -62,14 +63,8 @@ fn command(arguments: Vec<String>) -> Result<(), Failure> {
         Ok(matches) if matches.opt_present("help") => show::line(options.usage(USAGE).trim_end()),
         Ok(matches) if matches.opt_present("version") => show::line(concat!("cubby ", env!("CARGO_PKG_VERSION"))),
         Ok(matches) => run(&matches),
-        Err(error) => Err(Failure::Usage(error.to_string())),
+        Err(fail) => Err(Failure::Usage(common::wrong_option(&fail, []))),
     }
-}
-
-/// The arguments, which must all be text.
-fn arguments() -> Result<Vec<String>, String> {
-    let text = |argument: OsString| argument.into_string().map_err(|argument| format!("{argument:?} is not UTF-8"));
-    std::env::args_os().skip(1).map(text).collect()
 }
 
 fn options() -> Options {
@@ -117,7 +112,8 @@ fn run(matches: &Matches) -> Result<(), Failure> {
 /// That the command is one, and has the arguments and options that it can have.
 fn check_arguments(matches: &Matches, command: &str, arguments: &[String]) -> Result<(), Failure> {
     if !COMMANDS.contains(&command) {
-        let hint = nearest(command, &COMMANDS).map_or_else(String::new, |known| format!("; did you mean {known}?"));
+        let hint =
+            common::nearest(command, COMMANDS).map_or_else(String::new, |known| format!("; did you mean {known}?"));
         return Err(Failure::Usage(format!("{command:?} is no command{hint}")));
     }
     if command == "bench" {
@@ -142,12 +138,6 @@ fn check_arguments(matches: &Matches, command: &str, arguments: &[String]) -> Re
         }
         _ => Ok(()),
     }
-}
-
-/// The word that somebody may have meant, if one is near enough.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let distance = |known: &&&str| strsim::damerau_levenshtein(word, known);
-    known.iter().min_by_key(distance).filter(|known| distance(known) <= known.len().div_ceil(4)).copied()
 }
 
 fn history(matches: &Matches) -> Result<u64, Failure> {

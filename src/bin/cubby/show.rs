@@ -25,7 +25,7 @@ pub fn json(object: &impl Serialize) -> Result<(), Failure> {
 
 /// Says something on standard error. Where nobody reads that, there is nobody to tell.
 pub fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "cubby: {}", cubby::escape_unfit(text));
+    crate::common::complain("cubby", text);
 }
 
 /// A body on one line: text, without the line end that most senders put behind it, or size and first bytes of what is

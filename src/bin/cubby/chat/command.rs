@@ -150,7 +150,7 @@ fn next_word(text: &str) -> Result<(String, &str), String> {
 }
 
 fn unknown(name: &str) -> String {
-    match crate::nearest(name, &NAMES) {
+    match crate::common::nearest(name, NAMES) {
         Some(known) => format!("{name:?} is no command; did you mean {known}?"),
         None => format!("{name:?} is no command; help shows them. To talk in a room, attach it first"),
     }
