@@ -4,19 +4,19 @@
 
 mod bench;
 mod chat;
-mod commands;
 #[path = "../common/mod.rs"]
 mod common;
 mod rooms;
 mod show;
+mod users;
 
-use commands::{Failure, Session};
 use cubby::UserId;
 use getopts::{Matches, Options};
 use std::env::VarError;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use users::{Failure, Session};
 
 /// Where the hub is looked for when not told.
 const DEFAULT_HUB: &str = "127.0.0.1:7070";
@@ -100,12 +100,12 @@ fn run(matches: &Matches) -> Result<(), Failure> {
         ("sub", rooms) => rooms::subscribe(&session, rooms, history(matches)?),
         ("pub", [room]) => rooms::publish(&session, room, file.as_deref()),
         ("who", [room]) => rooms::who(&session, room),
-        ("send", names) => commands::send(&session, names, file.as_deref()),
-        ("relay", ids) => commands::relay(&session, &receivers(ids)?, file.as_deref()),
-        ("listen", _) => commands::listen(&session, matches.opt_str("save").map(Into::into)),
-        ("list", _) => commands::list(&session),
-        ("stats", _) => commands::stats(&session),
-        _ => commands::id(&session),
+        ("send", names) => users::send(&session, names, file.as_deref()),
+        ("relay", ids) => users::relay(&session, &receivers(ids)?, file.as_deref()),
+        ("listen", _) => users::listen(&session, matches.opt_str("save").map(Into::into)),
+        ("list", _) => users::list(&session),
+        ("stats", _) => users::stats(&session),
+        _ => users::id(&session),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What each command does that is about rooms, but for the chat.
 
-use crate::commands::{Failure, Session, read_body};
 use crate::show;
+use crate::users::{Failure, Session, read_body};
 use cubby::{Event, EventJson, Push};
 use serde_json::json;
 use std::collections::BTreeMap;

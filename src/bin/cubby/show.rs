@@ -1,6 +1,6 @@
 //! What reaches the terminal: nothing from the network does unescaped.
 
-use crate::commands::Failure;
+use crate::users::Failure;
 use cubby::{Event, EventType, UserId, is_unshowable};
 use serde::Serialize;
 use std::fmt::Write as _;

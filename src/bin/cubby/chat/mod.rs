@@ -2,23 +2,23 @@
 //! (`talk`); what is typed is understood in `command`, and shown by `screen`.
 
 mod command;
-mod place;
+mod cursor;
 mod screen;
-mod talk;
+mod session;
 
-use crate::commands::{Failure, Session};
 use crate::show;
+use crate::users::{Failure, Session};
 use command::Command;
 use rustyline::error::ReadlineError;
 use rustyline::{DefaultEditor, ExternalPrinter};
 use screen::{Printer, Screen};
+use session::Talk;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use talk::Talk;
 
 /// Lines that may wait for the hub to answer those before them. Whoever types more, waits.
 const LINES: usize = 256;

@@ -3,9 +3,9 @@
 
 use super::Attached;
 use super::command::{Command, HELP};
-use super::place::{Next, Place, Return};
+use super::cursor::{Next, Place, Return};
 use super::screen::Screen;
-use crate::commands::Session;
+use crate::users::Session;
 use cubby::{Client, ClientError, Event, EventType, Push, Status, UserId};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeMap, VecDeque};
