@@ -134,7 +134,7 @@ fn json_is_an_object_a_line() {
 #[test]
 fn a_wrong_command_line_is_exit_2_and_says_what() {
     let daemon = Daemon::start();
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 21] = [
         (&[], "a command is missing"),
         (&["lits"], "did you mean list?"),
         (&["send"], "at least one name"),
@@ -143,15 +143,17 @@ fn a_wrong_command_line_is_exit_2_and_says_what() {
         (&["who"], "one room"),
         (&["sub"], "at least one room"),
         (&["sub", "a", "--history", "-1"], "--history"),
-        (&["sub", "a", "--mess"], "--mess goes with chat"),
-        (&["id", "--history", "5"], "--history goes with sub"),
+        (&["sub", "a", "--mess"], "--mess is an option of chat"),
+        (&["id", "--history", "5"], "--history is an option of sub"),
         (&["chat", "now", "--name", "ann"], "now"),
         (&["--frobnicate"], "frobnicate"),
+        (&["id", "--jsn"], "did you mean --json?"),
+        (&["--json", "bench"], "cubby bench [OPTIONS]"),
         (&["relay"], "needs the id"),
         (&["relay", "bob"], "bob"),
         (&["relay", "-1"], "1"),
         (&["id", "5"], "5"),
-        (&["id", "--file", "x"], "--file goes with pub, send, relay"),
+        (&["id", "--file", "x"], "--file is an option of pub, send, relay"),
         (&["id", "--timeout", "soon"], "--timeout"),
         (&["id", "--hub", "nowhere"], "nowhere"),
     ];
@@ -181,7 +183,7 @@ fn a_body_over_the_hubs_limit_is_refused_before_it_is_sent() {
     let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--max-body", "100"]);
     let (code, _, said) = call(&daemon, &["relay", "5"], &[b'x'; 101]);
     assert_eq!(code, 1);
-    assert!(said.contains("over the 100 bytes that this hub takes"), "{said}");
+    assert!(said.contains("larger than the 100 bytes that this hub accepts"), "{said}");
     let (code, _, said) = call(&daemon, &["relay", "5", "--file", "/no/such/file"], b"");
     assert_eq!(code, 1);
     assert!(said.contains("/no/such/file"), "{said}");

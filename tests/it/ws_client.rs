@@ -172,7 +172,7 @@ fn a_chat_loses_its_connection_and_finds_the_hub_again() {
     assert_eq!(ann.shown(), "[r/lobby]> (@ann): hello bob");
     assert_eq!(bob.shown(), "[r/lobby]> (@ann): hello bob");
     cut();
-    assert!(ann.said().contains("trying to find it again"));
+    assert!(ann.said().contains("trying to reconnect"));
     assert_eq!(bob.shown(), "[r/lobby]> ann left");
     bob.type_line("where are you?");
     assert_eq!(bob.shown(), "[r/lobby]> (@bob): where are you?");

@@ -91,10 +91,15 @@ mod tests {
             ("", "most", "N", "how many"),
             ("", "wait", "SECS", "wait for this long, and then for as long again, and so on until the end"),
         ];
-        let text = "Usage:\n  -a, --all                  take all\n      --least N, --most N    how many\n      \
-                    --wait SECS            wait for this long, and then for as long again, and\n                             \
-                    so on until the end\n";
-        assert_eq!(usage("Usage:", &rows), text);
+        let text = [
+            "Usage:",
+            "  -a, --all                  take all",
+            "      --least N, --most N    how many",
+            "      --wait SECS            wait for this long, and then for as long again, and",
+            "                             so on until the end",
+            "",
+        ];
+        assert_eq!(usage("Usage:", &rows), text.join("\n"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The event log: each event of every room as a line of JSON, appended to a file by a thread of its own.
 //!
-//! The hub never waits for the disk. Events come through a bounded channel; if it is full, they are dropped, counted and
-//! reported in the log. The writer collects lines in a buffer and writes it from time to time. If that fails, it keeps
-//! the buffer and tries again; while the buffer is full, it takes nothing from the channel.
+//! The hub never waits for the disk. Events come through a bounded channel; if it is full, they are dropped, counted
+//! and reported in the log. The writer collects lines in a buffer and writes it from time to time. If that fails, it
+//! keeps the buffer and tries again; while the buffer is full, it takes nothing from the channel.
 
 use cubby::{EventJson, EventSender, Events, EventsWaker, SharedEvent, WhenFull, event_channel, json_line};
 use std::fs::{File, OpenOptions};
@@ -220,8 +220,8 @@ struct LogFile {
 }
 
 impl LogFile {
-    /// Opens the file for appending. If its last line has no end, as after a crash, the line is ended. The file may be a
-    /// pipe: if nobody reads it, that is an error, now or later, and the writer does not wait.
+    /// Opens the file for appending. If its last line has no end, as after a crash, the line is ended. The file may be
+    /// a pipe: if nobody reads it, that is an error, now or later, and the writer does not wait.
     fn open(path: &Path) -> io::Result<LogFile> {
         let mut file = OpenOptions::new().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(path)?;
         // If the file cannot be read, its last line may be incomplete, and an extra line end does little harm.

@@ -8,8 +8,8 @@ mod options;
 mod report;
 mod sweep;
 
+use crate::failure::Failure;
 use crate::show;
-use crate::users::Failure;
 use bar::Bar;
 use cubby::load::{Extent, LoadError, Native, Phase, Progress, run};
 use hub::Watch;

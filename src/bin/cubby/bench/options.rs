@@ -1,7 +1,7 @@
 //! The command line of `cubby bench`: its options, and the work that they ask for.
 
 use crate::common::{OptionRow, nearest, usage};
-use crate::hub_address;
+use crate::settings::hub_address;
 use cubby::Address;
 use cubby::load::{Extent, Pace, Plan, Sizes};
 use getopts::{Fail, Matches, Options};

@@ -1,8 +1,9 @@
-//! How far the story of a room was shown, and what that means for an event that comes. Knows no hub and no screen.
+//! How far the events of a room were shown, and what follows from that for an event that arrives. It knows neither the
+//! hub nor the screen.
 
 use cubby::{Event, UserId};
 
-/// One event, by more than its number: a hub that was started anew counts anew.
+/// Identifies an event by more than its id, because a hub that was restarted begins with the same ids again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     id: u64,
@@ -16,78 +17,78 @@ impl Mark {
     }
 }
 
-/// Where one is in the story of a room.
+/// A position in the events of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// All up to this id was shown, or came before one's time.
+pub struct Cursor {
+    /// All events up to this id were shown, or happened before this session joined.
     shown: u64,
-    /// The event with that id, where it was shown.
+    /// The event with this id, if it was shown.
     last: Option<Mark>,
 }
 
-/// What an event is to someone at a place.
+/// Where an event is, seen from a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Shown already.
+pub enum Position {
+    /// It was shown already.
     Old,
-    /// The next one.
-    Due,
-    /// One after others that are missing.
+    /// It is the next one.
+    Next,
+    /// Other events are missing before it.
     Gap,
 }
 
-/// How a room's story goes on after one was away.
+/// How the events of a room continue after the connection was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Return {
-    /// Where it was left.
-    GoesOn,
-    /// It goes on, but some of it is forgotten.
+pub enum Resume {
+    /// Nothing is missing.
+    Continues,
+    /// The room has forgotten some of the missed events.
     Forgotten,
-    /// It is another story: the room was made anew.
-    Anew,
+    /// The room was created again, and its ids begin again.
+    Restarted,
 }
 
-impl Place {
-    /// The place of someone whose own coming is the event with this id.
-    pub fn at_the_door(newest: u64) -> Place {
-        Place { shown: newest.saturating_sub(1), last: None }
+impl Cursor {
+    /// The cursor of a session that has just joined, if the event of that has this id.
+    pub fn joined_at(newest: u64) -> Cursor {
+        Cursor { shown: newest.saturating_sub(1), last: None }
     }
 
-    /// All up to this id is shown.
+    /// The cursor after an event was shown.
+    pub fn after(event: &Event) -> Cursor {
+        Cursor { shown: event.id, last: Some(Mark::of(event)) }
+    }
+
+    /// The id up to which all events were shown.
     pub fn shown(&self) -> u64 {
         self.shown
     }
 
-    /// What an event is here.
-    pub fn next(&self, event: &Event) -> Next {
+    pub fn position(&self, event: &Event) -> Position {
         match event.id.checked_sub(self.shown) {
-            None | Some(0) => Next::Old,
-            Some(1) => Next::Due,
-            Some(_) => Next::Gap,
+            None | Some(0) => Position::Old,
+            Some(1) => Position::Next,
+            Some(_) => Position::Gap,
         }
     }
 
-    /// The place after an event was shown.
-    pub fn after(event: &Event) -> Place {
-        Place { shown: event.id, last: Some(Mark::of(event)) }
-    }
-
-    /// The id after which to ask for events after one was away: so that the last one shown comes again, to be known by.
-    pub fn ask_after(&self) -> u64 {
+    /// The id after which to request events when the connection is back. The last event that was shown is requested
+    /// again, to see whether it is still the same.
+    pub fn resume_after(&self) -> u64 {
         if self.last.is_some() { self.shown.saturating_sub(1) } else { self.shown }
     }
 
-    /// What became of the story, by the events that came when asked so, and by the newest id: that of one's own coming
-    /// back.
-    pub fn returned(&self, events: &[Event], newest: u64) -> Return {
+    /// How the room continues, if these events are the reply to that request, and `newest` is the id of the event of
+    /// joining again.
+    pub fn resume(&self, events: &[Event], newest: u64) -> Resume {
         let first = events.first();
         let there = first.filter(|first| first.id == self.shown).map(Mark::of);
         match self.last {
-            _ if newest <= self.shown => Return::Anew,
-            Some(last) if there == Some(last) => Return::GoesOn,
-            Some(_) if there.is_some() => Return::Anew,
-            None if first.is_some_and(|first| self.next(first) == Next::Due) => Return::GoesOn,
-            _ => Return::Forgotten,
+            _ if newest <= self.shown => Resume::Restarted,
+            Some(last) if there == Some(last) => Resume::Continues,
+            Some(_) if there.is_some() => Resume::Restarted,
+            None if first.is_some_and(|first| self.position(first) == Position::Next) => Resume::Continues,
+            _ => Resume::Forgotten,
         }
     }
 }
@@ -103,32 +104,32 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_old_due_or_after_a_gap() {
-        let place = Place::after(&event(5, 0));
-        let next = |id| place.next(&event(id, 0));
+    fn an_event_is_old_next_or_after_a_gap() {
+        let cursor = Cursor::after(&event(5, 0));
+        let position = |id| cursor.position(&event(id, 0));
         assert_eq!(
-            (next(0), next(5), next(6), next(7), next(u64::MAX)),
-            (Next::Old, Next::Old, Next::Due, Next::Gap, Next::Gap)
+            (position(0), position(5), position(6), position(7), position(u64::MAX)),
+            (Position::Old, Position::Old, Position::Next, Position::Gap, Position::Gap)
         );
-        assert_eq!(Place::at_the_door(5).next(&event(5, 0)), Next::Due, "one's own coming");
+        assert_eq!(Cursor::joined_at(5).position(&event(5, 0)), Position::Next, "the event of joining");
     }
 
     #[test]
-    fn a_story_goes_on_where_the_last_event_is_still_the_same() {
-        let place = Place::after(&event(5, 100));
-        assert_eq!(place.ask_after(), 4);
-        assert_eq!(place.returned(&[event(5, 100), event(6, 200)], 6), Return::GoesOn);
-        assert_eq!(place.returned(&[event(5, 999), event(6, 999)], 6), Return::Anew, "another fifth event");
-        assert_eq!(place.returned(&[], 2), Return::Anew, "it never came so far");
-        assert_eq!(place.returned(&[event(9, 200)], 9), Return::Forgotten);
-        assert_eq!(place.returned(&[], 9), Return::Forgotten, "nothing is remembered at all");
+    fn a_room_continues_if_the_last_event_is_still_the_same() {
+        let cursor = Cursor::after(&event(5, 100));
+        assert_eq!(cursor.resume_after(), 4);
+        assert_eq!(cursor.resume(&[event(5, 100), event(6, 200)], 6), Resume::Continues);
+        assert_eq!(cursor.resume(&[event(5, 999), event(6, 999)], 6), Resume::Restarted, "another fifth event");
+        assert_eq!(cursor.resume(&[], 2), Resume::Restarted, "it never had five events");
+        assert_eq!(cursor.resume(&[event(9, 200)], 9), Resume::Forgotten);
+        assert_eq!(cursor.resume(&[], 9), Resume::Forgotten, "nothing is remembered at all");
     }
 
     #[test]
-    fn who_left_at_the_door_misses_nothing_either() {
-        let place = Place::at_the_door(5);
-        assert_eq!((place.ask_after(), place.returned(&[event(5, 0), event(6, 0)], 6)), (4, Return::GoesOn));
-        assert_eq!(place.returned(&[event(7, 0)], 7), Return::Forgotten);
-        assert_eq!(place.returned(&[event(1, 0)], 1), Return::Anew);
+    fn a_session_that_was_lost_right_after_joining_misses_nothing_either() {
+        let cursor = Cursor::joined_at(5);
+        assert_eq!((cursor.resume_after(), cursor.resume(&[event(5, 0), event(6, 0)], 6)), (4, Resume::Continues));
+        assert_eq!(cursor.resume(&[event(7, 0)], 7), Resume::Forgotten);
+        assert_eq!(cursor.resume(&[event(1, 0)], 1), Resume::Restarted);
     }
 }
