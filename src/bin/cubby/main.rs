@@ -30,11 +30,11 @@ fn main() -> ExitCode {
 fn report(failure: Failure) -> ExitCode {
     match failure {
         Failure::Usage(what) => {
-            show::complain(&format!("{what}; see cubby --help"));
+            show::complain(&format!("{what} (see cubby --help)"));
             ExitCode::from(2)
         }
         Failure::BenchUsage(what) => {
-            show::complain(&format!("{what}; see cubby bench --help"));
+            show::complain(&format!("{what} (see cubby bench --help)"));
             ExitCode::from(2)
         }
         Failure::Hub(error) => {

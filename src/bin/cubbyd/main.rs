@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Ok(Task::Serve(config)) => serve(*config),
         Ok(Task::Print(text)) => print(&text),
         Err(what) => {
-            complain(&format!("{what}; see cubbyd --help"));
+            complain(&format!("{what} (see cubbyd --help)"));
             ExitCode::from(2)
         }
     }

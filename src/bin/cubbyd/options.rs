@@ -31,6 +31,7 @@ struct Row {
 /// How an option is applied.
 enum Apply {
     /// A flag that is given once.
+    #[cfg_attr(not(feature = "ws"), expect(dead_code, reason = "only options of the feature `ws` are such flags"))]
     Flag(fn(&mut Config)),
     /// A flag that may be repeated.
     Flags(fn(&mut Config)),
