@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A proxy in front of a hub, ended with the test.
+/// A proxy in front of a hub. It is ended when this value is dropped.
 pub struct Front {
     child: Child,
     pub address: String,
@@ -23,7 +23,7 @@ impl Drop for Front {
 }
 
 impl Front {
-    /// One whose configuration and arguments are made from where it is to listen and the directory it may write to.
+    /// Starts a proxy. `config` makes its configuration from the address to listen on and a directory for its files.
     fn start(program: &Path, config: impl Fn(&str, &str) -> String, arguments: &[&str]) -> Front {
         eventually("the proxy serves on a port that was free", || {
             let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
@@ -41,7 +41,7 @@ impl Front {
         })
     }
 
-    /// Waits until the hub answers through it; not so where it has ended, since somebody else took the port.
+    /// Waits until the hub answers through it. Returns `false` if it has ended because its port was not free any more.
     fn serves(&mut self) -> bool {
         eventually("the proxy serves or ends", || match self.child.try_wait().expect("it was started") {
             Some(_) => Some(false),
@@ -53,13 +53,13 @@ impl Front {
         ask(&self.address, target, "")
     }
 
-    /// Where `cubby` finds the hub.
+    /// The hub's address for `cubby`.
     pub fn hub(&self) -> String {
         format!("ws://{}", self.address)
     }
 }
 
-/// The status and the body that a GET is answered with; 0 where it is answered with neither.
+/// The status and the body of the response to a GET; status 0 if there is no response.
 pub fn ask(address: &str, target: &str, headers: &str) -> (u16, String) {
     let mut stream = Raw::connect(address).0;
     let request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
@@ -71,7 +71,7 @@ pub fn ask(address: &str, target: &str, headers: &str) -> (u16, String) {
     (status, answer.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned()))
 }
 
-/// The block of nginx's configuration in the README, with these in place of its addresses and its time-out.
+/// The README's block of configuration for nginx, with these values instead of its addresses and its timeout.
 fn nginx_server(front: &str, hub: &str, cut_after: &str) -> String {
     let readme = include_str!("../../README.md");
     let (_, block) = readme.split_once("```nginx\n").expect("there is such a block");

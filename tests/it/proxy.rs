@@ -108,7 +108,7 @@ fn serves_all(front: impl FnOnce(&str, &str) -> Front) {
     assert!(matches!(last, Err(ClientError::Closing { code: ErrorCode::GoingAway, .. })), "{last:?}");
     assert_eq!(daemon.end().0, Some(0));
     let output = run(cubby(&front.hub(), &["id"]), b"");
-    assert!(text(&output.stderr).contains("a proxy, which does not reach the hub"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("a proxy that does not reach the hub"), "{}", text(&output.stderr));
 }
 
 fn pages_are_as_without_it(front: &Front, direct: &str, ann: &mut Page) {

@@ -172,7 +172,7 @@ fn a_chat_loses_its_connection_and_finds_the_hub_again() {
     assert_eq!(ann.shown(), "[r/lobby]> (@ann): hello bob");
     assert_eq!(bob.shown(), "[r/lobby]> (@ann): hello bob");
     cut();
-    assert!(ann.said().contains("trying to find it again"));
+    assert!(ann.said().contains("trying to reconnect"));
     assert_eq!(bob.shown(), "[r/lobby]> ann left");
     bob.type_line("where are you?");
     assert_eq!(bob.shown(), "[r/lobby]> (@bob): where are you?");
@@ -207,7 +207,7 @@ fn an_address_where_no_hub_answers_is_told_with_what_to_do() {
         (format!("ws://{native}"), 1, "a hub's native address is written without ws://"),
         (address.replace("ws://", ""), 1, "begins with ws://"),
         (format!("ws://{nobody}"), 1, "is it running?"),
-        (address.replace("ws://", "wss://"), 2, "no TLS is spoken here"),
+        (address.replace("ws://", "wss://"), 2, "TLS is not supported"),
         (address.replace("ws://", "http://"), 2, "the only scheme is ws://"),
     ] {
         let (exit, said) = complaint(&address);
@@ -266,11 +266,11 @@ fn a_server_that_is_no_hub_is_told_apart() {
     let json = |text: &str| format!("Content-Length: {}\r\n\r\n{text}", text.len());
     let forbidden = json(r#"{"status":403,"error":"not\u001b[2Jyou"}"#);
     for (answer, what) in [
-        (String::new(), "it ends the connection in place of an answer"),
+        (String::new(), "it closed the connection without a response"),
         ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), "speaks no HTTP"),
         (format!("HTTP/1.1 403 Forbidden\r\n{forbidden}"), "it answers 403 Forbidden (not\\u{1b}[2Jyou)"),
-        ("HTTP/1.1 502 Bad Gateway\r\n\r\n<html>no".to_owned(), "that is a proxy, which does not reach the hub"),
-        ("HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n".to_owned(), "give the address where it leads"),
+        ("HTTP/1.1 502 Bad Gateway\r\n\r\n<html>no".to_owned(), "this comes from a proxy that does not reach the hub"),
+        ("HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n".to_owned(), "give the address it leads to"),
         ("HTTP/1.1 426 Upgrade Required\r\n\r\n".to_owned(), "must pass on the headers Upgrade and Connection"),
         (format!("HTTP/1.1 200 OK\r\n{}", "X: y\r\n".repeat(100)), "headers without end"),
         (agreement("another key", "cubby.v1"), "does not know how to become a WebSocket"),

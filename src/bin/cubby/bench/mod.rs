@@ -8,7 +8,7 @@ mod options;
 mod report;
 mod sweep;
 
-use crate::commands::Failure;
+use crate::failure::Failure;
 use crate::show;
 use bar::Bar;
 use cubby::load::{Extent, LoadError, Native, Phase, Progress, run};

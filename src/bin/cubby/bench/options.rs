@@ -1,8 +1,9 @@
 //! The command line of `cubby bench`: its options, and the work that they ask for.
 
-use crate::{hub_address, nearest};
+use crate::common::{OptionRow, nearest, usage};
+use crate::settings::hub_address;
+use cubby::Address;
 use cubby::load::{Extent, Pace, Plan, Sizes};
-use cubby::{Address, OptionRow};
 use getopts::{Fail, Matches, Options};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -33,7 +34,7 @@ const WARM_UP_MOST: Duration = Duration::from_secs(1);
 const SWEEP_VALUES: usize = 32;
 
 /// Every option.
-const OPTIONS: [OptionRow; 21] = [
+const OPTIONS: [OptionRow<'_>; 21] = [
     ("r", "relay", "N", "one sends to N receivers by their ids (100)"),
     ("", "pairs", "N", "or N times one to one"),
     ("", "rooms", "N", "or in N rooms, each with"),
@@ -124,7 +125,7 @@ pub enum What {
 
 /// What `--help` prints: no more than a screen.
 pub fn help() -> String {
-    let text = cubby::usage("Usage: cubby bench [OPTIONS]    loads a running hub (defaults in parentheses)", &OPTIONS);
+    let text = usage("Usage: cubby bench [OPTIONS]    loads a running hub (defaults in parentheses)", &OPTIONS);
     text.trim_end().to_owned()
 }
 
@@ -169,7 +170,7 @@ pub fn parse(arguments: &[String]) -> Result<Bench, String> {
 fn misspelt(fail: &Fail) -> String {
     let known = OPTIONS.map(|(_, long, _, _)| long);
     match fail {
-        Fail::UnrecognizedOption(name) => match nearest(name, &known) {
+        Fail::UnrecognizedOption(name) => match nearest(name, known) {
             Some(meant) => format!("--{name} is no option; did you mean --{meant}?"),
             None => format!("{name:?} is no option"),
         },
@@ -184,7 +185,7 @@ fn sweep(matches: &Matches, text: &str, address: &Address) -> Result<Sweep, Stri
     };
     let option = option.trim_start_matches('-');
     if !VARIABLE.contains(&option) {
-        let hint = nearest(option, &VARIABLE).map_or_else(String::new, |known| format!("; did you mean {known}?"));
+        let hint = nearest(option, VARIABLE).map_or_else(String::new, |known| format!("; did you mean {known}?"));
         return Err(format!("--sweep: {option:?} is no option that can be varied{hint}"));
     }
     if matches.opt_present(option) {

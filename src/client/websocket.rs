@@ -1,12 +1,10 @@
-//! A blocking connection by WebSocket: to its owner a stream of the hub's own frames like any other. Owns what has come
-//! of messages and was not read, and what is not sent of them; how they are put into bytes stands in
-//! [`door`](crate::web).
+//! A blocking WebSocket connection that its owner uses as a stream of native frames. It owns the bytes of messages that
+//! are received but not read, or written but not sent. The framing itself (RFC 6455) is not here.
 
-use super::MAX_PAYLOAD;
-use super::stream::is_timeout;
+use super::io::{MAX_PAYLOAD, READ_BYTES, is_timeout};
+use crate::wire::websocket::{self as framing, Message, MessageReader, Side};
+use super::handshake::{self, Reply};
 use crate::json::base64;
-use crate::web::messages::{self, Message, Messages, Other};
-use crate::web::upgrade::{self, Reply};
 use crate::wire::HEADER_LEN;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
@@ -14,41 +12,38 @@ use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// Bytes read at once, and kept for further ones.
-const READ_BYTES: usize = 64 * 1024;
+/// The longest message accepted from a hub, in bytes: one frame.
+const MAX_MESSAGE: usize = MAX_PAYLOAD as usize + HEADER_LEN;
 
-/// Bytes of the longest message taken from a hub: one frame.
-const MOST_MESSAGE: usize = MAX_PAYLOAD as usize + HEADER_LEN;
+/// How much is read of the body of an HTTP error: what a hub writes there is much shorter.
+const MAX_ERROR_BODY: usize = 16 * 1024;
 
-/// Bytes that are read of the body of an answer that is none: what a hub says there is far shorter.
-const MOST_SAID: usize = 16 * 1024;
-
-/// A connection after its handshake.
+/// A connection after the handshake.
 #[derive(Debug)]
 pub struct WebSocket {
     socket: TcpStream,
-    messages: Messages,
-    /// What is received into; empty between two calls.
+    messages: MessageReader,
+    /// The buffer for received bytes; empty between two calls.
     buffer: Box<[u8]>,
-    /// Frames that were taken out of messages, from `unread` on not read yet.
+    /// Native frames that were received in messages; those from `unread` on are not read yet.
     frames: Vec<u8>,
     unread: usize,
-    /// When a read comes back without anything.
+    /// When a read times out.
     deadline: Option<Instant>,
-    /// Messages that go out, sent up to `sent`.
+    /// Encoded messages; the first `sent` bytes of them are sent.
     outbound: Vec<u8>,
     sent: usize,
-    /// Bytes of the frame in the last of them that its owner was not told to be written.
+    /// How many bytes of the current frame `write` has not yet reported as written.
     due: usize,
-    /// What the hub is owed: a pong, or a close frame for its own.
-    owed: Option<(u8, Vec<u8>)>,
-    /// The hub says nothing any more.
+    /// The pong, or the answer to a close message, that must be sent as soon as no message is partly sent.
+    pending_reply: Option<(u8, Vec<u8>)>,
+    /// The hub has closed its side.
     is_over: bool,
     random: Random,
 }
 
-/// Numbers that nobody else can foretell. The keys of a [`RandomState`] are drawn from the system's source of
-/// randomness, and what it makes of a count can not be told without them; so this takes no crate of its own.
+/// Unpredictable numbers for masks and keys. The keys of a [`RandomState`] come from the system's source of randomness,
+/// and its hash of a counter cannot be predicted without them. So this needs no further crate.
 #[derive(Debug, Default)]
 struct Random {
     state: RandomState,
@@ -68,15 +63,15 @@ impl Random {
 }
 
 impl WebSocket {
-    /// Shakes hands over a connection that was just made, for so long at the most.
+    /// Performs the handshake on a new connection, within `timeout`.
     ///
     /// # Errors
     ///
-    /// What the system said, or why what answers is no hub, or refuses: what to do stands there, too.
+    /// The system's error; or why the server refuses or is not a hub, and what to do about it.
     pub fn open(socket: TcpStream, host_and_port: &str, path: &str, timeout: Duration) -> io::Result<WebSocket> {
         let mut opened = WebSocket {
             socket,
-            messages: Messages::new(Other::Server),
+            messages: MessageReader::new(Side::Server),
             buffer: vec![0; READ_BYTES].into(),
             frames: Vec::new(),
             unread: 0,
@@ -84,48 +79,48 @@ impl WebSocket {
             outbound: Vec::new(),
             sent: 0,
             due: 0,
-            owed: None,
+            pending_reply: None,
             is_over: false,
             random: Random::default(),
         };
         let key = base64(&[opened.random.next(), opened.random.next()].concat());
         let host = host_and_port.strip_suffix(":80").unwrap_or(host_and_port);
         let mut request = Vec::new();
-        upgrade::put_request(host, path, &key, &mut request);
+        handshake::put_request(host, path, &key, &mut request);
         opened.socket.set_write_timeout(Some(timeout))?;
         opened.socket.write_all(&request)?;
-        opened.hear_reply(&key)?;
+        opened.await_handshake(&key)?;
         Ok(opened)
     }
 
-    /// Waits for the answer to the handshake. Messages may have come with it.
-    fn hear_reply(&mut self, key: &str) -> io::Result<()> {
+    /// Waits for the response to the handshake. Messages may arrive together with it.
+    fn await_handshake(&mut self, key: &str) -> io::Result<()> {
         let mut len = 0;
         loop {
-            match upgrade::read_reply(&self.buffer[..len], key).map_err(io::Error::other)? {
+            match handshake::read_reply(&self.buffer[..len], key).map_err(io::Error::other)? {
                 Reply::More => {}
                 Reply::Agreed(head_len) => {
                     self.buffer.copy_within(head_len..len, 0);
-                    return self.hear(len - head_len);
+                    return self.decode(len - head_len);
                 }
                 Reply::Other { status, reason, body_at, body_len } => {
-                    let end = body_at + body_len.unwrap_or(MOST_SAID).min(MOST_SAID);
+                    let end = body_at + body_len.unwrap_or(MAX_ERROR_BODY).min(MAX_ERROR_BODY);
                     while len < end && self.read_more(&mut len).is_ok_and(|count| count > 0) {}
-                    return Err(refused(status, &reason, &self.buffer[body_at..len.min(end)]));
+                    return Err(refusal(status, &reason, &self.buffer[body_at..len.min(end)]));
                 }
             }
             if self.read_more(&mut len)? == 0 {
-                return Err(io::Error::other("it ends the connection in place of an answer; does it speak HTTP?"));
+                return Err(io::Error::other("it closed the connection without a response; does it speak HTTP?"));
             }
         }
     }
 
-    /// Reads behind the first `len` bytes of the buffer, and counts what came to them.
+    /// Reads to the place behind the first `len` bytes of the buffer, and adds the number of bytes to `len`.
     fn read_more(&mut self, len: &mut usize) -> io::Result<usize> {
-        self.await_until_deadline()?;
+        self.apply_deadline()?;
         let count = match self.socket.read(&mut self.buffer[*len..]) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return self.read_more(len),
-            other => other.map_err(in_time)?,
+            other => other.map_err(name_timeout)?,
         };
         *len += count;
         Ok(count)
@@ -143,90 +138,86 @@ impl WebSocket {
         self.socket.as_fd()
     }
 
-    /// Whether a read gives something without the system's help.
+    /// Whether a read returns bytes that were already received.
     pub fn has_unread(&self) -> bool {
         self.unread < self.frames.len()
     }
 
-    /// Reads what is there; `WouldBlock` where nothing is.
+    /// Reads without blocking; `WouldBlock` if there is nothing to read.
     pub fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.has_unread() && !self.is_over {
             self.socket.set_nonblocking(true)?;
-            let heard = self.take_in();
+            let received = self.receive();
             self.socket.set_nonblocking(false)?;
-            heard?;
+            received?;
         }
-        if self.has_unread() || self.is_over {
-            Ok(self.take_out(buffer))
-        } else {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
+        if self.has_unread() || self.is_over { Ok(self.take(buffer)) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 
-    /// Reads bytes of frames. What else comes in messages is heeded meanwhile, without end where nothing else comes; a
-    /// time-out is kept all the same.
+    /// Reads bytes of native frames. Control messages are handled meanwhile; they do not extend the timeout, even if
+    /// nothing else arrives.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.has_unread() && !self.is_over {
-            self.await_until_deadline()?;
-            self.take_in()?;
+            self.apply_deadline()?;
+            self.receive()?;
         }
-        Ok(self.take_out(buffer))
+        Ok(self.take(buffer))
     }
 
-    /// Has the next read of the socket wait until the deadline.
-    fn await_until_deadline(&self) -> io::Result<()> {
+    /// Limits the next read of the socket to the time until the deadline.
+    fn apply_deadline(&self) -> io::Result<()> {
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
-            return Err(in_time(io::ErrorKind::WouldBlock.into()));
+            return Err(name_timeout(io::ErrorKind::WouldBlock.into()));
         }
         self.socket.set_read_timeout(left)
     }
 
     /// Reads from the socket once.
-    fn take_in(&mut self) -> io::Result<()> {
+    fn receive(&mut self) -> io::Result<()> {
         let count = self.socket.read(&mut self.buffer)?;
         self.is_over = count == 0;
-        self.hear(count)
+        self.decode(count)
     }
 
-    /// Heeds what the first `count` bytes of the buffer hold.
-    fn hear(&mut self, count: usize) -> io::Result<()> {
+    /// Decodes the first `count` bytes of the buffer and handles the messages in them.
+    fn decode(&mut self, count: usize) -> io::Result<()> {
         let wrong = |what| io::Error::new(io::ErrorKind::InvalidData, what);
         let mut input = &mut self.buffer[..count];
         while !self.is_over
             && let Some(message) =
-                self.messages.next(&mut input, MOST_MESSAGE).map_err(|violation| wrong(violation.text()))?
+                self.messages.next(&mut input, MAX_MESSAGE).map_err(|violation| wrong(violation.text()))?
         {
             match message {
                 Message::Binary(frame) => self.frames.extend_from_slice(&frame),
-                // Only the last ping need be answered.
-                Message::Ping(payload) => self.owed = Some((messages::PONG, payload.into_owned())),
+                // RFC 6455 requires an answer to the latest ping only.
+                Message::Ping(payload) => self.pending_reply = Some((framing::PONG, payload.into_owned())),
                 Message::Pong => {}
-                Message::Text(_) => return Err(wrong("a text message")),
+                Message::Text(_) => return Err(wrong("it sent a text message")),
                 Message::Close(_) => {
-                    self.owed = Some((messages::CLOSE, Vec::new()));
+                    self.pending_reply = Some((framing::CLOSE, Vec::new()));
                     self.is_over = true;
                 }
             }
         }
-        self.pay();
+        self.send_pending_reply();
         Ok(())
     }
 
-    /// Says what the hub is owed, unless a message is on its way: nothing may stand within that. What the socket does
-    /// not take at once goes before the next message.
-    fn pay(&mut self) {
+    /// Sends the pending reply, unless a message is partly sent: nothing may interrupt that. What the socket does not
+    /// accept now is sent before the next message.
+    fn send_pending_reply(&mut self) {
         if self.outbound.is_empty()
-            && let Some((opcode, payload)) = self.owed.take()
+            && let Some((opcode, payload)) = self.pending_reply.take()
         {
-            messages::put_masked(opcode, &payload, self.random.mask(), &mut self.outbound);
-            // Where the connection broke, reading tells.
+            framing::encode_masked(opcode, &payload, self.random.mask(), &mut self.outbound);
+            // If the connection broke, the next read returns the error.
             let _ = self.send();
         }
     }
 
-    /// Gives bytes of frames; none where there are none left.
-    fn take_out(&mut self, buffer: &mut [u8]) -> usize {
+    /// Moves received bytes to the caller's buffer; returns 0 if there are none.
+    fn take(&mut self, buffer: &mut [u8]) -> usize {
         let unread = &self.frames[self.unread..];
         let count = unread.len().min(buffer.len());
         buffer[..count].copy_from_slice(&unread[..count]);
@@ -239,28 +230,28 @@ impl WebSocket {
         count
     }
 
-    /// Writes bytes of a frame. The first call must have the whole frame, which becomes a message; those after it what
-    /// is left.
+    /// Writes a part of a frame and returns its length. The first call must pass the whole frame, which becomes one
+    /// message; each further call must pass the rest of it.
     pub fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
         if self.due == 0 {
-            self.pay();
-            messages::put_masked(messages::BINARY, frame, self.random.mask(), &mut self.outbound);
+            self.send_pending_reply();
+            framing::encode_masked(framing::BINARY, frame, self.random.mask(), &mut self.outbound);
             self.due = frame.len();
         }
-        debug_assert_eq!(self.due, frame.len(), "what is left of the frame");
+        debug_assert_eq!(self.due, frame.len(), "the rest of the frame");
         loop {
             self.send()?;
             let left = self.outbound.len() - self.sent;
             if left < self.due {
                 let written = self.due - left;
                 self.due = left;
-                self.pay();
+                self.send_pending_reply();
                 return Ok(written);
             }
         }
     }
 
-    /// Sends some of what goes out.
+    /// Sends some of the encoded messages.
     fn send(&mut self) -> io::Result<()> {
         match self.socket.write(&self.outbound[self.sent..])? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
@@ -275,23 +266,23 @@ impl WebSocket {
     }
 }
 
-/// What a time-out is called, whichever name the system has for it.
-fn in_time(error: io::Error) -> io::Error {
+/// Gives a timeout one kind and a clear text, whatever the system calls it.
+fn name_timeout(error: io::Error) -> io::Error {
     if is_timeout(&error) { io::Error::new(io::ErrorKind::TimedOut, "it does not answer in time") } else { error }
 }
 
-/// Why there is no WebSocket, where HTTP was answered: in the hub's own words, if it said any.
-fn refused(status: u16, reason: &str, body: &[u8]) -> io::Error {
-    let said = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
-    let said = said["error"].as_str().map(|text| format!(" ({text})")).unwrap_or_default();
+/// Why the server answered the handshake with an HTTP error, in the hub's own words if there are any.
+fn refusal(status: u16, reason: &str, body: &[u8]) -> io::Error {
+    let body = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
+    let text = body["error"].as_str().map(|text| format!(" ({text})")).unwrap_or_default();
     let advice = match status {
-        200 | 404 => "; a hub's WebSocket is at the path /ws, and behind a proxy where that has it",
-        300..400 => "; give the address where it leads, for it is not followed there",
+        200 | 404 => "; a hub's WebSocket is at the path /ws, unless a proxy has it at another",
+        300..400 => "; redirects are not followed, so give the address it leads to",
         426 => "; a proxy in between must pass on the headers Upgrade and Connection",
-        502..=504 if said.is_empty() => "; that is a proxy, which does not reach the hub; is it running?",
+        502..=504 if text.is_empty() => "; this comes from a proxy that does not reach the hub; is it running?",
         _ => "",
     };
-    io::Error::other(format!("it answers {status} {reason}{said}{advice}"))
+    io::Error::other(format!("it answers {status} {reason}{text}{advice}"))
 }
 
 #[cfg(test)]
