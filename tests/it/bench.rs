@@ -1,8 +1,8 @@
 //! The load generator, and `cubby bench`, against the real daemon.
 
+use crate::load::{Dialect, Extent, Heard, LoadError, Native, Outcome, Pace, Part, Phase, Plan, Progress};
+use crate::load::{come_and_go, hold, run};
 use crate::support::*;
-use cubby::load::{Dialect, Extent, Heard, LoadError, Native, Outcome, Pace, Part, Phase, Plan, Progress};
-use cubby::load::{come_and_go, hold, run};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::atomic::Ordering;

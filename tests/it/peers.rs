@@ -11,7 +11,7 @@ mod redis;
 #[allow(dead_code, reason = "the repeater uses the rest of it")]
 mod wire;
 
-use cubby::load::{Dialect, Heard, Part};
+use crate::load::{Dialect, Heard, Part};
 use mqtt::Mqtt;
 use nats::Nats;
 use redis::Redis;

@@ -1,6 +1,6 @@
 //! What is compared: where each is found, or got from, how it is started, and what it is spoken to in.
 
-use cubby::load::{self, Dialect, Native, Outcome, Plan, Progress, WebBinary, WebJson};
+use crate::load::{self, Dialect, Native, Outcome, Plan, Progress, WebBinary, WebJson};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};

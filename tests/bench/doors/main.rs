@@ -12,6 +12,9 @@ mod cases;
 #[allow(dead_code, reason = "there is no storm here")]
 mod crowd;
 mod entrant;
+#[path = "../../../src/bin/cubby/bench/load/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the client uses the rest of it")]
+mod load;
 #[path = "../peers/pin.rs"]
 #[allow(dead_code, reason = "servers have one place here")]
 mod pin;
@@ -23,10 +26,10 @@ mod table;
 #[path = "../peers/used.rs"]
 mod used;
 
+use crate::load::{Extent, Pace, Plan, Sizes};
 use cases::{BODY, CASES, CROWD, Case, Work};
 use crowd::Crowd;
 use cubby::Address;
-use cubby::load::{Extent, Pace, Plan, Sizes};
 use entrant::{ALL, Entrant, Kit};
 use pin::{Layout, Spot};
 use sample::Sample;

@@ -1,7 +1,7 @@
 //! Connections that are held while memory is looked at, and a storm of traffic through all of them. What the load
 //! engine measures is not measured here: this is blocking, one after the other.
 
-use cubby::load::{Dialect, Heard, Part};
+use crate::load::{Dialect, Heard, Part};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

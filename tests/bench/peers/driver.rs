@@ -1,6 +1,7 @@
 //! Which language each hub is spoken to in.
 
 use crate::crowd::Crowd;
+use crate::load::{self, Dialect, LoadError, Native, Outcome, Plan, Progress};
 use crate::mqtt::Mqtt;
 use crate::nats::Nats;
 use crate::peer::Peer;
@@ -8,7 +9,6 @@ use crate::redis::Redis;
 use crate::server::Server;
 use crate::wire::Wire;
 use cubby::Address;
-use cubby::load::{self, Dialect, LoadError, Native, Outcome, Plan, Progress};
 use std::time::Duration;
 
 /// One server, and what it is.

@@ -8,6 +8,9 @@
 mod cases;
 mod crowd;
 mod driver;
+#[path = "../../../src/bin/cubby/bench/load/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the client uses the rest of it")]
+mod load;
 mod measure;
 mod mqtt;
 mod nats;

@@ -2,6 +2,7 @@
 
 use crate::cases::{COMERS, CROWD, Case, FAN_OUT, Load, QUIET, REST, Rate, STORM_HEARERS, STORM_MESSAGES, Work};
 use crate::driver::Driver;
+use crate::load::{Extent, Pace, Plan, Sizes};
 use crate::options::Options;
 use crate::peer::Peer;
 use crate::pin::Layout;
@@ -10,7 +11,6 @@ use crate::server::Server;
 use crate::shape;
 use crate::table::{Entrant, Samples};
 use crate::used::Used;
-use cubby::load::{Extent, Pace, Plan, Sizes};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;

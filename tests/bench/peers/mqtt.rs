@@ -1,6 +1,6 @@
 //! MQTT 3.1.1, as far as a load generator speaks it: clean sessions, `QoS` 0, a topic for each group. Owns no socket.
 
-use cubby::load::{Dialect, Heard, Part};
+use crate::load::{Dialect, Heard, Part};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const CONNECT: u8 = 0x10;

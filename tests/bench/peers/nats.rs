@@ -1,7 +1,7 @@
 //! The protocol of NATS, as far as a load generator speaks it: core PUB and SUB, a subject for each group. It owns no
 //! socket.
 
-use cubby::load::{Dialect, Heard, Part};
+use crate::load::{Dialect, Heard, Part};
 use std::io::Write;
 
 /// What every line ends with.

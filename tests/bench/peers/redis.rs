@@ -1,7 +1,7 @@
 //! RESP 2, the protocol of Redis and Valkey, as far as a load generator speaks it: PUBLISH and SUBSCRIBE, a channel for
 //! each group. It owns no socket.
 
-use cubby::load::{Dialect, Heard, Part};
+use crate::load::{Dialect, Heard, Part};
 use std::io::Write;
 
 /// What every part ends with.

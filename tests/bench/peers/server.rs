@@ -1,7 +1,7 @@
 //! A server in a process of its own: started, ended, and what the kernel says of it. It speaks to none.
 
+use crate::load::process_time;
 use crate::pin::{Layout, Spot};
-use cubby::load::process_time;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,8 +1,8 @@
 //! What a server uses while messages are counted.
 
+use crate::load::{Outcome, Phase, Progress};
 use crate::sample::Sample;
 use crate::server::Server;
-use cubby::load::{Outcome, Phase, Progress};
 
 /// What the server used while messages were counted.
 #[derive(Default)]

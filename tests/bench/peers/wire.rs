@@ -1,7 +1,7 @@
 //! What the byte repeater is spoken to in: a greeting that says who one is, then bodies after their lengths, which the
 //! repeater does not look at. It owns no socket.
 
-use cubby::load::{Dialect, Heard, Part};
+use crate::load::{Dialect, Heard, Part};
 
 /// The first byte of a greeting; the number of the group follows it.
 pub const PUBLISHER: u8 = b'P';

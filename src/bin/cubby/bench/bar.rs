@@ -1,7 +1,7 @@
 //! How far a run has come: a bar on a terminal, a line now and then elsewhere.
 
 use super::figure;
-use cubby::load::{Phase, Progress};
+use crate::bench::load::{Phase, Progress};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! What the hub's process uses: by its process id, or what the hub says of itself.
 
+use crate::bench::load::process_time;
 use cubby::Client;
-use cubby::load::process_time;
 use std::fs;
 use std::time::Duration;
 

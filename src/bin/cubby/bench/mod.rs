@@ -1,17 +1,19 @@
-//! `cubby bench`: puts load on a running hub and shows what came of it. The load itself is `cubby::load`; here are the
+//! `cubby bench`: puts load on a running hub and shows what came of it. The load itself is `load`; here are the
 //! command line, the progress and the report.
 
 mod bar;
 mod figure;
 mod hub;
+#[allow(dead_code, unused_imports, reason = "the benchmarks use the rest of it")]
+mod load;
 mod options;
 mod report;
 mod sweep;
 
+use crate::bench::load::{Extent, LoadError, Native, Phase, Progress, run};
 use crate::commands::Failure;
 use crate::show;
 use bar::Bar;
-use cubby::load::{Extent, LoadError, Native, Phase, Progress, run};
 use hub::Watch;
 use options::{Bench, Sweep, Way, What, Work};
 use report::{Report, describe};
@@ -111,7 +113,7 @@ fn measure(bench: &Bench, work: &Work, stop: &Arc<AtomicBool>, label: String) ->
         phase = progress.phase;
         bar.show(progress);
     };
-    let plan = cubby::load::Plan { stop: stop.clone(), ..work.plan.clone() };
+    let plan = crate::bench::load::Plan { stop: stop.clone(), ..work.plan.clone() };
     let outcome = match work.way {
         Way::Relay => run(&plan, Native::relay, &mut progress),
         Way::Rooms => run(&plan, Native::rooms, &mut progress),

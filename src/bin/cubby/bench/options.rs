@@ -1,7 +1,7 @@
 //! The command line of `cubby bench`: its options, and the work that they ask for.
 
+use crate::bench::load::{Extent, Pace, Plan, Sizes};
 use crate::{hub_address, nearest};
-use cubby::load::{Extent, Pace, Plan, Sizes};
 use cubby::{Address, OptionRow};
 use getopts::{Fail, Matches, Options};
 use std::ops::RangeInclusive;

@@ -3,7 +3,7 @@
 use super::figure;
 use super::hub::Usage;
 use super::options::{Way, Work};
-use cubby::load::{Extent, Outcome, Pace, Plan};
+use crate::bench::load::{Extent, Outcome, Pace, Plan};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;

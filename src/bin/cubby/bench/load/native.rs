@@ -1,8 +1,8 @@
 //! The native protocol: relays to named receivers, or rooms.
 
 use super::dialect::{Dialect, Heard, Part};
-use crate::wire::{Answer, DELIVER_HEAD, EventRef, EventType, HEADER_LEN, Header, Ids, Kind, Request, UserId};
 use byteorder::{BigEndian, ByteOrder};
+use cubby::wire::{Answer, DELIVER_HEAD, EventRef, EventType, HEADER_LEN, Header, Ids, Kind, Request, UserId};
 
 /// How messages reach their receivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

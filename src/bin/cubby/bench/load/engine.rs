@@ -9,7 +9,7 @@ use super::plan::{LoadError, Plan};
 use super::poll::{Edge, Poller};
 use super::schedule::Schedule;
 use super::visits::Visits;
-use crate::address::Address;
+use cubby::Address;
 use slab::Slab;
 use std::time::Duration;
 

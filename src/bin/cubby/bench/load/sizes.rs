@@ -1,7 +1,7 @@
 //! How large the bodies are: one size, or a mix of sizes by weight.
 
 use super::stamp::STAMP_LEN;
-use crate::wire::MAX_BODY;
+use cubby::wire::MAX_BODY;
 use std::fmt;
 use std::str::FromStr;
 

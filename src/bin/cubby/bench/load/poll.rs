@@ -1,6 +1,6 @@
 //! Sockets and readiness for the generator: the one file of this room that names mio.
 
-use crate::client::stream::Stream;
+use super::stream::Stream;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
@@ -77,11 +77,6 @@ impl Socket {
             Stream::Unix(stream) => {
                 stream.set_nonblocking(true)?;
                 Socket::Unix(UnixStream::from_std(stream))
-            }
-            #[cfg(feature = "ws")]
-            Stream::Ws(_) => {
-                let what = "load is put on a hub's native address only";
-                return Err(io::Error::new(io::ErrorKind::Unsupported, what));
             }
         })
     }

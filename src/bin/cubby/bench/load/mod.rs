@@ -23,6 +23,7 @@ mod processor;
 mod schedule;
 mod sizes;
 mod stamp;
+mod stream;
 mod visits;
 #[cfg(feature = "ws")]
 mod web;
@@ -37,11 +38,11 @@ pub use stamp::STAMP_LEN;
 #[cfg(feature = "ws")]
 pub use web::{WebBinary, WebJson};
 
-use crate::address::Address;
-use crate::client::stream::Stream;
+use cubby::Address;
 use engine::Engine;
 use std::io;
 use std::time::{Duration, Instant};
+use stream::Stream;
 
 /// Bytes read at once while a connection is greeted.
 const GREETING_READ: usize = 4096;
@@ -116,7 +117,7 @@ fn meet<D: Dialect>(address: &Address, made: usize, all: usize, dialect: &mut D)
         let count = match stream.read(&mut buffer) {
             Ok(0) => return Err(refused("the hub closed the connection".to_owned())),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) if crate::client::stream::is_timeout(&error) => {
+            Err(error) if stream::is_timeout(&error) => {
                 return Err(refused(assemble::NO_ANSWER.to_owned()));
             }
             other => other.map_err(broke)?,

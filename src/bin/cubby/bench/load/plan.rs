@@ -1,7 +1,7 @@
 //! What a run is to do, and what came of it.
 
 use super::sizes::Sizes;
-use crate::address::Address;
+use cubby::Address;
 use hdrhistogram::Histogram;
 use std::fmt;
 use std::io;
