@@ -17,11 +17,7 @@ mod host;
 #[cfg(feature = "ws")]
 mod http;
 mod limits;
-#[path = "../../src/bin/cubby/bench/load/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the client uses the rest of it")]
-mod load;
 mod memory;
-mod peers;
 #[cfg(feature = "ws")]
 mod provide;
 #[cfg(feature = "ws")]

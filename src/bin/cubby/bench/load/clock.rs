@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Nanoseconds since the generator began.
+/// Counts nanoseconds from the generator's start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock(Instant);
 
@@ -16,7 +16,7 @@ impl Clock {
     }
 }
 
-/// A time in nanoseconds; centuries are cut.
+/// A time in nanoseconds, limited to what fits: some centuries.
 pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,220 +1,229 @@
-//! The engine's loop: waiting, hearing and sending what is to be sent; and what becomes of a connection that breaks.
-//! What is sent when stands in `course`.
+//! The generator's loop: wait, read, flush; and what happens if a connection breaks. `run` decides what is sent when.
 
+use super::checker::Totals;
+use super::churn::Churn;
 use super::clock::Clock;
-use super::dialect::Dialect;
-use super::ear::Hall;
-use super::link::{Got, Link, ReadBuffer, Role};
+use super::connection::{Connection, Got, ReadBuffer, Role};
+use super::driver::Driver;
 use super::plan::{LoadError, Plan};
 use super::poll::{Edge, Poller};
+use super::processor::SpinTime;
 use super::schedule::Schedule;
-use super::visits::Visits;
 use cubby::Address;
 use slab::Slab;
 use std::time::Duration;
 
-/// Reads of one link in a turn, at the most: the others are to be heard as well.
+/// Reads of one connection in a turn, at most, so that the others are read as well.
 const READS: u32 = 8;
 
 /// The whole generator, for one run.
 pub(super) struct Engine<'p, D, F> {
     pub plan: &'p Plan,
-    pub dialect: F,
-    /// Where the hub is, its name looked up.
+    /// Makes the driver of a connection.
+    pub driver: F,
+    /// The hub's address, resolved.
     pub address: Address,
     pub clock: Clock,
     pub poller: Poller,
-    pub links: Slab<Link<D>>,
-    pub hall: Hall,
-    /// Subscribers of each group that publishers wait for.
+    pub connections: Slab<Connection<D>>,
+    pub totals: Totals,
+    /// The subscribers of each group that its publishers wait for.
     pub live: Vec<u32>,
-    /// Publishers that may yet send.
-    pub active: usize,
-    pub schedule: Schedule,
-    pub visits: Visits,
-    /// A body, whose front is the next stamp.
-    pub body: Vec<u8>,
-    /// Messages sent, the warm-up's as well: the size of the next one hangs on it.
-    pub dealt: usize,
-    /// When the part of the course that is on began.
+    pub output: Output,
+    pub churn: Churn,
+    /// When the current phase began.
     pub began_ns: u64,
-    /// When messages came to be under way, after there were none.
-    pub roused_ns: u64,
-    /// Whether nothing was heard for too long.
-    pub was_stuck: bool,
-    /// Whether the connection of a publisher is over.
-    pub publisher_lost: bool,
-    /// What the thread had used of the processor after a turn that did nothing but wait.
-    pub waiting_since: Option<Duration>,
-    /// What was used of the processor for waiting so.
-    pub waited: Duration,
+    pub stall: Stall,
+    pub spin: SpinTime,
     buffer: ReadBuffer,
-    edges: Vec<Edge>,
-    /// Links that were not read to the end.
-    unread: Vec<usize>,
-    dirty: Vec<usize>,
-    doomed: Vec<usize>,
+    lists: Lists,
 }
 
-impl<'p, D: Dialect, F: FnMut() -> D> Engine<'p, D, F> {
-    /// One without connections.
-    pub fn new(plan: &'p Plan, dialect: F) -> Result<Engine<'p, D, F>, LoadError> {
+/// What is still to be sent.
+pub(super) struct Output {
+    /// Publishers that have messages left to send.
+    pub active: usize,
+    pub schedule: Schedule,
+    /// A body. The next stamp is written over its front.
+    pub body: Vec<u8>,
+    /// Messages sent so far, those of the warm-up included. The next one's size depends on it.
+    pub sent: usize,
+}
+
+/// What shows whether the hub has stalled.
+#[derive(Default)]
+pub(super) struct Stall {
+    /// When messages came to be in flight after none were.
+    pub busy_since_ns: u64,
+    /// Whether a stall was already counted as an error.
+    pub counted: bool,
+    /// Whether the connection of a publisher is gone.
+    pub publisher_lost: bool,
+}
+
+/// Connections that need something in this turn, by their slots.
+#[derive(Default)]
+struct Lists {
+    edges: Vec<Edge>,
+    /// Those that may have more to read.
+    unread: Vec<usize>,
+    /// Those that have something to send.
+    dirty: Vec<usize>,
+    /// Those that are removed at the end of the turn.
+    closing: Vec<usize>,
+}
+
+impl<'p, D: Driver, F: FnMut() -> D> Engine<'p, D, F> {
+    /// A generator without connections.
+    pub fn new(plan: &'p Plan, driver: F) -> Result<Engine<'p, D, F>, LoadError> {
+        let body = (0..plan.sizes.largest()).map(|place| place as u8).collect();
         Ok(Engine {
             plan,
-            dialect,
+            driver,
             address: plan.address.clone(),
             clock: Clock::start(),
             poller: Poller::new().map_err(LoadError::Poll)?,
-            links: Slab::new(),
-            hall: Hall::new(Vec::new(), plan.sizes.clone()),
+            connections: Slab::new(),
+            totals: Totals::new(Vec::new(), plan.sizes.clone()),
             live: vec![plan.subscribers; plan.groups as usize],
-            active: 0,
-            schedule: Schedule::default(),
-            visits: Visits::default(),
-            body: (0..plan.sizes.largest()).map(|place| place as u8).collect(),
-            dealt: 0,
+            output: Output { active: 0, schedule: Schedule::default(), body, sent: 0 },
+            churn: Churn::default(),
             began_ns: 0,
-            roused_ns: 0,
-            was_stuck: false,
-            publisher_lost: false,
-            waiting_since: None,
-            waited: Duration::ZERO,
+            stall: Stall::default(),
+            spin: SpinTime::default(),
             buffer: ReadBuffer::new(),
-            edges: Vec::new(),
-            unread: Vec::new(),
-            dirty: Vec::new(),
-            doomed: Vec::new(),
+            lists: Lists::default(),
         })
     }
 
-    /// Waits so long at the most, and hears what came. Whether anything happened.
+    /// Waits for `timeout` at most, and reads what arrived. Returns whether anything happened.
     pub fn turn(&mut self, timeout: Duration) -> Result<bool, LoadError> {
-        let mut edges = std::mem::take(&mut self.edges);
-        let timeout = if self.unread.is_empty() { timeout } else { Duration::ZERO };
+        let mut edges = std::mem::take(&mut self.lists.edges);
+        let unread = std::mem::take(&mut self.lists.unread);
+        let timeout = if unread.is_empty() { timeout } else { Duration::ZERO };
         let waited = self.poller.wait(timeout, &mut edges);
-        let any = !edges.is_empty() || !self.unread.is_empty();
-        for slot in std::mem::take(&mut self.unread) {
-            self.read(slot, false);
-        }
+        let any = !edges.is_empty() || !unread.is_empty();
+        unread.into_iter().for_each(|slot| self.read(slot, false));
         edges.iter().for_each(|edge| self.serve(edge));
-        self.edges = edges;
+        self.lists.edges = edges;
         waited.map(|()| any).map_err(LoadError::Poll)
     }
 
     fn serve(&mut self, edge: &Edge) {
-        let Some(link) = self.links.get_mut(edge.slot) else { return };
-        if edge.writable && link.blocked {
-            link.blocked = false;
-            self.soil(edge.slot);
+        let Some(connection) = self.connections.get_mut(edge.slot) else { return };
+        if edge.writable && connection.blocked {
+            connection.blocked = false;
+            self.mark_dirty(edge.slot);
         }
-        let Some(link) = self.links.get(edge.slot) else { return };
-        if !link.is_deaf() {
+        let Some(connection) = self.connections.get(edge.slot) else { return };
+        if !connection.is_deaf() {
             if edge.readable {
                 self.read(edge.slot, edge.closed);
             }
         } else if edge.closed {
-            self.lose(edge.slot, "the hub closed a connection that does not read".to_owned());
+            self.drop_connection(edge.slot, "the hub closed a connection that does not read".to_owned());
         }
     }
 
-    /// Reads a link, until nothing is there; where its other side is closed, until it says so.
+    /// Reads a connection until nothing is there. If the hub has closed it, reads until the end.
     fn read(&mut self, slot: usize, closed: bool) {
         for _ in 0..READS {
-            let Some(link) = self.links.get_mut(slot).filter(|link| !link.doomed) else { return };
-            match link.read(&mut self.buffer, &mut self.hall, &self.clock) {
+            let Some(connection) = self.connections.get_mut(slot).filter(|connection| !connection.closing) else {
+                return;
+            };
+            match connection.read(&mut self.buffer, &mut self.totals, &self.clock) {
                 Got::Full => {}
                 Got::Some if closed => {}
                 Got::Some | Got::Nothing => {
-                    if link.unsent() > 0 {
-                        self.soil(slot);
+                    if connection.unsent() > 0 {
+                        self.mark_dirty(slot);
                     }
                     return;
                 }
-                Got::Over(why) => return self.lose(slot, why),
+                Got::Over(why) => return self.drop_connection(slot, why),
             }
         }
-        self.soil(slot);
-        self.unread.push(slot);
+        self.mark_dirty(slot);
+        self.lists.unread.push(slot);
     }
 
-    /// Notes that a link has something to send.
-    pub fn soil(&mut self, slot: usize) {
-        if let Some(link) = self.links.get_mut(slot)
-            && !std::mem::replace(&mut link.dirty, true)
+    /// Notes that a connection has something to send.
+    pub fn mark_dirty(&mut self, slot: usize) {
+        if let Some(connection) = self.connections.get_mut(slot)
+            && !std::mem::replace(&mut connection.dirty, true)
         {
-            self.dirty.push(slot);
+            self.lists.dirty.push(slot);
         }
     }
 
-    /// Sends what is to be sent, and gives up the links that are over.
+    /// Sends what is to be sent, and removes the connections that are over.
     pub fn flush(&mut self) {
-        for slot in std::mem::take(&mut self.dirty) {
-            let Some(link) = self.links.get_mut(slot) else { continue };
-            link.dirty = false;
-            match link.flush() {
-                Err(error) => self.lose(slot, format!("a connection broke: {error}")),
-                Ok(()) if link.role == Role::Leaver && link.unsent() == 0 => drop(self.doom(slot)),
+        for slot in std::mem::take(&mut self.lists.dirty) {
+            let Some(connection) = self.connections.get_mut(slot) else { continue };
+            connection.dirty = false;
+            match connection.flush() {
+                Err(error) => self.drop_connection(slot, format!("a connection broke: {error}")),
+                Ok(()) if connection.role == Role::Leaver && connection.unsent() == 0 => drop(self.mark_closing(slot)),
                 Ok(()) => {}
             }
         }
-        for slot in std::mem::take(&mut self.doomed) {
-            if self.links.remove(slot).awaited > 0 {
-                self.hall.arriving -= 1;
+        for slot in std::mem::take(&mut self.lists.closing) {
+            if self.connections.remove(slot).acks_expected > 0 {
+                self.totals.connecting -= 1;
             }
         }
     }
 
-    /// Gives a link up at the end of the turn; false where it is already.
-    fn doom(&mut self, slot: usize) -> bool {
-        let Some(link) = self.links.get_mut(slot) else { return false };
-        let is_new = !std::mem::replace(&mut link.doomed, true);
+    /// Has a connection removed at the end of the turn. Returns false if it was marked before.
+    fn mark_closing(&mut self, slot: usize) -> bool {
+        let Some(connection) = self.connections.get_mut(slot) else { return false };
+        let is_new = !std::mem::replace(&mut connection.closing, true);
         if is_new {
-            self.doomed.push(slot);
+            self.lists.closing.push(slot);
         }
         is_new
     }
 
-    /// A connection is over: nobody waits for what it would have heard or sent.
-    pub fn lose(&mut self, slot: usize, why: String) {
-        if !self.doom(slot) {
+    /// Gives up a connection: what it has not received is missed, and no publisher waits for it any more.
+    pub fn drop_connection(&mut self, slot: usize, why: String) {
+        if !self.mark_closing(slot) {
             return;
         }
-        let link = &self.links[slot];
-        match link.role {
-            Role::Slow | Role::Leaver => {}
-            _ if link.refused => {}
-            _ => self.hall.outcome.wrong(|| why),
+        let connection = &self.connections[slot];
+        let is_error = !matches!(connection.role, Role::Slow | Role::Leaver) && !connection.refused;
+        if is_error {
+            self.totals.outcome.wrong(|| why);
         }
-        for (publisher, next) in link.heed.awaited() {
+        for (publisher, next) in connection.expected.pending() {
             // While the connections are being made there are no publishers.
-            let Some(state) = self.hall.publishers.get(publisher as usize) else { break };
+            let Some(state) = self.totals.publishers.get(publisher as usize) else { break };
             let count = state.next().wrapping_sub(next);
-            self.hall.outcome.missed += u64::from(count);
-            self.hall.settle(publisher, next, count);
+            self.totals.outcome.missed += u64::from(count);
+            self.totals.settle(publisher, next, count);
         }
-        let (role, place, (first, count)) = (link.role, link.place, link.groups);
-        self.publisher_lost |= role == Role::Publisher;
+        let (role, index, (first, count)) = (connection.role, connection.index, connection.groups);
+        self.stall.publisher_lost |= role == Role::Publisher;
         for group in first..first + count {
             let publishers = group * self.plan.publishers;
             match role {
-                Role::Publisher => self.retire(publishers + place),
+                Role::Publisher => self.retire(publishers + index),
                 Role::Subscriber => {
                     self.live[group as usize] -= 1;
                     if self.live[group as usize] == 0 {
                         (publishers..publishers + self.plan.publishers).for_each(|number| self.retire(number));
                     }
                 }
-                _ => {}
+                Role::Slow | Role::Joiner | Role::Leaver | Role::Idle => {}
             }
         }
     }
 
-    /// A publisher sends no more.
+    /// Stops a publisher: it sends no more.
     pub fn retire(&mut self, number: u32) {
-        let Some(publisher) = self.hall.publishers.get_mut(number as usize) else { return };
+        let Some(publisher) = self.totals.publishers.get_mut(number as usize) else { return };
         publisher.due = 0;
         if std::mem::take(&mut publisher.left) > 0 {
-            self.active -= 1;
+            self.output.active -= 1;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a run is to do, and what came of it.
+//! What a run is to do, and its outcome.
 
 use super::sizes::Sizes;
 use cubby::Address;
@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// The longest latency that is told apart, in ns: an hour. What takes longer counts as that.
+/// The longest latency that is recorded, in ns: an hour. Longer ones count as that.
 pub(super) const MOST_NS: u64 = 3_600_000_000_000;
 
-/// What a run is to do. The default is one publisher, one subscriber, and 64 bytes, for five seconds.
+/// What a run is to do. The default is one publisher, one subscriber, and bodies of 64 bytes, for five seconds.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where the hub is.
+    /// The hub's address.
     pub address: Address,
-    /// Sets of receivers, rooms or topics.
+    /// Sets of receivers, rooms or topics. Without any, the run only holds idle connections.
     pub groups: u32,
     /// Publishers of each group.
     pub publishers: u32,
@@ -31,24 +31,34 @@ pub struct Plan {
     pub extent: Extent,
     /// How long messages are sent before any is counted.
     pub warm_up: Duration,
-    /// Groups that one connection serves, at the most: with [`Dialect::also`](super::Dialect::also) one may be in many.
+    /// How long the connections are held without traffic at the end.
+    pub rest: Duration,
+    /// The most groups that one connection serves. More than one needs
+    /// [`Driver::add_group`](super::Driver::add_group).
     pub sharing: u32,
-    /// Connections that are only there.
+    /// Connections that only stay connected.
     pub idle: u32,
-    /// Subscribers that never read, beside the others. Nobody waits for them, and what they miss does not count.
+    /// Further subscribers that never read. No publisher waits for them, and what they miss does not count.
     pub slow: u32,
-    /// Sessions that come in a second, each as a further subscriber of a group.
+    /// Sessions that join a second, each as a further subscriber of a group.
     pub joiners: u32,
-    /// Sessions that leave a second. Where more leave than come, as many as are needed are there before.
+    /// Sessions that leave a second. If more leave than join, the difference connects before the run.
     pub leavers: u32,
-    /// How long nothing may be heard while messages are under way, before they count as missed: longer than a hub
-    /// bears with a receiver that does not read.
+    /// If nothing is received for this long, the messages in flight count as missed. Longer than a hub waits for a
+    /// receiver that does not read.
     pub patience: Duration,
-    /// Whether it asks again and again rather than sleep. It needs a processor of its own then, but no hub pays for
-    /// waking it, which costs more than most of them do and depends on what else the machine has to do.
+    /// Whether the generator polls without a pause rather than sleep. It then needs a processor of its own. Waking a
+    /// sleeping generator costs a hub more than most of its own work does, and depends on what else the machine does.
     pub spins: bool,
     /// Ends the run early, once true.
     pub stop: Arc<AtomicBool>,
+}
+
+impl Plan {
+    /// Whether the run only holds idle connections.
+    pub fn is_idle(&self) -> bool {
+        self.groups == 0 && self.idle > 0 && self.slow + self.joiners + self.leavers == 0
+    }
 }
 
 impl Default for Plan {
@@ -62,6 +72,7 @@ impl Default for Plan {
             pace: Pace::Window(64),
             extent: Extent::Time(Duration::from_secs(5)),
             warm_up: Duration::ZERO,
+            rest: Duration::ZERO,
             sharing: 1,
             idle: 0,
             slow: 0,
@@ -77,46 +88,52 @@ impl Default for Plan {
 /// When messages are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// Closed loop: a publisher has so many messages under way that its slowest subscriber has not heard.
+    /// Closed loop: a publisher has at most this many messages in flight that its slowest subscriber has not received.
     Window(u32),
-    /// Open loop: messages a second of all publishers together, whatever becomes of them. Latency counts from the time
-    /// at which a message should have been sent, so that a stall is not hidden.
+    /// Open loop: messages a second of all publishers together, whatever the hub does. Latency counts from the time at
+    /// which a message should have been sent, so that a stall is not hidden.
     Rate(f64),
 }
 
 /// When a run is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// After so many messages of all publishers together.
+    /// After this number of messages of all publishers together.
     Messages(u64),
-    /// After so long.
+    /// After this time.
     Time(Duration),
 }
 
-/// What came of a run. The warm-up is in none of it but the errors.
+/// The outcome of a run. Only the errors include the warm-up.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// From the first message to the last delivery, or to the end of the time.
     pub elapsed: Duration,
     /// Messages sent.
     pub messages: u64,
-    /// Bodies heard.
+    /// Bodies received.
     pub deliveries: u64,
     /// Bytes of these bodies.
     pub bytes: u64,
-    /// From sending to hearing, in ns: one record a delivery.
+    /// From sending to receiving, in ns: one record for each delivery.
     pub latency: Histogram<u64>,
-    /// Whatever should not have happened: refusals, connections that broke, messages that came twice, in the wrong
-    /// order, to the wrong group, or were lost in silence.
+    /// Whatever should not have happened: refusals, connections that broke, messages that came twice, out of order, to
+    /// the wrong group, or that were lost without a report.
     pub errors: u64,
-    /// Deliveries that never came, whether the hub said so or not.
+    /// Deliveries that never came, whether the hub reported that or not.
     pub missed: u64,
-    /// The first of the errors, in words.
+    /// The text of the first error.
     pub first_error: Option<String>,
-    /// What the generator itself used of the processor, less what it spent waiting for the next time to send.
+    /// The processor time that the generator itself used, without the polling for the next time to send.
     pub processor: Duration,
-    /// Sessions that came in, and that left, during the run.
-    pub visits: (u64, u64),
+    /// Connections that were open at the end.
+    pub connections: u64,
+    /// Sessions that joined during the run.
+    pub joined: u64,
+    /// Sessions that left during the run.
+    pub left: u64,
+    /// Sessions that connected and left one after another, if that was the run.
+    pub sessions: u64,
     /// Whether it was stopped before all was sent or the time was over.
     pub stopped: bool,
 }
@@ -134,7 +151,10 @@ impl Default for Outcome {
             missed: 0,
             first_error: None,
             processor: Duration::ZERO,
-            visits: (0, 0),
+            connections: 0,
+            joined: 0,
+            left: 0,
+            sessions: 0,
             stopped: false,
         }
     }
@@ -149,62 +169,64 @@ pub enum Phase {
     WarmingUp,
     /// Messages are sent and counted.
     Running,
-    /// After either of these: no more are sent, and those under way are waited for.
+    /// After either of these: no more are sent, and those in flight are awaited.
     Settling,
-    /// All is over, and the connections still stand.
+    /// The connections are held without traffic.
+    Resting,
+    /// All is over, and the connections are still open.
     Done,
 }
 
-/// How far a run has come. It is told at each change of phase, and a few times a second.
+/// How far a run has come. It is reported at each change of phase, and a few times a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// What is being done.
     pub phase: Phase,
     /// How much of it is done, from 0 to 1.
     pub share: f64,
-    /// Since the run began to count.
+    /// Since the beginning of the phase that sends.
     pub elapsed: Duration,
     /// Messages sent.
     pub messages: u64,
-    /// Bodies heard.
+    /// Bodies received.
     pub deliveries: u64,
     /// Errors so far.
     pub errors: u64,
 }
 
-/// Why there is nothing to report.
+/// Why a run could not be carried out.
 #[derive(Debug)]
 pub enum LoadError {
-    /// Nothing of this kind can be run.
+    /// The plan makes no sense.
     Plan(String),
-    /// So many descriptors are needed, and this process may have fewer.
+    /// This process may not have as many descriptors as the plan needs.
     Descriptors {
         /// How many are needed.
         needed: u64,
-        /// How many there may be.
+        /// How many are allowed.
         most: u64,
     },
     /// A connection could not be made.
     Connect {
         /// To this hub.
         address: Address,
-        /// After so many.
+        /// After this number of connections.
         made: usize,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The hub did not let all connections in.
-    Greeting {
-        /// So many are in.
+    /// The hub did not accept all sessions.
+    NotReady {
+        /// This number was accepted.
         ready: usize,
-        /// Of so many.
+        /// Of this number.
         of: usize,
-        /// Why the next one is not.
+        /// Why the next one was not.
         why: String,
     },
     /// It was stopped before it began.
     Stopped,
-    /// The system does not let the generator wait.
+    /// The system's poll failed.
     Poll(io::Error),
 }
 
@@ -214,7 +236,7 @@ impl fmt::Display for LoadError {
             LoadError::Plan(why) => f.write_str(why),
             LoadError::Descriptors { needed, most } => write!(
                 f,
-                "this takes {needed} descriptors, and {most} are allowed; ask for fewer connections, or raise the \
+                "this run needs {needed} descriptors, and the limit is {most}; use fewer connections, or raise the \
                  limit (ulimit -Hn)"
             ),
             LoadError::Connect { address, made, source } => {
@@ -224,8 +246,8 @@ impl fmt::Display for LoadError {
                 }
                 write!(f, ": {source}")
             }
-            LoadError::Greeting { ready, of, why } => {
-                write!(f, "the hub let {ready} of {of} connections in, then: {why}")
+            LoadError::NotReady { ready, of, why } => {
+                write!(f, "the hub accepted {ready} of {of} sessions, then: {why}")
             }
             LoadError::Stopped => f.write_str("stopped before it began"),
             LoadError::Poll(source) => write!(f, "can not wait for the connections: {source}"),
@@ -237,7 +259,9 @@ impl std::error::Error for LoadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             LoadError::Connect { source, .. } | LoadError::Poll(source) => Some(source),
-            _ => None,
+            LoadError::Plan(_) | LoadError::Descriptors { .. } | LoadError::NotReady { .. } | LoadError::Stopped => {
+                None
+            }
         }
     }
 }

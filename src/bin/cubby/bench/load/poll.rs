@@ -1,4 +1,4 @@
-//! Sockets and readiness for the generator: the one file of this room that names mio.
+//! The generator's sockets and their readiness: its only file that uses mio.
 
 use super::stream::Stream;
 use mio::net::{TcpStream, UnixStream};
@@ -8,27 +8,27 @@ use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-/// Edges taken from the kernel at once: as many as the hub's own loop takes.
+/// Events that one poll returns at most: as many as in the hub's own loop.
 const EVENTS: usize = 1024;
 
-/// A connection of either family, that never blocks.
+/// A non-blocking connection of either family.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-/// What the kernel reports of one connection.
+/// What the kernel reports about one connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
     pub slot: usize,
     pub readable: bool,
     pub writable: bool,
-    /// The other side sends no more.
+    /// The other side has finished sending.
     pub closed: bool,
 }
 
-/// The kernel's list of what is watched.
+/// The connections that the kernel watches.
 #[derive(Debug)]
 pub(super) struct Poller {
     poll: Poll,
@@ -40,7 +40,7 @@ impl Poller {
         Ok(Poller { poll: Poll::new()?, events: Events::with_capacity(EVENTS) })
     }
 
-    /// Reports edges of `socket` with this slot, from now on.
+    /// Reports events of `socket` under this slot from now on.
     pub fn watch(&self, socket: &mut Socket, slot: usize) -> io::Result<()> {
         let (registry, both) = (self.poll.registry(), Interest::READABLE.add(Interest::WRITABLE));
         match socket {
@@ -49,7 +49,7 @@ impl Poller {
         }
     }
 
-    /// Waits for edges, or for a signal, for so long at the most, and puts them in place of what is in `edges`.
+    /// Waits for events or a signal, for `timeout` at most, and replaces the content of `edges` by the events.
     pub fn wait(&mut self, timeout: Duration, edges: &mut Vec<Edge>) -> io::Result<()> {
         edges.clear();
         match self.poll.poll(&mut self.events, Some(timeout)) {
@@ -67,7 +67,7 @@ impl Poller {
 }
 
 impl Socket {
-    /// Takes over a connection that is made.
+    /// Takes over an established connection.
     pub fn new(stream: Stream) -> io::Result<Socket> {
         Ok(match stream {
             Stream::Tcp(stream) => {
@@ -81,7 +81,7 @@ impl Socket {
         })
     }
 
-    /// Reads what is there; `WouldBlock` where nothing is.
+    /// Reads what is there, or returns `WouldBlock`.
     pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         uninterrupted(|| match self {
             Socket::Tcp(stream) => stream.read(buffer),
@@ -89,8 +89,7 @@ impl Socket {
         })
     }
 
-    /// Has the kernel throw away as many bytes as `room` has, at the most, rather than copy them; `None` where it can
-    /// not.
+    /// Has the kernel discard incoming bytes, `room.len()` at most, without a copy. Returns `None` if it can not do so.
     pub fn discard(&self, room: &mut [MaybeUninit<u8>]) -> Option<io::Result<usize>> {
         match self {
             Socket::Tcp(stream) if cfg!(target_os = "linux") => {
@@ -100,7 +99,7 @@ impl Socket {
         }
     }
 
-    /// Sends as much as the kernel takes; `WouldBlock` where it takes nothing.
+    /// Sends as much as the kernel takes, or returns `WouldBlock`.
     pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         let socket = match self {
             Socket::Tcp(stream) => SockRef::from(stream),
@@ -110,7 +109,7 @@ impl Socket {
     }
 }
 
-/// Does it again where a signal came between.
+/// Repeats a call that a signal interrupted.
 fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {

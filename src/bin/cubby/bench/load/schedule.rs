@@ -1,19 +1,19 @@
-//! The open loop's times: when each message should be sent, whatever becomes of the others.
+//! The times of an open loop: when each message should be sent, whatever becomes of the others.
 
-/// So many messages, evenly in time.
+/// A number of messages, evenly spread over time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Schedule {
     began_ns: u64,
-    /// Between two messages.
+    /// The time between two messages.
     step_ns: f64,
-    /// Messages whose time has come.
+    /// Messages that are due.
     due: u64,
-    /// So many there are in all.
+    /// Messages in all.
     all: u64,
 }
 
 impl Schedule {
-    /// `all` messages from now on, so many a second.
+    /// `all` messages from now on, `rate` of them a second.
     pub fn new(began_ns: u64, rate: f64, all: u64) -> Schedule {
         Schedule { began_ns, step_ns: 1e9 / rate, due: 0, all }
     }
@@ -23,7 +23,7 @@ impl Schedule {
         self.began_ns + (number as f64 * self.step_ns) as u64
     }
 
-    /// The numbers of the messages whose time has come since the last call.
+    /// The numbers of the messages that have become due since the last call.
     pub fn take_due(&mut self, now_ns: u64) -> std::ops::Range<u64> {
         let before = self.due;
         let steps = now_ns.saturating_sub(self.began_ns) as f64 / self.step_ns;
@@ -31,7 +31,7 @@ impl Schedule {
         before..self.due
     }
 
-    /// When the next message is to be sent, if there is one.
+    /// When the next message should be sent, if there is one.
     pub fn next(&self) -> Option<u64> {
         (self.due < self.all).then(|| self.time_of(self.due))
     }
@@ -46,7 +46,7 @@ mod tests {
         let mut schedule = Schedule::new(1_000, 1e6, 5);
         assert_eq!(schedule.take_due(1_000), 0..1);
         assert_eq!((schedule.take_due(1_500), schedule.next()), (1..1, Some(2_000)));
-        assert_eq!(schedule.take_due(3_100), 1..3, "a late call is told all that is due");
+        assert_eq!(schedule.take_due(3_100), 1..3, "a late call returns all that are due");
         assert_eq!((schedule.take_due(9_000_000), schedule.next()), (3..5, None));
         assert_eq!(schedule.time_of(4), 5_000);
     }

@@ -1,23 +1,23 @@
-//! How large the bodies are: one size, or a mix of sizes by weight.
+//! The sizes of bodies: one size, or a mix of weighted sizes.
 
 use super::stamp::STAMP_LEN;
 use cubby::wire::MAX_BODY;
 use std::fmt;
 use std::str::FromStr;
 
-/// Places in the order that a mix is dealt in. A weight below a thousandth of all is rounded up to one place.
+/// Length of the sequence in which the sizes of a mix come. A weight below 1/1024 of all is rounded up to one place.
 const PLACES: usize = 1024;
 
-/// Sizes, and how often each comes. Two runs deal them in the same order.
+/// Sizes, and how often each comes. Two runs use the same order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sizes {
     mix: Vec<(usize, u32)>,
-    /// The sizes in the order in which they come, again and again.
+    /// The sequence of sizes, which is repeated.
     order: Vec<usize>,
 }
 
 impl Sizes {
-    /// Every body is of this size; [`STAMP_LEN`] at the least, and at the most what the native protocol allows.
+    /// Every body has this size, but at least [`STAMP_LEN`], and at most what the native protocol allows.
     pub fn one(bytes: usize) -> Sizes {
         let bytes = bytes.clamp(STAMP_LEN, MAX_BODY as usize);
         Sizes { mix: vec![(bytes, 1)], order: vec![bytes] }
@@ -27,17 +27,17 @@ impl Sizes {
     ///
     /// # Errors
     ///
-    /// What is wrong with them, for a person.
+    /// A text that says what is wrong with them.
     pub fn mix(mix: &[(usize, u32)]) -> Result<Sizes, String> {
         let total: u64 = mix.iter().map(|&(_, weight)| u64::from(weight)).sum();
         if let Some((bytes, _)) = mix.iter().find(|(bytes, _)| *bytes < STAMP_LEN) {
-            return Err(format!("a body of {bytes} bytes is too small: {STAMP_LEN} are needed to tell them apart"));
+            return Err(format!("a body of {bytes} bytes is too small: {STAMP_LEN} are needed for the stamp"));
         }
         if let Some((bytes, _)) = mix.iter().find(|(bytes, _)| *bytes > MAX_BODY as usize) {
             return Err(format!("a body of {bytes} bytes is larger than any hub takes: {MAX_BODY} at the most"));
         }
         if total == 0 {
-            return Err("there is no size that ever comes".to_owned());
+            return Err("no size has a weight above 0".to_owned());
         }
         if let [(bytes, _)] = mix {
             return Ok(Sizes::one(*bytes));
@@ -53,9 +53,14 @@ impl Sizes {
         if let [only] = self.order[..] { only } else { self.order[number % self.order.len()] }
     }
 
-    /// Whether any message is of this size.
+    /// Whether any message has this size.
     pub(super) fn has(&self, bytes: usize) -> bool {
         self.mix.iter().any(|&(size, weight)| size == bytes && weight > 0)
+    }
+
+    /// The smallest of them.
+    pub fn smallest(&self) -> usize {
+        self.order.iter().copied().min().unwrap_or(STAMP_LEN)
     }
 
     /// The largest of them.
@@ -64,7 +69,7 @@ impl Sizes {
     }
 }
 
-/// Puts them into an order that is always the same and has no pattern.
+/// Shuffles the sizes, always in the same way.
 fn shuffle(order: &mut [usize]) {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     for last in (1..order.len()).rev() {
@@ -78,7 +83,7 @@ fn shuffle(order: &mut [usize]) {
 impl FromStr for Sizes {
     type Err = String;
 
-    /// `64`, `64K`, or `64:80,1K:15,64K:5`: sizes with weights, which need not add up to anything.
+    /// `64`, `64K`, or `64:80,1K:15,64K:5`: sizes with weights, which may have any sum.
     fn from_str(text: &str) -> Result<Sizes, String> {
         let part = |part: &str| {
             let (bytes, weight) = part.split_once(':').unwrap_or((part, "1"));
@@ -86,7 +91,7 @@ impl FromStr for Sizes {
         };
         let mix: Option<Vec<(usize, u32)>> = text.split(',').map(part).collect();
         let mix = mix.ok_or_else(|| {
-            format!("{text:?} is not a size that will do, as in 64, 512K or 1M, nor a mix, as in 64:80,1K:15,64K:5")
+            format!("{text:?} is neither a size, as in 64, 512K or 1M, nor a mix, as in 64:80,1K:15,64K:5")
         })?;
         Sizes::mix(&mix)
     }
@@ -129,25 +134,25 @@ mod tests {
     }
 
     #[test]
-    fn a_mix_comes_by_its_weights_and_is_written_as_it_was_read() {
+    fn a_mix_follows_its_weights_and_is_written_as_it_was_read() {
         let sizes: Sizes = "64:80,1024:15,65536:5".parse().expect("a mix");
         let count = |bytes| (0..PLACES).filter(|number| sizes.of(*number) == bytes).count();
         assert!((818..=820).contains(&count(64)) && (152..=154).contains(&count(1024)), "{}", count(64));
         assert!(sizes.has(1024) && !sizes.has(1025));
-        assert!(sizes.order.windows(64).all(|run| run.contains(&64)), "they are mixed");
+        assert!(sizes.order.windows(64).all(|run| run.contains(&64)), "the sizes alternate");
         assert_eq!((sizes.largest(), sizes.to_string()), (65_536, "64:80,1024:15,65536:5".to_owned()));
     }
 
     #[test]
-    fn what_is_no_size_is_said() {
+    fn text_that_is_no_size_is_an_error() {
         for text in ["", "x", "64:", ":5", "64;5", "64,,1", "-1", "+64", "1T", "64:x", "99999999999999999999", "9G9"] {
-            assert!(text.parse::<Sizes>().expect_err(text).contains("not a size that will do"), "{text}");
+            assert!(text.parse::<Sizes>().expect_err(text).contains("is neither a size"), "{text}");
         }
         for text in ["4G", "64:9,1073741825:1"] {
             assert!(text.parse::<Sizes>().expect_err(text).contains("1073741824 at the most"), "{text}");
         }
         assert_eq!("1G".parse::<Sizes>().expect("the largest"), Sizes::one(usize::MAX));
         assert!("15".parse::<Sizes>().expect_err("small").contains("16 are needed"));
-        assert!("64:0".parse::<Sizes>().expect_err("none").contains("no size that ever comes"));
+        assert!("64:0".parse::<Sizes>().expect_err("none").contains("no size has a weight"));
     }
 }

@@ -1,32 +1,32 @@
-//! The first sixteen bytes of every body: who sent it, which of the sender's it is, and when. Where a body must be
-//! text, they are written as twice as many letters.
+//! The first 16 bytes of every body: the publisher, the sequence number, and the time of sending. If bodies must be
+//! text, the stamp is written as 32 letters.
 
 use byteorder::{ByteOrder, LittleEndian};
 
-/// Bytes of a stamp: the smallest body.
+/// Bytes of a stamp, and therefore of the smallest body.
 pub const STAMP_LEN: usize = 16;
 
-/// Letters of a stamp in text.
+/// Letters of a stamp that is text.
 pub(super) const TEXT_LEN: usize = 2 * STAMP_LEN;
 
-/// The letter of a half byte of zero; the others follow it.
+/// The letter for a half byte of 0. The letters of the others follow.
 const ZERO: u8 = b'A';
 
-/// Bytes of a stamp that are put into text at once.
+/// Bytes of a stamp that are decoded from text at once.
 const HALF_WORD: usize = 4;
 
-/// Appends the bytes of a stamp as letters, two a byte, the lower half first.
+/// Appends a stamp as letters: two for each byte, the lower half first.
 pub(super) fn put_text(stamp: &[u8; STAMP_LEN], out: &mut Vec<u8>) {
     out.extend(stamp.iter().flat_map(|byte| [ZERO + (byte & 0xF), ZERO + (byte >> 4)]));
 }
 
-/// The bytes of a stamp that are written as letters at the front of `text`, where it is long enough to have one. What
-/// are no such letters come to a stamp of nobody's.
+/// Decodes the stamp at the front of `text`, if that is long enough. Other characters give a stamp that no publisher
+/// wrote.
 pub(super) fn from_text(text: &[u8]) -> Option<[u8; STAMP_LEN]> {
     let (words, _) = text.get(..TEXT_LEN)?.as_chunks::<{ 2 * HALF_WORD }>();
     let mut stamp = [0; STAMP_LEN];
     for (bytes, letters) in stamp.chunks_mut(HALF_WORD).zip(words) {
-        // Each two halves come together in a byte, and those bytes in half the word.
+        // First each two halves are joined to a byte, then these bytes to half a word.
         let halves = u64::from_le_bytes(*letters).wrapping_sub(u64::from_le_bytes([ZERO; 2 * HALF_WORD]));
         let pairs = (halves | halves >> 4) & 0x00FF_00FF_00FF_00FF;
         let fours = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF;
@@ -35,14 +35,14 @@ pub(super) fn from_text(text: &[u8]) -> Option<[u8; STAMP_LEN]> {
     Some(stamp)
 }
 
-/// What a body begins with, little-endian.
+/// What a body begins with, in little-endian order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
-    /// Which publisher, of all groups.
+    /// The publisher's number among those of all groups.
     pub publisher: u32,
-    /// Its number among the publisher's messages, from 0. It wraps.
+    /// The message's number among the publisher's, from 0. It wraps.
     pub sequence: u32,
-    /// When it was sent, or should have been: nanoseconds since the generator began.
+    /// When it was sent, or should have been: nanoseconds since the generator's start.
     pub sent_ns: u64,
 }
 
@@ -54,7 +54,7 @@ impl Stamp {
         LittleEndian::write_u64(&mut body[8..STAMP_LEN], self.sent_ns);
     }
 
-    /// The stamp at the front of `body`, where it is long enough to have one.
+    /// Reads the stamp at the front of `body`, if that is long enough.
     pub fn read(body: &[u8]) -> Option<Stamp> {
         let front = body.get(..STAMP_LEN)?;
         Some(Stamp {

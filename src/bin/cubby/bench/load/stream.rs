@@ -1,4 +1,4 @@
-//! A blocking connection to a server, until the generator takes it over.
+//! A blocking connection to a hub, until the generator takes it over.
 
 use cubby::Address;
 use std::io::{self, Read, Write};
@@ -23,7 +23,7 @@ impl Stream {
             }
             Address::Tcp(host_and_port) => tcp(host_and_port, timeout).map(Stream::Tcp),
             Address::Ws { .. } => {
-                let what = "load is put on a hub's native address only";
+                let what = "this protocol needs HOST:PORT or unix:PATH";
                 Err(io::Error::new(io::ErrorKind::Unsupported, what))
             }
         }
@@ -43,15 +43,15 @@ impl Stream {
         }
     }
 
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Stream::Tcp(stream) => stream.write(bytes),
-            Stream::Unix(stream) => stream.write(bytes),
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
         }
     }
 }
 
-/// Connects to the first address of a host that accepts the connection.
+/// Connects to the first of a host's addresses that accepts the connection.
 fn tcp(host_and_port: &str, timeout: Duration) -> io::Result<TcpStream> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in host_and_port.to_socket_addrs()? {
@@ -63,7 +63,7 @@ fn tcp(host_and_port: &str, timeout: Duration) -> io::Result<TcpStream> {
     Err(failed)
 }
 
-/// Whether a call came back because its time was over.
+/// Whether a call ended because its timeout passed.
 pub fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
