@@ -13,7 +13,7 @@ fn bench(hub: &str, arguments: &str) -> (i32, String, String) {
 }
 
 fn run_command(hub: &str, arguments: &[&str]) -> std::process::Output {
-    crate::support::run(cubby(hub, arguments), b"")
+    run(cubby(hub, arguments), b"")
 }
 
 #[test]

@@ -72,8 +72,8 @@ pub enum Target {
     AtMostTheWire(f64),
     /// At most this, whatever the competitors have; less is better.
     Within(f64),
-    /// At most this factor times Cubby's memory for an idle connection in this run. If that was not measured, its target
-    /// counts.
+    /// At most this factor times Cubby's memory for an idle connection in this run. If that was not measured, its
+    /// target counts.
     WithinIdle(f64),
     /// None. The figure is only shown; `less` tells whether less is better.
     Nothing { less: bool },

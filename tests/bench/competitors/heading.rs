@@ -7,7 +7,7 @@ use std::{fs, thread};
 
 /// What is the same for all servers, and what is not.
 const METHOD: [&str; 3] = [
-    "the generator polls without a pause, so no server has to wake it; a server that shares its processor pays for that",
+    "the generator polls without a pause, so no server has to wake it; sharing its processor costs a server",
     "it looks at the front of a large body, and has the kernel discard the rest, whichever server sent it",
     "the others publish to topics; so does Cubby in the room, but its fan-out and its pairs are relays to ids",
 ];

@@ -1,5 +1,5 @@
-//! `cargo bench --bench competitors`: Cubby beside Mosquitto, NATS and Redis, each driven over its own protocol with the
-//! same work, and beside a bare byte repeater, which shows the kernel's part. `-- --help` lists the options.
+//! `cargo bench --bench competitors`: Cubby beside Mosquitto, NATS and Redis, each driven over its own protocol with
+//! the same work, and beside a bare byte repeater, which shows the kernel's part. `-- --help` lists the options.
 //!
 //! `cubby bench` is the generator, on a processor of its own. Each measurement has a fresh server. The servers take
 //! turns, A B C A B C, and the table shows the medians of the rounds. The exit code is 1 if Cubby misses a target, a

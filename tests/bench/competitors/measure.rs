@@ -175,7 +175,8 @@ fn storm(target: Target<'_>) -> Result<Sample, String> {
     let groups = CROWD / (STORM_RECEIVERS + 1);
     let (messages, rest) = (groups as usize * STORM_MESSAGES, QUIET.as_secs());
     let report = target.bench_line(&format!(
-        "--relay {STORM_RECEIVERS} --groups {groups} --size {STORM_SIZES} --window 1 --messages {messages} --rest {rest}"
+        "--relay {STORM_RECEIVERS} --groups {groups} --size {STORM_SIZES} --window 1 --messages {messages} \
+         --rest {rest}"
     ))?;
     Ok(Sample::of_memory(&report))
 }

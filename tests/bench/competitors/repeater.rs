@@ -1,5 +1,5 @@
-//! The byte repeater, in a process of its own: one read, one write to each receiver, no protocol after the greeting. Its
-//! cost is the kernel's part of a hub's cost. `cubby bench --protocol raw` drives it.
+//! The byte repeater, in a process of its own: one read, one write to each receiver, no protocol after the greeting.
+//! Its cost is the kernel's part of a hub's cost. `cubby bench --protocol raw` drives it.
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};

@@ -150,7 +150,8 @@ impl Ratio {
     }
 }
 
-/// `None` if Cubby was not measured, or nothing that it can be compared with. If it lost messages, no target is reached.
+/// `None` if Cubby was not measured, or nothing that it can be compared with. If it lost messages, no target is
+/// reached.
 fn ratio(row: &Row, samples: &Samples, idle_bytes: f64) -> Option<Ratio> {
     let (_, cubby) = samples.iter().find(|(entrant, _)| entrant.competitor == Competitor::Cubby)?;
     let own = whole_median(row, cubby).unwrap_or(f64::NAN);

@@ -7,7 +7,8 @@ use getopts::Matches;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// The default window of a publisher, and the most messages of all publishers together that the default allows in flight.
+/// The default window of a publisher, and the most messages of all publishers together that the default allows in
+/// flight.
 const WINDOW: u32 = 64;
 const IN_FLIGHT: u32 = 4096;
 

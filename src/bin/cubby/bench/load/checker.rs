@@ -5,7 +5,8 @@ use super::sizes::Sizes;
 use super::stamp::{self, Stamp};
 use super::window::Publisher;
 
-/// Stands for the next sequence number of a publisher until its first message sets it: for subscribers that join midway.
+/// Stands for the next sequence number of a publisher until its first message sets it: for subscribers that join
+/// midway.
 const ANY: u64 = u64::MAX;
 
 /// What one connection has received, and therefore what it should receive next.
@@ -284,8 +285,8 @@ mod tests {
         checker.take(&body, 20);
     }
 
-    /// The outcome if one subscriber receives bodies with these stamps and the hub reports `reported` losses, and how many
-    /// messages are complete then. Publishers 3 and 4 of its group have each sent four messages.
+    /// The outcome if one subscriber receives bodies with these stamps and the hub reports `reported` losses, and how
+    /// many messages are complete then. Publishers 3 and 4 of its group have each sent four messages.
     fn received(stamps: &[(u32, u32, u64)], reported: u64) -> (Outcome, u64) {
         let (mut totals, mut expected) = (totals(6, 4), Expected::all(3, 2));
         let mut checker = Checker::new(&mut expected, &mut totals);

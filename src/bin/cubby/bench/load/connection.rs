@@ -163,8 +163,8 @@ impl<D: Driver> Connection<D> {
         })
     }
 
-    /// Has the kernel discard the rest of a large message without a copy: reading what nobody looks at must not take the
-    /// processor time that the hub could use. Returns `None` if the kernel can not do so.
+    /// Has the kernel discard the rest of a large message without a copy: reading what nobody looks at must not take
+    /// the processor time that the hub could use. Returns `None` if the kernel can not do so.
     fn discard(&mut self, buffer: &mut ReadBuffer, totals: &mut Totals, clock: &Clock) -> Option<Got> {
         let asked = self.large.missing.min(DISCARD_BYTES);
         let discarded = self.socket.discard(&mut buffer.discarded.spare_capacity_mut()[..asked])?;

@@ -36,8 +36,8 @@ impl Part {
 /// One thing that a server sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming<'a> {
-    /// The connection is set up: a publisher may send, a subscriber is subscribed. Holds the id that the server gave the
-    /// connection, or 0 if it gives none.
+    /// The connection is set up: a publisher may send, a subscriber is subscribed. Holds the id that the server gave
+    /// the connection, or 0 if it gives none.
     Ready(u64),
     /// The body of a message to its group.
     Body(&'a [u8]),
@@ -63,7 +63,8 @@ pub trait Driver {
     fn publish(&mut self, body: &[u8], out: &mut Vec<u8>);
 
     /// Decodes the first unit of the protocol in `input`, and returns how many bytes it has. Returns `None` if it is
-    /// incomplete. May append an answer that the protocol demands (to a ping, or the next step of a handshake) to `out`.
+    /// incomplete. May append an answer that the protocol demands (to a ping, or the next step of a handshake) to
+    /// `out`.
     ///
     /// # Errors
     ///
@@ -86,9 +87,9 @@ pub trait Driver {
     /// Appends what the client says before it closes the connection.
     fn leave(&mut self, _out: &mut Vec<u8>) {}
 
-    /// If `front` is the incomplete start of a message to the group, returns the length of the whole up to the end of its
-    /// body, and the part of the body that has arrived (at least [`FRONT_MIN`] bytes). The generator then discards the
-    /// rest as it arrives and never collects a large body that nobody looks at. If this is `None`, it collects it.
+    /// If `front` is the incomplete start of a message to the group, returns the length of the whole up to the end of
+    /// its body, and the part of the body that has arrived (at least [`FRONT_MIN`] bytes). The generator then discards
+    /// the rest as it arrives and never collects a large body that nobody looks at. If this is `None`, it collects it.
     fn decode_front<'a>(&mut self, _front: &'a [u8]) -> Option<(usize, &'a [u8])> {
         None
     }

@@ -1,8 +1,8 @@
-//! The load generator: one thread that drives a hub over many connections, checks every delivery, and measures. It knows
-//! the hub only by its protocol, through the trait [`Driver`].
+//! The load generator: one thread that drives a hub over many connections, checks every delivery, and measures. It
+//! knows the hub only by its protocol, through the trait [`Driver`].
 //!
-//! Every message is checked as it arrives. The stamp at its front shows that it was sent, to this group, once, and after
-//! those before it; its length must be one of the plan's. The rest of a body is not looked at.
+//! Every message is checked as it arrives. The stamp at its front shows that it was sent, to this group, once, and
+//! after those before it; its length must be one of the plan's. The rest of a body is not looked at.
 //!
 //! The generator must use less processor time for each message than any hub, or it would measure itself. It therefore
 //! has one read buffer, reads the clock once for each read of a connection, records deliveries together that were sent
@@ -35,8 +35,8 @@ pub use processor::process_time;
 pub use sequence::connect_and_leave;
 pub use sizes::Sizes;
 
-/// Carries out a plan. `driver` makes the driver of each connection. `progress` is called at each change of phase, and a
-/// few times a second.
+/// Carries out a plan. `driver` makes the driver of each connection. `progress` is called at each change of phase, and
+/// a few times a second.
 ///
 /// # Errors
 ///

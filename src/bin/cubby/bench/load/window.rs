@@ -54,8 +54,8 @@ impl Publisher {
         sequence
     }
 
-    /// One subscriber has received `count` messages from `first` on, or never will. Returns how many are complete because
-    /// of that, or `None` if they are not all in flight.
+    /// One subscriber has received `count` messages from `first` on, or never will. Returns how many are complete
+    /// because of that, or `None` if they are not all in flight.
     pub fn received(&mut self, first: u32, count: u32) -> Option<u32> {
         let behind = first.wrapping_sub(self.complete);
         if u64::from(behind) + u64::from(count) > u64::from(self.in_flight()) {

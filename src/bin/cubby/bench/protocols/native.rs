@@ -79,8 +79,8 @@ impl Native {
         }
     }
 
-    /// Decodes an event of a room. If others were missed before it, that is reported first, and the event is not consumed
-    /// yet.
+    /// Decodes an event of a room. If others were missed before it, that is reported first, and the event is not
+    /// consumed yet.
     fn event<'a>(&mut self, frame: &'a [u8]) -> Result<(usize, Incoming<'a>), String> {
         let event = EventRef::from_frame(frame).ok_or("an event does not fit into its frame")?;
         let room = self.room(&event)?;

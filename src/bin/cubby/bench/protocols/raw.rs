@@ -1,5 +1,5 @@
-//! The protocol of the byte repeater that the benchmarks compare with: a greeting, then bodies after their lengths, which
-//! the repeater does not look at. The repeater itself is `tests/bench/competitors/repeater.rs`.
+//! The protocol of the byte repeater that the benchmarks compare with: a greeting, then bodies after their lengths,
+//! which the repeater does not look at. The repeater itself is `tests/bench/competitors/repeater.rs`.
 
 use crate::bench::load::{Driver, FRONT_MIN, Incoming, Part};
 

@@ -151,8 +151,8 @@ fn the_repeater_is_greeted_and_repeats_bodies_after_their_lengths() {
     );
 }
 
-/// Checks that the front of an incomplete message shows where its body ends and how it begins. The `end` behind the body
-/// is decoded alone then, and at no other time.
+/// Checks that the front of an incomplete message shows where its body ends and how it begins. The `end` behind the
+/// body is decoded alone then, and at no other time.
 fn decodes_front<D: Driver + Default>(hello: &[u8], head: &[u8], end: &[u8]) {
     let (message, body_at) = ([head, &[7; 200]].concat(), head.len());
     let (mut driver, _) = opened::<D>(SUBSCRIBER);
