@@ -59,15 +59,14 @@
 //! | `net` | the loop, and what it owns: sockets, readiness, deadlines, listeners |
 //! | `server` | the embedding API: [`Server`], [`Builder`], [`Handle`] |
 //! | `client` | a blocking [`Client`], over `wire` alone, or in messages of a WebSocket |
-//! | `load` | the load generator, for hubs of any language (hidden, for `cubby bench` and the benchmarks) |
 //! | `limits`, `error` | every bound in one place with its reason; errors, by whose fault they are |
 //! | `stats`, `address` | what is counted; where a hub listens |
 //! | `deadlines`, `escape` | what is due when; which characters may not be shown as they are |
 //! | `marks` | which rare branches a test has reached |
 //! | `json` | events as JSON, for logs and scripts (a feature, `json`) |
 //!
-//! Dependencies point one way: `server → net → hub → door → wire`, and `load → client → door → wire`. What all
-//! rooms may use (the last five rows) knows of `wire` at the most.
+//! Dependencies point one way: `server → net → hub → door → wire`, and `client → door → wire`. What all rooms may use
+//! (the last five rows) knows of `wire` at the most.
 //!
 //! # What it will never do
 //!
@@ -82,9 +81,6 @@
 pub mod fuzzing;
 #[doc(hidden)]
 pub mod hub;
-#[doc(hidden)]
-#[cfg(feature = "bins")]
-pub mod load;
 #[doc(hidden)]
 pub mod marks;
 #[doc(hidden)]

@@ -8,6 +8,8 @@ mod rooms;
 pub(crate) mod stream;
 mod users;
 #[cfg(feature = "ws")]
+mod handshake;
+#[cfg(feature = "ws")]
 mod websocket;
 
 pub use error::ClientError;

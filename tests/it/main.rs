@@ -18,7 +18,6 @@ mod host;
 mod http;
 mod limits;
 mod memory;
-mod peers;
 #[cfg(feature = "ws")]
 mod provide;
 #[cfg(feature = "ws")]
