@@ -29,7 +29,6 @@ mod rooms;
 mod support;
 #[cfg(feature = "ws")]
 mod support_ws;
-mod tidy;
 #[cfg(feature = "ws")]
 mod ws;
 #[cfg(feature = "ws")]
