@@ -1,8 +1,7 @@
 //! `cargo bench --bench figures`: what the daemon costs, as the kernel accounts for it. Memory, wake-ups, processor
 //! time.
 
-#[path = "../it/support.rs"]
-#[allow(dead_code, reason = "the tests use all of it")]
+#[path = "../support/mod.rs"]
 mod support;
 
 #[path = "processor.rs"]

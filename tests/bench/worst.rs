@@ -1,8 +1,7 @@
 //! `cargo bench --bench worst`: what the worst clients cost the daemon and those beside them, as the kernel accounts
 //! for it.
 
-#[path = "../it/support.rs"]
-#[allow(dead_code, reason = "the tests use all of it")]
+#[path = "../support/mod.rs"]
 mod support;
 
 #[path = "processor.rs"]

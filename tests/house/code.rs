@@ -124,13 +124,11 @@ pub fn tokens(code: &str) -> Vec<Token<'_>> {
     let mut rest = code;
     while let Some(first) = rest.chars().next() {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let len = if first.is_whitespace() {
-            first.len_utf8()
-        } else if rest.starts_with("r#") {
-            2 + rest[2..].find(|c| !is_word(c)).unwrap_or(rest.len() - 2)
+        let word_from = |start: usize| start + rest[start..].find(|c| !is_word(c)).unwrap_or(rest.len() - start);
+        let len = if rest.starts_with("r#") {
+            word_from(2)
         } else if is_word(first) || first == '\'' {
-            1.max(first.len_utf8())
-                + rest[first.len_utf8()..].find(|c| !is_word(c)).unwrap_or(rest.len() - first.len_utf8())
+            word_from(first.len_utf8())
         } else if ["::", "->", "=>"].iter().any(|pair| rest.starts_with(pair)) {
             2
         } else {

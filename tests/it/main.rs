@@ -11,8 +11,6 @@ mod dialects;
 mod embed;
 mod event_log;
 mod faults;
-#[cfg(feature = "ws")]
-mod front;
 mod host;
 #[cfg(feature = "ws")]
 mod http;
@@ -20,15 +18,12 @@ mod limits;
 mod memory;
 mod peers;
 #[cfg(feature = "ws")]
-mod provide;
-#[cfg(feature = "ws")]
 mod proxy;
 mod readme;
 mod relay;
 mod rooms;
+#[path = "../support/mod.rs"]
 mod support;
-#[cfg(feature = "ws")]
-mod support_ws;
 #[cfg(feature = "ws")]
 mod ws;
 #[cfg(feature = "ws")]

@@ -1,6 +1,6 @@
 //! The hub behind nginx, as the README configures it, and behind `haproxy`.
 
-use crate::front::{Front, ask, haproxy, nginx};
+use crate::support::proxy::{Proxy, ask, haproxy, nginx};
 use crate::support::*;
 use cubby::door::messages::{self, Message, Messages, Other};
 use cubby::{Client, ClientError, ErrorCode, Push, Status};
@@ -85,7 +85,7 @@ fn hub(heartbeat_secs: &str) -> (Daemon, String) {
 }
 
 /// All that goes through a proxy.
-fn serves_all(front: impl FnOnce(&str, &str) -> Front) {
+fn serves_all(front: impl FnOnce(&str, &str) -> Proxy) {
     let (daemon, direct) = hub("1");
     let front = front(&direct, CUT_AFTER);
     let mut ann = Page::open(&front.address, "ann");
@@ -111,7 +111,7 @@ fn serves_all(front: impl FnOnce(&str, &str) -> Front) {
     assert!(text(&output.stderr).contains("a proxy, which does not reach the hub"), "{}", text(&output.stderr));
 }
 
-fn pages_are_as_without_it(front: &Front, direct: &str, ann: &mut Page) {
+fn pages_are_as_without_it(front: &Proxy, direct: &str, ann: &mut Page) {
     assert_eq!(front.ask("/health"), (200, r#"{"status":"ok"}"#.to_owned()));
     let page = front.ask("/");
     assert!(page.0 == 200 && page.1.contains("<html") && page == ask(direct, "/", ""));
@@ -130,7 +130,7 @@ fn pages_are_as_without_it(front: &Front, direct: &str, ann: &mut Page) {
     assert_eq!((&event["userId"], &event["message"]), (&"bob".into(), &"hello ann".into()));
 }
 
-fn programs_come_through_it(front: &Front, ann: &mut Page) {
+fn programs_come_through_it(front: &Proxy, ann: &mut Page) {
     let output = run(cubby(&front.hub(), &["pub", "lobby", "--name", "carl"]), b"hello page");
     assert!(text(&output.stdout).starts_with("published 10 bytes"), "{}", text(&output.stderr));
     let event = ann.expect("message");

@@ -1,7 +1,7 @@
 //! How a WebSocket begins, what its frames may be, and how it ends: literal bytes against the real daemon.
 
+use crate::support::web::*;
 use crate::support::*;
-use crate::support_ws::*;
 
 /// A handshake's answer.
 fn answer(daemon: &Daemon, request: &str) -> Response {

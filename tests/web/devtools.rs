@@ -1,6 +1,6 @@
 //! A real browser, driven by its own debugging protocol: JSON over a WebSocket, for which the crate's codec serves.
 
-use crate::provide::provide;
+use crate::support::install;
 use cubby::door::messages::{Message, Messages, Other, PONG, TEXT, put_masked};
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -42,7 +42,7 @@ impl Browser {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let profile = std::env::temp_dir().join(format!("cubby-browser-{}-{number}", std::process::id()));
-        let mut command = Command::new(provide("chromium", &["chromium"]));
+        let mut command = Command::new(install::program("chromium", &["chromium"]));
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]);
         command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
         command.args(["--disable-dev-shm-usage", "--remote-debugging-port=0", "--remote-allow-origins=*"]);
