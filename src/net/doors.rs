@@ -28,8 +28,6 @@ pub struct Policy {
     pub origins: Vec<String>,
     /// Rooms may be looked into from other machines.
     pub http_read: bool,
-    /// Messages are sent back as they are, and nothing is asked of the hub: to try the codec by itself.
-    pub echoes: bool,
 }
 
 /// What has come of each link that speaks no native frames.
@@ -274,7 +272,6 @@ impl<O: Os> Loop<O> {
                 Ok(None) => break,
                 Ok(Some(Message::Ping(payload))) => self.pong(slot, &payload),
                 Ok(Some(Message::Pong)) => {}
-                Ok(Some(message)) if self.doors.policy.echoes => is_over = self.echo(slot, &message, &mut requests),
                 Ok(Some(message)) => is_over = self.understand(dialect, &message, &mut requests),
                 Err(violation) => {
                     put_violation(violation, limit, &mut requests);
@@ -282,7 +279,7 @@ impl<O: Os> Loop<O> {
                 }
             }
         }
-        if let Some(front) = messages.unfinished_binary().filter(|_| !is_over && !self.doors.policy.echoes) {
+        if let Some(front) = messages.unfinished_binary().filter(|_| !is_over) {
             self.judge(dialect, front, &mut requests);
         }
         self.hub.feed(slot, &requests);
@@ -295,7 +292,6 @@ impl<O: Os> Loop<O> {
     fn most_message(&self, dialect: Dialect) -> usize {
         let bounds = self.hub.limits().bounds();
         match dialect {
-            _ if self.doors.policy.echoes => bounds.max_body as usize,
             Dialect::Json => most_json(&bounds),
             _ => usize::try_from(bounds.most_payload()).unwrap_or(usize::MAX).saturating_add(HEADER_LEN),
         }
@@ -343,23 +339,6 @@ impl<O: Os> Loop<O> {
             messages::put(messages::PONG, payload, &mut said);
             self.hub.say_as_is(slot, &said);
         }
-    }
-
-    /// Gives a message back. Says whether it is the last one.
-    fn echo(&mut self, slot: usize, message: &Message<'_>, requests: &mut Vec<u8>) -> bool {
-        let (opcode, payload) = match message {
-            Message::Text(text) => (messages::TEXT, text.as_bytes()),
-            Message::Binary(bytes) => (messages::BINARY, &bytes[..]),
-            Message::Close(code) => {
-                put_last(*code, "", false, requests);
-                return true;
-            }
-            Message::Ping(_) | Message::Pong => return false,
-        };
-        let mut said = Vec::new();
-        messages::put(opcode, payload, &mut said);
-        self.hub.say_as_is(slot, &said);
-        false
     }
 }
 

@@ -54,14 +54,6 @@ impl Builder {
         self
     }
 
-    /// Gives messages of WebSockets back as they are, to try the codec by itself.
-    #[doc(hidden)]
-    #[cfg(feature = "ws")]
-    pub fn echo(mut self) -> Builder {
-        self.policy.echoes = true;
-        self
-    }
-
     /// Takes all limits at once, in place of those set before.
     pub fn limits(mut self, limits: Limits) -> Builder {
         self.limits = limits;
