@@ -78,8 +78,6 @@
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
-pub mod door;
-#[doc(hidden)]
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 #[doc(hidden)]
@@ -91,6 +89,8 @@ pub mod load;
 pub mod marks;
 #[doc(hidden)]
 pub mod net;
+#[doc(hidden)]
+pub mod web;
 pub mod wire;
 
 mod address;

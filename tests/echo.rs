@@ -3,8 +3,8 @@
 //! `cargo test --test echo -- --serve` prints its address, and serves until its standard input ends. Without
 //! `--serve` it sends some messages to itself.
 
-use cubby::door::messages::{self, BINARY, Message, Messages, Other, PONG, TEXT, Violation};
-use cubby::door::upgrade;
+use cubby::web::messages::{self, BINARY, Message, Messages, Other, PONG, TEXT, Violation};
+use cubby::web::upgrade;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;

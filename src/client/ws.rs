@@ -1,12 +1,12 @@
 //! A blocking connection by WebSocket: to its owner a stream of the hub's own frames like any other. Owns what has come
 //! of messages and was not read, and what is not sent of them; how they are put into bytes stands in
-//! [`door`](crate::door).
+//! [`door`](crate::web).
 
 use super::MAX_PAYLOAD;
 use super::stream::is_timeout;
-use crate::door::messages::{self, Message, Messages, Other};
-use crate::door::upgrade::{self, Reply};
 use crate::json::base64;
+use crate::web::messages::{self, Message, Messages, Other};
+use crate::web::upgrade::{self, Reply};
 use crate::wire::HEADER_LEN;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};

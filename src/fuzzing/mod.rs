@@ -6,9 +6,9 @@ mod model;
 #[cfg(feature = "ws")]
 mod ws;
 
-use crate::door::Dialect;
 use crate::hub::{Hub, Peer, SharedEvent};
 use crate::limits::Limits;
+use crate::web::Dialect;
 use crate::wire::{Answer, Bounds, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Header, Request, UserId};
 use arbitrary::{Arbitrary, Unstructured};
 use model::Model;

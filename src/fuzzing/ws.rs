@@ -1,11 +1,11 @@
 //! The door's fuzz body: messages out of any pieces, requests out of any text, and HTTP out of any bytes.
 
 use super::{BOUNDS, pieces};
-use crate::door::Dialect;
-use crate::door::asks::{most_json, put_frame, put_request};
-use crate::door::http::{Found, Rules, What, next};
-use crate::door::margin::{Aside, Asked, each_frame};
-use crate::door::messages::{Message, Messages, Other, TEXT, Violation, put_masked};
+use crate::web::Dialect;
+use crate::web::asks::{most_json, put_frame, put_request};
+use crate::web::http::{Found, Rules, What, next};
+use crate::web::margin::{Aside, Asked, each_frame};
+use crate::web::messages::{Message, Messages, Other, TEXT, Violation, put_masked};
 use crate::wire::{Answer, Decoder, Fault, Frame, HEADER_LEN, Header, Kind, Request};
 use serde::de::IgnoredAny;
 

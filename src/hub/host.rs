@@ -1,6 +1,6 @@
 //! What the host program asks about rooms.
 
-use super::events::Author;
+use super::rooms::publishing::Author;
 use super::{Hub, SharedEvent};
 use crate::wire::{ErrorCode, UserId};
 use std::sync::Arc;

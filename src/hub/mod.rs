@@ -5,53 +5,48 @@
 //! is told, bytes go into outboxes, and what its carrier has to do about it stands in the [`Agenda`]. The carrier is
 //! the loop in `net`, or a test.
 
+mod back_pressure;
+mod batch;
 mod budget;
-mod directory;
-mod events;
-#[cfg(feature = "ws")]
-mod guests;
-mod history;
+mod encoded;
 mod host;
+#[cfg(feature = "ws")]
+mod http_callers;
+mod lifecycle;
 mod listener;
-mod members;
 mod name;
+mod names;
 mod outbox;
-mod pace;
-mod partings;
-mod peer;
-mod presence;
+mod rate_limit;
 mod relay;
-mod rendition;
+mod remote_addr;
 mod requests;
-mod room;
 mod rooms;
+mod session;
 #[cfg(test)]
 mod tests;
-mod user;
-mod volley;
-mod waiting;
 
 #[cfg(test)]
 pub use listener::tests::message;
 pub use listener::{Listener, Listeners, SharedEvent};
 pub use name::name_fault;
 pub use outbox::{Outbox, Parcel, Pool, Shared};
-pub use peer::Peer;
-pub use user::{HOST, User};
+pub use remote_addr::Peer;
+pub use session::{HOST, User};
 
-use crate::door::margin::Asked;
 use crate::limits::Limits;
 use crate::stats::Stats;
+use crate::web::margin::Asked;
 use crate::wire::{Answer, HEADER_LEN, UserId};
+use batch::Volley;
 use budget::Spent;
-use directory::Directory;
-use peer::Origins;
-use rendition::Renditions;
-use room::Rooms;
+use encoded::Renditions;
+use names::Directory;
+use remote_addr::Origins;
+use rooms::Rooms;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::time::Duration;
-use volley::Volley;
 
 /// What the carrier has to do about what the hub did. It empties the lists as it goes; each may name slots that are
 /// vacant by then.

@@ -392,7 +392,7 @@ fn end_of_frame(run: &[u8], at: usize, frame_len: impl Fn(&[u8]) -> usize) -> us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::door::Dialect;
+    use crate::web::Dialect;
     use proptest::prelude::*;
 
     fn shared(bytes: &[u8]) -> Shared {

@@ -1,7 +1,7 @@
 //! RELAY and SEND: one body to the users or the names given, to each session once.
 
 use super::outbox::{Parcel, Shared};
-use super::user::{HOST, User, slot_of};
+use super::session::{HOST, User, slot_of};
 use super::{Hub, Scratch, name};
 use crate::limits::IfFull;
 use crate::marks::{Mark, mark};

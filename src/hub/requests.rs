@@ -1,11 +1,11 @@
 //! What each request does. The match below names them all; each has a function.
 
+use super::batch::is_alike;
 use super::relay::Addressed;
-use super::volley::is_alike;
 use super::{Hub, User, name};
-use crate::door::margin::Aside;
 use crate::limits::{LIST_FRAME_IDS, SPARSE};
 use crate::marks::{Mark, mark};
+use crate::web::margin::Aside;
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Ids, Kind, Request, SERVER, UserId, VERSION};
 
 impl<L> Hub<L> {

@@ -1,8 +1,8 @@
 //! The hub by itself: what would take too many sockets, or too much time, to bring about.
 
 use super::{Hub, Peer, User};
-use crate::door::Dialect;
 use crate::limits::{LIST_FRAME_IDS, Limits, TURNED_AWAY};
+use crate::web::Dialect;
 use crate::wire::{Answer, EventType, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
 use std::io::IoSlice;
 use std::time::Duration;
@@ -510,8 +510,8 @@ fn statistics_are_for_this_machine_alone_and_asking_is_no_crime() {
 #[cfg(feature = "ws")]
 #[test]
 fn what_is_cut_ends_between_messages_wherever_a_replay_stands_in_a_run() {
-    use crate::door::messages::{self, Messages, Other};
     use crate::limits::RUN_FULL;
+    use crate::web::messages::{self, Messages, Other};
     for (filled, sent) in (RUN_FULL - 5..RUN_FULL).flat_map(|filled| (0..16).map(move |more| (filled, filled + more))) {
         let mut hub = hub();
         let slot = hub.enter((), Peer::Unix, Dialect::Binary).expect("there is room");

@@ -3,8 +3,8 @@
 
 use super::dialect::{Dialect, Heard, Part, put_as_text};
 use super::native::Native;
-use crate::door::messages::{self, BINARY, CLOSE, PING, TEXT, Whole};
-use crate::door::upgrade::accept;
+use crate::web::messages::{self, BINARY, CLOSE, PING, TEXT, Whole};
+use crate::web::upgrade::accept;
 use crate::wire::Header;
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -248,7 +248,7 @@ impl Dialect for WebBinary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::door::messages::{Message, Messages, Other};
+    use crate::web::messages::{Message, Messages, Other};
 
     const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                             Sec-WebSocket-Accept: ";

@@ -2,10 +2,10 @@
 
 use super::link::Link;
 use super::{Loop, Os};
-use crate::door::Dialect;
 use crate::hub::Peer;
 use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY};
 use crate::marks::{Mark, mark};
+use crate::web::Dialect;
 use std::io::{self, IoSlice};
 
 /// How far accepting from one listener came.

@@ -1,5 +1,5 @@
 //! Links that speak HTTP or WebSocket: what has come of each and is no request yet, and what is asked of the hub for
-//! it. The bytes themselves are understood in [`door`](crate::door).
+//! it. The bytes themselves are understood in [`door`](crate::web).
 //!
 //! ```text
 //!   take_in_by_door ──┐          ┌── a guest: serve_guest ── answer ──> look up, work, upgrade
@@ -9,16 +9,16 @@
 //! ```
 
 use super::{Loop, Os};
-use crate::door::answers::{Object, put_member};
-use crate::door::asks::{most_json, put_fatal, put_frame, put_request};
-use crate::door::http::{self, Call, Document, Found, Look, Refusal, Rules, What};
-use crate::door::margin::Aside;
-use crate::door::messages::{self, Message, Messages, Other, Violation};
-use crate::door::upgrade::Upgrade;
-use crate::door::{Dialect, metrics};
 use crate::hub::{SharedEvent, User};
 use crate::json::{EventJson, json_line};
 use crate::limits::{JSON_COST, READ_BUFFER, SPARSE};
+use crate::web::answers::{Object, put_member};
+use crate::web::asks::{most_json, put_fatal, put_frame, put_request};
+use crate::web::http::{self, Call, Document, Found, Look, Refusal, Rules, What};
+use crate::web::margin::Aside;
+use crate::web::messages::{self, Message, Messages, Other, Violation};
+use crate::web::upgrade::Upgrade;
+use crate::web::{Dialect, metrics};
 use crate::wire::{ErrorCode, Fault, HEADER_LEN};
 
 /// What the operator allows those who come by the door.

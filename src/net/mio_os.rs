@@ -2,10 +2,10 @@
 
 use super::os::{Edge, Os};
 use crate::address::Address;
-use crate::door::Dialect;
 use crate::error::SetupError;
 use crate::hub::Peer;
 use crate::limits::SLOT_BITS;
+use crate::web::Dialect;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};

@@ -1,8 +1,8 @@
 //! The seam between the loop and the operating system. The loop does all its I/O and reads its clock through [`Os`], so
 //! that a simulator can stand in its place; this file holds the contract and hardly any code.
 
-use crate::door::Dialect;
 use crate::hub::Peer;
+use crate::web::Dialect;
 use std::io::{self, IoSlice};
 use std::time::Duration;
 

@@ -4,8 +4,8 @@
 //! The simulator proper will draw its faults by seed; this one is driven by hand.
 
 use super::os::{Edge, Os};
-use crate::door::Dialect;
 use crate::hub::Peer;
+use crate::web::Dialect;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};

@@ -3,12 +3,12 @@
 use super::Server;
 use super::handle::Handle;
 use crate::address::Address;
-use crate::door::Dialect;
 use crate::error::SetupError;
 use crate::limits::{IfFull, Limits};
 #[cfg(feature = "ws")]
 use crate::net::Policy;
 use crate::net::{Loop, MioOs};
+use crate::web::Dialect;
 use std::io;
 use std::sync::mpsc::channel;
 use std::time::Duration;

@@ -48,7 +48,7 @@ const STRUCT_FIELDS: usize = 20;
 const FEATURE_LINES: usize = 10;
 
 /// Rooms that are features or programs, so that they do not belong to the core. Code for tests is a feature as well.
-const NOT_CORE: [&str; 10] = ["auth", "bin", "client", "cluster", "door", "fuzzing", "load", "store", "tls", "web"];
+const NOT_CORE: [&str; 9] = ["auth", "bin", "client", "cluster", "fuzzing", "load", "store", "tls", "web"];
 
 /// The files that may name `mio`: one of the hub's loop, and one of the load generator's.
 const MIO_FILES: [&str; 3] = ["src/net/mio_os.rs", "src/load/poll.rs", "src/bin/cubby/load/poll.rs"];
@@ -105,9 +105,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("client", &["address", "json", "stats", "wire"]),
-    // Today's place of what becomes `web`, and of the load generator, which moves into the client's program.
-    ("door", &["json", "limits", "stats", "wire"]),
-    ("load", &["address", "client", "door", "wire"]),
+    // The load generator, which moves into the client's program.
+    ("load", &["address", "client", "web", "wire"]),
 ];
 
 /// What a program may not use, though the library has it: the daemon runs the server, the client's program a client.

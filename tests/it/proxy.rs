@@ -2,7 +2,7 @@
 
 use crate::support::proxy::{Proxy, ask, haproxy, nginx};
 use crate::support::*;
-use cubby::door::messages::{self, Message, Messages, Other};
+use cubby::web::messages::{self, Message, Messages, Other};
 use cubby::{Client, ClientError, ErrorCode, Push, Status};
 use serde_json::Value;
 use std::collections::VecDeque;

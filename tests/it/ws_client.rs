@@ -2,8 +2,8 @@
 
 use crate::chat::{Chat, Proxy};
 use crate::support::*;
-use cubby::door::messages::{self, Message, Messages, Other};
-use cubby::door::upgrade;
+use cubby::web::messages::{self, Message, Messages, Other};
+use cubby::web::upgrade;
 use cubby::{Client, ClientError, ErrorCode, EventType, Push, Status, UserId};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{Read, Write};

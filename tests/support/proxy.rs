@@ -101,7 +101,7 @@ pub fn haproxy(hub: &str, cut_after: &str) -> Proxy {
     let config = |proxy: &str, _: &str| {
         format!(
             "defaults\n mode http\n option forwardfor\n retries 0\n timeout connect 5s\n timeout client 5s\n \
-             timeout server 5s\n timeout tunnel {cut_after}\nfrontend door\n bind {proxy}\n default_backend hub\n\
+             timeout server 5s\n timeout tunnel {cut_after}\nfrontend web\n bind {proxy}\n default_backend hub\n\
              backend hub\n server hub {hub}\n"
         )
     };

@@ -1,7 +1,7 @@
-//! What the tests of the door share: a client that speaks HTTP in literal bytes, and one that speaks WebSocket.
+//! What the tests of the web side share: a client that speaks HTTP in literal bytes, and one that speaks WebSocket.
 
 use crate::support::*;
-use cubby::door::messages;
+use cubby::web::messages;
 use serde_json::Value;
 use std::io::Read;
 
@@ -21,7 +21,7 @@ pub fn door(arguments: &[&str]) -> Daemon {
 
 /// Where a daemon speaks HTTP.
 pub fn host(daemon: &Daemon) -> &str {
-    daemon.addresses[1].strip_prefix("http://").expect("the second address is the door's")
+    daemon.addresses[1].strip_prefix("http://").expect("the second address is for HTTP")
 }
 
 /// An HTTP response.

@@ -1,7 +1,7 @@
 //! A real browser, driven by its own debugging protocol: JSON over a WebSocket, for which the crate's codec serves.
 
 use crate::support::install;
-use cubby::door::messages::{Message, Messages, Other, PONG, TEXT, put_masked};
+use cubby::web::messages::{Message, Messages, Other, PONG, TEXT, put_masked};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -103,7 +103,7 @@ fn the_readmes_lines_of_node_speak_with_the_hub() {
 #[test]
 fn the_client_library_joins_speaks_relays_and_comes_back() {
     let hub = hub();
-    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/door/page/cubby.js");
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/page/cubby.js");
     let script = include_str!("library.mjs")
         .replace("LIBRARY", library.to_str().expect("text"))
         .replace("HUB", &format!("ws://{}/ws", address(&hub)));

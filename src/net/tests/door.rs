@@ -1,8 +1,8 @@
 //! Those who come by the door: what is due to them in time, and what they may cost.
 
 use super::*;
-use crate::door::Dialect;
-use crate::door::messages::{BINARY, CLOSE, Message, Messages, Other, PING, PONG, TEXT, put_masked};
+use crate::web::Dialect;
+use crate::web::messages::{BINARY, CLOSE, Message, Messages, Other, PING, PONG, TEXT, put_masked};
 
 /// What a client says to become a WebSocket of this subprotocol.
 fn handshake(protocol: &str) -> Vec<u8> {

@@ -2,8 +2,8 @@
 
 use crate::cases::{Case, bytes};
 use crate::wire::relay_frame;
-use cubby::door::Dialect;
 use cubby::hub::{Hub, Peer};
+use cubby::web::Dialect;
 use cubby::wire::{Kind, Names, Request};
 use cubby::{Limits, UserId};
 use std::hint::black_box;

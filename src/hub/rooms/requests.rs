@@ -1,14 +1,14 @@
 //! What is asked about rooms: coming and going, speaking, looking back, looking around.
 
-use super::events::Author;
-use super::{Hub, User, name};
+use super::publishing::Author;
+use crate::hub::{Hub, User, name};
 use crate::limits::WHO_FRAME_MEMBERS;
 use crate::marks::{Mark, mark};
 use crate::wire::{Answer, ErrorCode, EventRef, EventType, Fault, HEADER_LEN, Header, Kind, Members, flag};
 use std::time::Duration;
 
 impl<L> Hub<L> {
-    pub(super) fn join(&mut self, slot: usize, tag: u16, room: &str) {
+    pub(in crate::hub) fn join(&mut self, slot: usize, tag: u16, room: &str) {
         let fault = |code, text| Fault::new(code, Kind::Join as u8, tag, text);
         if let Some(why) = name::name_fault(room) {
             return self.fail(slot, &fault(ErrorCode::BadName, format!("JOIN: {why}")));
@@ -54,7 +54,7 @@ impl<L> Hub<L> {
         self.emit(key, what, self.author(slot), &[], None);
     }
 
-    pub(super) fn leave(&mut self, slot: usize, tag: u16, room: &str) {
+    pub(in crate::hub) fn leave(&mut self, slot: usize, tag: u16, room: &str) {
         if let Some(key) = self.own_room(slot, tag, Kind::Leave, room) {
             self.say(slot, tag, &Answer::Left);
             self.part(slot, key, false);
@@ -100,14 +100,14 @@ impl<L> Hub<L> {
     }
 
     /// Takes a session out of all its rooms, and tells it so.
-    pub(super) fn part_all(&mut self, slot: usize) {
+    pub(in crate::hub) fn part_all(&mut self, slot: usize) {
         while let Some(&key) = self.users[slot].rooms.last() {
             self.part(slot, key, true);
         }
     }
 
     /// A room that nobody is in remembers for a while, where there is anything to remember, and is gone otherwise.
-    pub(super) fn vacate_if_empty(&mut self, key: u32) {
+    pub(in crate::hub) fn vacate_if_empty(&mut self, key: u32) {
         if !self.rooms.at(key).members.is_deserted() {
             return;
         }
@@ -118,7 +118,7 @@ impl<L> Hub<L> {
         }
     }
 
-    pub(super) fn remove_room(&mut self, key: u32) {
+    pub(in crate::hub) fn remove_room(&mut self, key: u32) {
         let room = self.rooms.remove(key, self.now);
         self.remembered -= room.history.held();
         self.stats.rooms -= 1;
@@ -137,7 +137,15 @@ impl<L> Hub<L> {
         self.rooms.next_expiry()
     }
 
-    pub(super) fn publish(&mut self, slot: usize, tag: u16, room: &str, body: &[u8], receipt: bool, no_echo: bool) {
+    pub(in crate::hub) fn publish(
+        &mut self,
+        slot: usize,
+        tag: u16,
+        room: &str,
+        body: &[u8],
+        receipt: bool,
+        no_echo: bool,
+    ) {
         let fault = |code, text| Fault::new(code, Kind::Publish as u8, tag, format!("PUBLISH: {text}"));
         match self.room_to_speak_in(room) {
             Ok(key) => {
@@ -152,7 +160,7 @@ impl<L> Hub<L> {
     }
 
     /// The room with this name, made where there is none yet.
-    pub(super) fn room_to_speak_in(&mut self, room: &str) -> Result<u32, (ErrorCode, String)> {
+    pub(in crate::hub) fn room_to_speak_in(&mut self, room: &str) -> Result<u32, (ErrorCode, String)> {
         if let Some(key) = self.rooms.find(room) {
             return Ok(key);
         }
@@ -163,13 +171,13 @@ impl<L> Hub<L> {
     }
 
     /// Says something in a room, perhaps to nobody.
-    pub(super) fn speak(&mut self, key: u32, author: Author, body: &[u8], except: Option<usize>) -> u64 {
+    pub(in crate::hub) fn speak(&mut self, key: u32, author: Author, body: &[u8], except: Option<usize>) -> u64 {
         let id = self.emit(key, EventType::Message, author, body, except);
         self.vacate_if_empty(key);
         id
     }
 
-    pub(super) fn history(&mut self, slot: usize, tag: u16, room: &str, after: u64, limit: u32) {
+    pub(in crate::hub) fn history(&mut self, slot: usize, tag: u16, room: &str, after: u64, limit: u32) {
         if let Some(key) = self.own_room(slot, tag, Kind::History, room) {
             let end = self.replay(slot, tag, key, after, limit);
             self.say(slot, tag, &end);
@@ -212,7 +220,7 @@ impl<L> Hub<L> {
         end
     }
 
-    pub(super) fn who(&mut self, slot: usize, tag: u16, room: &str) {
+    pub(in crate::hub) fn who(&mut self, slot: usize, tag: u16, room: &str) {
         let Some(key) = self.own_room(slot, tag, Kind::Who, room) else { return };
         let sessions = self.sessions_in(key);
         let mut block = Vec::new();
@@ -233,7 +241,7 @@ impl<L> Hub<L> {
     }
 
     /// The sessions in a room, ids ascending, and those who are gone, as long as the room was not told.
-    pub(super) fn sessions_in(&self, key: u32) -> Vec<Author> {
+    pub(in crate::hub) fn sessions_in(&self, key: u32) -> Vec<Author> {
         let members = &self.rooms.at(key).members;
         let here = members.slots().iter().map(|&slot| self.author(slot as usize));
         let mut sessions: Vec<Author> = here.chain(members.parting().cloned()).collect();
@@ -242,7 +250,7 @@ impl<L> Hub<L> {
     }
 
     /// Closes a room: its members are told, and are not in it any more. What it remembered is forgotten.
-    pub(super) fn close(&mut self, key: u32, author: Author) {
+    pub(in crate::hub) fn close(&mut self, key: u32, author: Author) {
         mark(Mark::RoomClosed);
         self.emit(key, EventType::Close, author, &[], None);
         let slots = self.rooms.at(key).members.slots().to_vec();

@@ -1,6 +1,6 @@
 //! Who is in one room, and who has just gone from it. Knows slots and names alone.
 
-use super::events::Author;
+use super::publishing::Author;
 use crate::limits::SPARSE;
 use crate::wire::EventType;
 use std::collections::{HashMap, VecDeque};

@@ -2,9 +2,9 @@
 
 use super::Hub;
 use super::budget::Spent;
-use super::user::slot_of;
-use crate::door::{Dialect, MOST_GROWTH};
+use super::session::slot_of;
 use crate::marks::{Mark, mark};
+use crate::web::{Dialect, MOST_GROWTH};
 use crate::wire::UserId;
 
 impl<L> Hub<L> {

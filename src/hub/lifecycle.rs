@@ -1,11 +1,11 @@
 //! Who is here: coming in, being turned away, what one is called, and all ways to leave.
 
-use super::user::user_id;
+use super::session::user_id;
 use super::{Hub, Peer, User};
-use crate::door::Dialect;
-use crate::door::margin::{Aside, Asked};
 use crate::limits::{Limits, TURNED_AWAY};
 use crate::marks::{Mark, mark};
+use crate::web::Dialect;
+use crate::web::margin::{Aside, Asked};
 use crate::wire::{Answer, ErrorCode, Fault};
 
 impl<L> Hub<L> {

@@ -2,9 +2,9 @@
 
 use super::head::{Head, whole_number};
 use super::{Look, Refusal, What};
-use crate::door::margin::FLAG;
-use crate::door::page::{self, File};
-use crate::door::upgrade;
+use crate::web::margin::FLAG;
+use crate::web::page::{self, File};
+use crate::web::upgrade;
 use crate::wire::{Ids, Names, Request, UserId};
 
 /// Where a path leads.

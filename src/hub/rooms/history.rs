@@ -1,6 +1,6 @@
 //! What one room remembers: its newest events, as the very frames that its members got.
 
-use super::Shared;
+use crate::hub::Shared;
 use crate::limits::{KEPT_OVERHEAD, Limits, SPARSE};
 use std::collections::VecDeque;
 

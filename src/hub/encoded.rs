@@ -2,8 +2,8 @@
 //! is heard, when the first who hears it comes up, and shared from then on as what is native is.
 
 use super::{Hub, Parcel, Shared, User};
-use crate::door::{DIALECTS, Dialect};
 use crate::marks::{Mark, mark};
+use crate::web::{DIALECTS, Dialect};
 
 /// The parcel that is being handed out, in each dialect that was heard so far.
 #[derive(Debug, Default)]

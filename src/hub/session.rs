@@ -2,9 +2,9 @@
 
 use super::Agenda;
 use super::outbox::Outbox;
-use crate::door::Dialect;
 use crate::limits::SLOT_BITS;
 use crate::marks::{Mark, mark};
+use crate::web::Dialect;
 use crate::wire::{Decoder, ErrorCode, UserId};
 use std::sync::Arc;
 

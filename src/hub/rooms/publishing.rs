@@ -1,8 +1,8 @@
 //! How an event comes about: numbered, encoded once, told to all who are in the room, kept, and heard by listeners.
 
-use super::outbox::{Parcel, Shared};
-use super::user::HOST;
-use super::{Hub, SharedEvent, User};
+use crate::hub::outbox::{Parcel, Shared};
+use crate::hub::session::HOST;
+use crate::hub::{Hub, SharedEvent, User};
 use crate::limits::{COPIED_AT_ONCE, WORTH_POINTING};
 use crate::marks::{Mark, mark};
 use crate::wire::{EventRef, EventType, Kind, UserId};
@@ -24,13 +24,13 @@ impl Author {
 
 impl<L> Hub<L> {
     /// The user in a slot, as the author of an event.
-    pub(super) fn author(&self, slot: usize) -> Author {
+    pub(in crate::hub) fn author(&self, slot: usize) -> Author {
         let User { id, name, .. } = &self.users[slot];
         Author { session: *id, name: name.clone() }
     }
 
     /// Brings an event about in a room, and tells all who are in it, less `except`. Returns its id.
-    pub(super) fn emit(
+    pub(in crate::hub) fn emit(
         &mut self,
         key: u32,
         what: EventType,

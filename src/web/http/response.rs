@@ -1,10 +1,10 @@
 //! What is answered: a document, a refusal, or what the hub said.
 
 use super::Refusal;
-use crate::door::answers::{Object, put_result, said};
-use crate::door::margin::Asked;
-use crate::door::metrics;
-use crate::door::page::{self, File};
+use crate::web::answers::{Object, put_result, said};
+use crate::web::margin::Asked;
+use crate::web::metrics;
+use crate::web::page::{self, File};
 use crate::wire::{Answer, ErrorCode};
 use std::borrow::Cow;
 use std::io::Write;

@@ -6,9 +6,9 @@
 //! full.
 
 use super::{Hub, Parcel, Scratch};
-use crate::door::MOST_GROWTH;
 use crate::limits::RUN_FULL;
 use crate::marks::{Mark, mark};
+use crate::web::MOST_GROWTH;
 use crate::wire::{DELIVER_HEAD, Frame, HEADER_LEN, Header, Kind, UserId, deliver_head};
 
 /// Whom a volley is for.
@@ -243,10 +243,10 @@ impl<L> Hub<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::door::Dialect;
     use crate::hub::Peer;
     use crate::limits::{IfFull, Limits};
     use crate::stats::Stats;
+    use crate::web::Dialect;
     use crate::wire::{Ids, Request, UserId};
     use proptest::prelude::*;
     use std::io::IoSlice;

@@ -127,7 +127,7 @@ pub fn next(bytes: &[u8], rules: Rules<'_>) -> Result<Found, Refusal> {
 mod tests {
     use super::route::decode;
     use super::*;
-    use crate::door::margin::FLAG;
+    use crate::web::margin::FLAG;
     use crate::wire::{HEADER_LEN, Header, Ids, Names, Request};
     use proptest::prelude::*;
 

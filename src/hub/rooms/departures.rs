@@ -4,13 +4,13 @@
 //! rooms, where it hears nothing any more; only then is anybody told. By the time that the others are told of the last,
 //! most of those who went with it are known to be gone as well, and need not hear of it.
 
-use super::Hub;
+use crate::hub::Hub;
 use crate::limits::PARTING_COST;
 use crate::marks::{Mark, mark};
 
 impl<L> Hub<L> {
     /// Takes a session that is gone out of all its rooms, which have yet to be told.
-    pub(super) fn leave_behind(&mut self, slot: usize) {
+    pub(in crate::hub) fn leave_behind(&mut self, slot: usize) {
         let author = self.author(slot);
         for key in std::mem::take(&mut self.users[slot].rooms).into_iter().rev() {
             let members = &mut self.rooms.at_mut(key).members;
@@ -52,7 +52,7 @@ impl<L> Hub<L> {
     /// Tells a room of the next one who is gone, if there is one of whom it was not told. Whoever comes in does so
     /// first: then there are never more in a room, those who are gone included, than were there at once, however fast
     /// they come and go.
-    pub(super) fn tell_a_parting(&mut self, key: u32) {
+    pub(in crate::hub) fn tell_a_parting(&mut self, key: u32) {
         if let Some((author, what)) = self.rooms.at_mut(key).members.next_parting() {
             self.spent.copies += PARTING_COST;
             self.emit(key, what, author, &[], None);

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// The headers of a request, or of a response.
 #[derive(Clone, Copy, Debug)]
-pub struct Headers<'h>(pub(in crate::door) &'h [httparse::Header<'h>]);
+pub struct Headers<'h>(pub(in crate::web) &'h [httparse::Header<'h>]);
 
 impl<'h> Headers<'h> {
     fn all(self, name: &str) -> impl Iterator<Item = &'h [u8]> {

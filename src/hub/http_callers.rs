@@ -2,10 +2,10 @@
 //! user.
 
 use super::Hub;
-use super::presence::no_ids;
-use super::user::user_id;
-use crate::door::Dialect;
+use super::lifecycle::no_ids;
+use super::session::user_id;
 use crate::limits::IDS_LENT_A_SECOND;
+use crate::web::Dialect;
 
 impl<L> Hub<L> {
     /// Makes a guest a user, who speaks another dialect from now on; if it `is_forwarded` by a proxy, nobody can tell

@@ -115,7 +115,7 @@ pub fn each_frame(mut frames: &[u8], mut then: impl FnMut(Header, &[u8])) {
 #[cfg(all(test, feature = "ws"))]
 mod tests {
     use super::*;
-    use crate::door::Dialect;
+    use crate::web::Dialect;
     use crate::wire::{Bounds, Decoder, Request};
     use proptest::prelude::*;
 
