@@ -78,9 +78,6 @@
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
-#[cfg(feature = "fuzzing")]
-pub mod fuzzing;
-#[doc(hidden)]
 pub mod hub;
 #[doc(hidden)]
 #[cfg(feature = "bins")]
@@ -89,6 +86,9 @@ pub mod load;
 pub mod marks;
 #[doc(hidden)]
 pub mod net;
+#[doc(hidden)]
+#[cfg(feature = "testing")]
+pub mod testing;
 #[doc(hidden)]
 pub mod web;
 pub mod wire;

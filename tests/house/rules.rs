@@ -48,7 +48,7 @@ const STRUCT_FIELDS: usize = 20;
 const FEATURE_LINES: usize = 10;
 
 /// Rooms that are features or programs, so that they do not belong to the core. Code for tests is a feature as well.
-const NOT_CORE: [&str; 9] = ["auth", "bin", "client", "cluster", "fuzzing", "load", "store", "tls", "web"];
+const NOT_CORE: [&str; 9] = ["auth", "bin", "client", "cluster", "load", "store", "testing", "tls", "web"];
 
 /// The files that may name `mio`: one of the hub's loop, and one of the load generator's.
 const MIO_FILES: [&str; 3] = ["src/net/mio_os.rs", "src/load/poll.rs", "src/bin/cubby/load/poll.rs"];
@@ -116,7 +116,7 @@ const NOT_FOR_PROGRAMS: [(&str, &[&str]); 2] = [
 ];
 
 /// Rooms that may use all others: the root, which only names its parts, and code for tests.
-const FREE: [&str; 3] = ["", "fuzzing", "testing"];
+const FREE: [&str; 2] = ["", "testing"];
 
 /// Every offence against every rule.
 pub fn offences(tree: &Tree) -> Vec<Offence> {
