@@ -24,8 +24,6 @@ mod read;
 #[cfg(test)]
 mod tests;
 mod trim;
-#[cfg(test)]
-mod virtual_os;
 mod watch;
 mod watches;
 

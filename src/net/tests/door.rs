@@ -1,7 +1,6 @@
 //! Those who come by the door: what is due to them in time, and what they may cost.
 
 use super::*;
-use crate::web::Dialect;
 use crate::web::messages::{BINARY, CLOSE, Message, Messages, Other, PING, PONG, TEXT, put_masked};
 
 /// What a client says to become a WebSocket of this subprotocol.
@@ -16,17 +15,15 @@ fn handshake(protocol: &str) -> Vec<u8> {
 impl Bench {
     /// Somebody connects over HTTP.
     fn call(&mut self) -> usize {
-        self.world().dialect = Dialect::Http;
-        let wire = self.world().connect();
+        let wire = self.world().connect(1, Wire::new(Peer::Unix));
         self.settle();
-        self.world().dialect = Dialect::Native;
         wire
     }
 
     /// Somebody becomes a user over a WebSocket.
     fn upgrade(&mut self, protocol: &str) -> usize {
         let wire = self.call();
-        self.world().send(wire, &handshake(protocol));
+        self.send(wire, &handshake(protocol));
         self.settle();
         assert!(self.world().take(wire).starts_with(b"HTTP/1.1 101 "));
         wire
@@ -35,7 +32,7 @@ impl Bench {
     fn say(&mut self, wire: usize, opcode: u8, payload: &[u8]) {
         let mut bytes = Vec::new();
         put_masked(opcode, payload, [1, 2, 3, 4], &mut bytes);
-        self.world().send(wire, &bytes);
+        self.send(wire, &bytes);
         self.settle();
     }
 
@@ -68,11 +65,11 @@ fn a_request_that_is_never_complete_is_told_so_after_ten_seconds() {
     let wire = bench.call();
     bench.pass(60 * SECOND);
     assert!(!bench.is_closed(wire), "one that has begun nothing is only idle");
-    bench.world().send(wire, b"GET /health HTTP/1.1\r\nHost: h");
+    bench.send(wire, b"GET /health HTTP/1.1\r\nHost: h");
     bench.settle();
     bench.pass(9 * SECOND);
     assert_eq!(bench.response(wire), "");
-    bench.world().send(wire, b"u");
+    bench.send(wire, b"u");
     bench.pass(2 * SECOND);
     let said = bench.response(wire);
     assert!(said.starts_with("HTTP/1.1 408 ") && said.contains("Connection: close"), "{said}");
@@ -106,13 +103,13 @@ fn health_is_told_while_the_hub_drains_and_guests_do_not_delay_the_end() {
     let mut bench = Bench::new();
     let (slow, _) = bench.enter();
     let guest = bench.call();
-    bench.world().wires[slow].room = 0;
+    bench.world().wires[slow].room_out = 0;
     bench.net.drain();
-    bench.world().send(guest, b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n");
+    bench.send(guest, b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n");
     bench.settle();
     let said = bench.response(guest);
     assert!(said.starts_with("HTTP/1.1 503 ") && said.ends_with("{\"status\":\"draining\"}"), "{said}");
-    bench.world().send(guest, b"POST /rooms/den HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n");
+    bench.send(guest, b"POST /rooms/den HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n");
     bench.settle();
     assert!(bench.response(guest).starts_with("HTTP/1.1 503 "));
     assert!(!bench.net.is_drained());
@@ -126,8 +123,8 @@ fn health_is_told_while_the_hub_drains_and_guests_do_not_delay_the_end() {
 fn one_that_asks_for_much_and_does_not_read_is_answered_as_far_as_its_queue_goes() {
     let mut bench = Bench::new();
     let wire = bench.call();
-    bench.world().wires[wire].room = 0;
-    bench.world().send(wire, &b"GET /cubby.js HTTP/1.1\r\nHost: hub\r\n\r\n".repeat(2000));
+    bench.world().wires[wire].room_out = 0;
+    bench.send(wire, &b"GET /cubby.js HTTP/1.1\r\nHost: hub\r\n\r\n".repeat(2000));
     bench.settle();
     let (queue, body) = (bench.net.hub().limits().queue, bench.net.hub().limits().max_body as usize);
     let held = bench.net.hub().held();
@@ -143,14 +140,14 @@ fn a_post_to_a_full_receiver_waits_and_nobody_can_speak_to_its_caller() {
     let mut bench = Bench::new();
     let (sender, _) = bench.enter();
     let (slow, id) = bench.enter();
-    bench.world().wires[slow].room = 0;
+    bench.world().wires[slow].room_out = 0;
     for _ in 0..5 {
         bench.relay(sender, id, MEGABYTE);
         bench.settle();
     }
     let guest = bench.call();
     let post = format!("POST /relay?to={id} HTTP/1.1\r\nHost: hub\r\nContent-Length: 5\r\n\r\nhello");
-    bench.world().send(guest, format!("{post}GET /health HTTP/1.1\r\nHost: hub\r\n\r\n").as_bytes());
+    bench.send(guest, format!("{post}GET /health HTTP/1.1\r\nHost: hub\r\n\r\n").as_bytes());
     bench.settle();
     assert_eq!(bench.response(guest), "");
     bench.world().make_room(slow, usize::MAX);
@@ -184,7 +181,7 @@ fn a_large_body_is_held_once_for_each_dialect_that_hears_it() {
             _ => bench.say(wire, TEXT, b"{\"type\":\"join\",\"room\":\"den\"}"),
         }
         bench.heard(wire);
-        bench.world().wires[wire].room = 0;
+        bench.world().wires[wire].room_out = 0;
     }
     let before = bench.net.hub().held();
     bench.ask(sender, Request::Publish { room: "den", body: &[b'x'; 1 << 20], receipt: false, no_echo: true });
@@ -222,10 +219,10 @@ fn whoever_waits_to_send_a_body_is_told_to_go_on_after_another_was_refused() {
     let wire = bench.call();
     for _ in 0..2 {
         let head = b"POST /relay?to=nobody HTTP/1.1\r\nHost: hub\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
-        bench.world().send(wire, head);
+        bench.send(wire, head);
         bench.settle();
         assert_eq!(bench.response(wire), "HTTP/1.1 100 Continue\r\n\r\n");
-        bench.world().send(wire, b"hi");
+        bench.send(wire, b"hi");
         bench.settle();
         assert!(bench.response(wire).starts_with("HTTP/1.1 400 "));
     }
@@ -239,7 +236,7 @@ fn what_is_put_together_for_a_head_counts_as_if_it_was_sent() {
     bench.settle();
     let wire = bench.call();
     for method in ["GET", "HEAD"] {
-        bench.world().send(wire, format!("{method} /rooms/den/history HTTP/1.1\r\nHost: hub\r\n\r\n").as_bytes());
+        bench.send(wire, format!("{method} /rooms/den/history HTTP/1.1\r\nHost: hub\r\n\r\n").as_bytes());
         bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
         assert!(bench.net.hub().is_spent(), "{method}");
         bench.settle();
@@ -252,7 +249,7 @@ fn one_who_asks_what_makes_no_sense_time_and_again_waits_for_the_next_turn() {
     let wire = bench.upgrade("cubby.json.v1");
     let mut message = Vec::new();
     put_masked(TEXT, b"?", [1, 2, 3, 4], &mut message);
-    bench.world().send(wire, &message.repeat(1000));
+    bench.send(wire, &message.repeat(1000));
     bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
     let said = bench.heard(wire).len();
     assert!(said > 10 && bench.net.hub().is_spent(), "{said}");
@@ -271,7 +268,7 @@ fn what_is_rendered_of_a_history_counts_towards_what_a_turn_may_do() {
     bench.heard(wire);
     let mut message = Vec::new();
     put_masked(TEXT, b"{\"type\":\"history\",\"room\":\"den\",\"after\":1}", [1, 2, 3, 4], &mut message);
-    bench.world().send(wire, &message.repeat(2));
+    bench.send(wire, &message.repeat(2));
     bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
     assert_eq!(bench.heard(wire).len(), 2, "the event and the end of what was asked first");
     bench.settle();
@@ -287,7 +284,7 @@ fn nobody_is_kept_from_asking_by_what_others_send_it_however_long_that_is_in_jso
     let said = bench.heard(wire)[0].1.clone();
     let digits: String = said.chars().filter(char::is_ascii_digit).collect();
     let id = UserId(digits.parse().expect("an id"));
-    bench.world().wires[wire].room = 0;
+    bench.world().wires[wire].room_out = 0;
     for len in [650_000, 1 << 20] {
         bench.relay(sender, id, &vec![1; len]);
         bench.settle();
@@ -304,11 +301,11 @@ fn a_guest_who_becomes_a_user_has_another_id_than_what_it_asked_before() {
     let (ear, id) = bench.enter();
     let wire = bench.call();
     let post = format!("POST /relay?to={id} HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n");
-    bench.world().send(wire, post.repeat(3).as_bytes());
+    bench.send(wire, post.repeat(3).as_bytes());
     bench.settle();
     assert_eq!(bench.response(wire).matches("queued").count(), 3);
     let callers: Vec<Vec<u8>> = bench.answers(ear).into_iter().map(|(_, deliver)| deliver).collect();
-    bench.world().send(wire, &handshake("cubby.json.v1"));
+    bench.send(wire, &handshake("cubby.json.v1"));
     bench.settle();
     bench.world().take(wire);
     let (_, next) = bench.enter();
@@ -324,9 +321,9 @@ fn a_guest_who_becomes_a_user_has_another_id_than_what_it_asked_before() {
 fn nobody_is_told_to_go_on_who_knows_no_such_thing() {
     let mut bench = Bench::new();
     let wire = bench.call();
-    bench.world().send(wire, b"POST /rooms/den HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    bench.send(wire, b"POST /rooms/den HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
     bench.settle();
-    bench.world().send(wire, b"hi");
+    bench.send(wire, b"hi");
     bench.settle();
     assert!(bench.response(wire).starts_with("HTTP/1.1 200 "));
 }
@@ -335,7 +332,7 @@ fn nobody_is_told_to_go_on_who_knows_no_such_thing() {
 fn a_guest_that_asks_nothing_is_closed_without_a_word() {
     let mut bench = Bench::new_with_times();
     let wire = bench.call();
-    bench.world().send(wire, b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n");
+    bench.send(wire, b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n");
     bench.settle();
     assert!(bench.response(wire).starts_with("HTTP/1.1 200 "));
     bench.pass(100 * SECOND);
