@@ -77,14 +77,14 @@
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
-#[cfg(feature = "fuzzing")]
-pub mod fuzzing;
-#[doc(hidden)]
 pub mod hub;
 #[doc(hidden)]
 pub mod marks;
 #[doc(hidden)]
 pub mod net;
+#[doc(hidden)]
+#[cfg(feature = "testing")]
+pub mod testing;
 #[doc(hidden)]
 pub mod web;
 pub mod wire;

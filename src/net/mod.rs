@@ -33,8 +33,6 @@ mod readiness;
 mod tests;
 mod timeouts;
 mod trim;
-#[cfg(test)]
-mod virtual_os;
 
 #[doc(hidden)]
 pub use link::Link;

@@ -1,6 +1,6 @@
 //! The fuzz bodies over their committed corpora, and over every prefix of each entry.
 
-use cubby::fuzzing;
+use cubby::testing::fuzz;
 use std::fs;
 use std::path::Path;
 
@@ -19,21 +19,21 @@ fn over_corpus(target: &str, body: fn(&[u8])) {
 
 #[test]
 fn decode_gives_back_the_same_bytes() {
-    over_corpus("decode", fuzzing::decode);
+    over_corpus("decode", fuzz::decode);
 }
 
 #[test]
 fn any_split_gives_the_same_frames_and_the_same_verdict() {
-    over_corpus("split", fuzzing::split);
+    over_corpus("split", fuzz::split);
 }
 
 #[test]
 fn the_hub_keeps_its_promises_whatever_is_asked() {
-    over_corpus("hub_ops", fuzzing::hub_ops);
+    over_corpus("hub_ops", fuzz::hub_ops);
 }
 
 #[cfg(feature = "ws")]
 #[test]
 fn whatever_comes_to_the_door_is_understood_the_same_in_any_pieces() {
-    over_corpus("ws", fuzzing::ws);
+    over_corpus("ws", fuzz::ws);
 }

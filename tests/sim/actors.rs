@@ -1,11 +1,11 @@
 //! What clients do: honest ones, those who come and go, those who do not read, and those who mean no good.
 
+use crate::arrivals;
 use crate::asks::{self, Draft, NAMES, ROOMS};
 use crate::conn::{About, Conn};
-use crate::faults::Fault;
 use crate::frames::kind;
 use crate::model::{Model, Person};
-use crate::world::{What, World};
+use cubby::testing::system::{Fault, Step, World};
 use fastrand::Rng;
 
 /// Bytes that a client has ready to send at the most, before it asks for nothing more.
@@ -49,7 +49,7 @@ pub struct Stage<'a> {
 impl Stage<'_> {
     /// Nobody knows any more when the hub lets go of a connection.
     fn count_out(&mut self, number: usize) {
-        self.model.clock = self.world.events;
+        self.model.clock = self.world.trace.events;
         self.model.live.retain(|&other| other != number);
     }
 }
@@ -86,7 +86,7 @@ impl Actor {
 
     /// Does something; returns after how many microseconds it will again.
     pub fn act(&mut self, stage: &mut Stage<'_>) -> u64 {
-        stage.world.note(What::Act, self.conn.map_or(0, |conn| conn as u64 + 1), 0);
+        stage.world.note(Step::Act, self.conn.map_or(0, |conn| conn as u64 + 1), 0);
         match self.conn {
             None if self.away > 0 => self.away -= 1,
             None if !self.is_calm => self.connect(stage),
@@ -101,7 +101,7 @@ impl Actor {
     }
 
     fn connect(&mut self, stage: &mut Stage<'_>) {
-        let number = stage.world.connect();
+        let number = arrivals::connect(stage.world);
         let mut conn = Conn { number, ..Conn::default() };
         stage.model.people.push(Person::default());
         if stage.rng.u8(..4) > 0 {
@@ -122,11 +122,11 @@ impl Actor {
         if stage.world.wires[number].is_over() {
             stage.conns[number].check_end(stage.world, stage.model);
             let wire = &stage.world.wires[number];
-            let (left, ends) = (wire.shut || wire.closed, !wire.closed && !wire.ending && !wire.reset);
+            let (left, ends) = (wire.is_shut() || wire.hub.closed, !wire.hub.closed && !wire.ending && !wire.reset);
             if ends && (self.is_calm || stage.rng.bool()) {
                 stage.world.end(number);
             }
-            stage.model.clock = stage.world.events;
+            stage.model.clock = stage.world.trace.events;
             stage.model.forget(number, left);
             self.conn = None;
             // Whoever was turned away comes back later.
@@ -161,9 +161,9 @@ impl Actor {
         }
         let conn = &mut stage.conns[number];
         if stage.world.read(number, most, &mut conn.input) > 0 {
-            stage.model.clock = stage.world.events;
+            stage.model.clock = stage.world.trace.events;
             for (kind, rest) in conn.hear_all(stage.model) {
-                stage.world.note(What::Frame, (number as u64) << 8 | u64::from(kind), rest);
+                stage.world.note(Step::Frame, (number as u64) << 8 | u64::from(kind), rest);
             }
         }
     }
@@ -309,7 +309,7 @@ impl Conn {
     fn check_end(&mut self, world: &World, model: &Model) {
         self.is_over = true;
         let wire = &world.wires[self.number];
-        let (broken, number) = (wire.reset || wire.cut || wire.gone, self.number);
+        let (broken, number) = (wire.reset || wire.hub.cut || wire.gone, self.number);
         if broken {
             return;
         }

@@ -4,8 +4,7 @@
 use crate::conn::{About, Ask, Conn};
 use crate::frames::{self, Head, kind, put_text};
 use crate::model::{self, Model, To};
-use crate::world::What;
-use crate::world::World;
+use cubby::testing::system::{Step, World};
 use fastrand::Rng;
 
 pub const NAMES: [&str; 6] = ["ann", "bob", "李", "Ann Lee", "eve", "Łukasz"];
@@ -59,9 +58,9 @@ impl Conn {
         self.tag = self.tag.wrapping_add(1);
         let Draft { kind, flags, payload, about, replies, fails, errors } = draft;
         frames::frame(&mut self.unsent, Head { kind, flags, tag: self.tag }, &payload);
-        world.note(What::Ask, u64::from(kind), self.tag.into());
+        world.note(Step::Ask, u64::from(kind), self.tag.into());
         let errors = errors.iter().fold(0, |bits, code| bits | 1 << code);
-        self.asks.push_back(Ask { tag: self.tag, kind, about, replies, fails, errors, at: world.events });
+        self.asks.push_back(Ask { tag: self.tag, kind, about, replies, fails, errors, at: world.trace.events });
     }
 }
 

@@ -11,23 +11,20 @@
 //! The long run is `cargo test --profile sim --test sim -- --nocapture`.
 
 mod actors;
+mod arrivals;
 mod asks;
 mod bounds;
 mod conn;
-mod faults;
 mod frames;
+mod limits;
 mod model;
-mod os;
 mod regressions;
 mod rooms;
 mod run;
 mod story;
-mod system;
-mod wire;
-mod world;
 
 use cubby::marks;
-use faults::{FAULTS, Faults};
+use cubby::testing::system::{FAULTS, Faults};
 use run::{Outcome, Plan, run};
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};

@@ -1,19 +1,18 @@
 //! One run: a world, a hub and its actors, all drawn from one number.
 
 use crate::actors::{self, Actor, Stage};
+use crate::arrivals;
 use crate::asks::{self, Draft, ROOMS};
 use crate::bounds::Watch;
 use crate::conn::{About, Conn};
-use crate::faults::{self, Fault, Faults};
 use crate::frames::kind;
+use crate::limits;
 use crate::model::{self, Model, Person, To};
-use crate::os::VirtualOs;
 use crate::rooms::front;
 use crate::story::{Record, Story};
-use crate::wire::Wire;
-use crate::world::{What, World};
-use cubby::hub::{Peer, User};
+use cubby::hub::{RemoteAddr, Session};
 use cubby::net::Loop;
+use cubby::testing::system::{Fault, Faults, Step, VirtualOs, Wire, World};
 use cubby::{SharedEvent, Status, UserId};
 use fastrand::Rng;
 use std::cell::RefCell;
@@ -73,7 +72,7 @@ pub fn run(plan: Plan) -> Outcome {
     run.shut_down();
     run.world.borrow_mut().is_ending = true;
     let world = run.world.borrow();
-    Outcome { events: world.events, hash: world.hash }
+    Outcome { events: world.trace.events, hash: world.trace.hash }
 }
 
 /// A listener that writes the story down.
@@ -97,11 +96,13 @@ impl Run {
         let faults = Faults::draw(plan.seed, rng, plan.off);
         // Rooms must be full for an outage to tell.
         let count = if faults.can_strike(Fault::Outage) { count + rng.usize(..CROWD) } else { count };
-        let limits = faults::draw_limits(rng, count);
+        let limits = limits::draw_limits(rng, count);
         let rooms_close = faults.can_strike(Fault::Host);
         let few = faults.strikes(rng, Fault::FewDescriptors);
         let descriptors = if few { rng.usize(1..=count) } else { 100_000 };
-        let mut world = World::new(rng.fork(), faults, descriptors, plan.is_traced);
+        let mut world = World::drawn(rng.fork(), faults);
+        world.descriptors = descriptors;
+        world.trace.is_printed = plan.is_traced;
         world.linger = limits.linger;
         let world = Rc::new(RefCell::new(world));
         let mut net = Loop::new(VirtualOs(Rc::clone(&world)), limits);
@@ -144,20 +145,20 @@ impl Run {
     }
 
     fn turn(&mut self, timeout: Duration) {
-        self.model.story().clock = self.world.borrow().events;
+        self.model.story().clock = self.world.borrow().trace.events;
         self.net.turn(Some(timeout)).expect("the world can be waited for");
         let owes = self.net.patience() == Some(Duration::ZERO) && !self.net.is_drained();
         let mut world = self.world.borrow_mut();
-        self.model.clock = world.events;
-        for wire in std::mem::take(&mut world.fresh) {
-            let slot = world.wires[wire].slot.expect("it is watched");
-            if let Some(user) = self.net.hub().user(slot).filter(|_| !world.wires[wire].closed) {
+        self.model.clock = world.trace.events;
+        for wire in std::mem::take(&mut world.turn.watched) {
+            let slot = world.wires[wire].hub.slot.expect("it is watched");
+            if let Some(user) = self.net.hub().session(slot).filter(|_| !world.wires[wire].hub.closed) {
                 let stays = !world.wires[wire].reset && !self.conns[wire].has_left;
-                self.model.learn(wire, user.id().0, user.is_present(), stays);
+                self.model.learn(wire, user.id().0, user.is_open(), stays);
                 self.watch.add(wire, slot);
             }
         }
-        for wire in std::mem::take(&mut world.slowed) {
+        for wire in std::mem::take(&mut world.turn.slowed) {
             self.model.people[wire].is_slow = true;
         }
         if let Some(wrong) = world.wrong.take() {
@@ -174,7 +175,7 @@ impl Run {
 
     fn hear_story(&mut self) {
         for number in 0..self.model.note_story() {
-            self.world.borrow_mut().note(What::Story, number as u64, 0);
+            self.world.borrow_mut().note(Step::Story, number as u64, 0);
         }
     }
 
@@ -183,7 +184,7 @@ impl Run {
         self.net.tick();
         let (room, len) = (ROOMS[self.rng.usize(..ROOMS.len())], self.rng.usize(8..200));
         let act = self.rng.u8(..4);
-        self.world.borrow_mut().note(What::Host, act.into(), len as u64);
+        self.world.borrow_mut().note(Step::Host, act.into(), len as u64);
         match act {
             0 => drop(self.net.hub_mut().close_room(room)),
             1 => {
@@ -250,9 +251,11 @@ impl Run {
     /// Where the hub stands with a connection, for whoever has to find out why it does not go on.
     fn state_of(&self, wire: &Wire) -> String {
         let hub = self.net.hub();
-        let Some(user) = wire.slot.and_then(|slot| hub.user(slot)) else { return "which the hub has not".to_owned() };
-        let (waits, full, half) = (user.is_waiting(), user.is_full(), user.half_received());
-        let (queued, holds, memory) = (user.outbox().queued(), user.holds_requests(), hub.is_over_memory());
+        let Some(user) = wire.hub.slot.and_then(|slot| hub.session(slot)) else {
+            return "which the hub has not".to_owned();
+        };
+        let (waits, full, half) = (user.is_waiting(), user.is_full(), user.unparsed());
+        let (queued, holds, memory) = (user.outbox().queued(), user.has_backlog(), hub.is_over_memory());
         format!(
             "waits {waits}, full {full}, holds {holds} of {half}, queued {queued}, held {} (over {memory}), {wire:?}",
             hub.held()
@@ -310,15 +313,15 @@ impl Run {
         let (world, steady) = (self.world.borrow(), self.steady());
         let here = |number: &usize| {
             let wire = &world.wires[*number];
-            let user = wire.slot.filter(|_| !wire.closed).and_then(|slot| self.net.hub().user(slot));
-            user.is_some_and(User::is_present) && !steady.contains(number)
+            let user = wire.hub.slot.filter(|_| !wire.hub.closed).and_then(|slot| self.net.hub().session(slot));
+            user.is_some_and(Session::is_open) && !steady.contains(number)
         };
         (0..world.wires.len()).filter(here).map(|number| format!("{number}: {:?}", world.wires[number])).collect()
     }
 
     fn enter(&mut self) -> usize {
-        let number = self.world.borrow_mut().connect();
-        self.world.borrow_mut().wires[number].peer = Peer::Unix;
+        let number = arrivals::connect(&mut self.world.borrow_mut());
+        self.world.borrow_mut().wires[number].peer = RemoteAddr::Unix;
         self.model.people.push(Person::default());
         self.conns.push(Conn { number, ..Conn::default() });
         let at = Reverse((self.now(), self.actors.len()));

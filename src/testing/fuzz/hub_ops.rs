@@ -1,84 +1,13 @@
-//! The bodies of the fuzz targets. They live here so that `cargo test` runs them too, over the seeds in `fuzz/seeds`.
-//!
-//! Each takes whatever bytes the fuzzer makes, and panics where a promise is broken.
+//! The fuzz body of the hub: operations in any order, beside the model.
 
-mod model;
-#[cfg(feature = "ws")]
-mod ws;
-
-use crate::hub::{Hub, Peer, SharedEvent};
+use crate::hub::{Hub, Protocol, RemoteAddr, SharedEvent};
 use crate::limits::Limits;
-use crate::web::Dialect;
-use crate::wire::{Answer, Bounds, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Header, Request, UserId};
+use crate::testing::model::{self, Model};
+use crate::wire::{HEADER_LEN, UserId};
 use arbitrary::{Arbitrary, Unstructured};
-use model::Model;
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-#[cfg(feature = "ws")]
-pub use ws::ws;
-
-/// What decodes, encodes to the same bytes. The header's length is set right first, so that most inputs get past it.
-pub fn decode(data: &[u8]) {
-    let Some(mut header) = Header::decode(data) else { return };
-    let payload = &data[HEADER_LEN..];
-    header.length = payload.len() as u32;
-    let frame = [&header.encode()[..], payload].concat();
-    let mut again = Vec::new();
-    if let Ok(request) = Request::decode(header, payload) {
-        request.encode(header.tag, &mut again);
-        assert_eq!(again, frame, "{request:?}");
-    } else if let Ok(answer) = Answer::decode(header, payload) {
-        answer.encode(header.tag, &mut again);
-        assert_eq!(again, frame, "{answer:?}");
-    }
-}
-
-/// Small limits, so that short inputs meet them.
-const BOUNDS: Bounds = Bounds { max_body: 300, max_receivers: 3 };
-
-/// Frames in order, and why there was no further one. The tag is left out: one that had not come can not be echoed.
-type Outcome = (Vec<Vec<u8>>, Option<(ErrorCode, u8)>);
-
-/// Any split of a stream gives the same frames and the same verdict. The first byte says how many cuts there are, the
-/// next ones how far each is from the one before.
-pub fn split(data: &[u8]) {
-    let Some((pieces, stream)) = pieces(data) else { return };
-    let whole = frames(&[stream]);
-    assert_eq!(frames(&pieces), whole, "cut in {} pieces", pieces.len());
-    assert_eq!(frames(&stream.chunks(1).collect::<Vec<_>>()), whole, "a byte at a time");
-}
-
-/// A stream in pieces, and whole.
-fn pieces(data: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
-    let (&cuts, data) = data.split_first()?;
-    let (cuts, stream) = data.split_at(usize::from(cuts % 32).min(data.len()));
-    let mut rest = stream;
-    let mut pieces = Vec::new();
-    for cut in cuts {
-        let (piece, after) = rest.split_at(usize::from(*cut).min(rest.len()));
-        pieces.push(piece);
-        rest = after;
-    }
-    pieces.push(rest);
-    Some((pieces, stream))
-}
-
-fn frames(pieces: &[&[u8]]) -> Outcome {
-    let mut decoder = Decoder::default();
-    let mut frames = Vec::new();
-    for mut piece in pieces.iter().copied() {
-        loop {
-            match decoder.next(&mut piece, |front| BOUNDS.admit(front)) {
-                Ok(Some(frame)) => frames.push(Frame::into_bytes(frame).into_owned()),
-                Ok(None) => break,
-                Err(Fault { code, kind, .. }) => return (frames, Some((code, kind))),
-            }
-        }
-        assert!(piece.is_empty(), "nothing is left behind");
-    }
-    (frames, None)
-}
 
 /// One thing that happens to the hub. Users are named by the order in which they came, the gone ones as well.
 #[derive(Arbitrary, Debug)]
@@ -305,12 +234,12 @@ impl Run {
     }
 
     fn connect(&mut self) {
-        let Ok(slot) = self.hub.enter((), Peer::Unix, Dialect::Native) else {
+        let Ok(slot) = self.hub.accept((), RemoteAddr::Unix, Protocol::NATIVE) else {
             panic!("there is always room to say that there is none")
         };
         assert!(!self.slots.contains(&Some(slot)), "a slot has one user");
-        let user = self.hub.user(slot).expect("it was just taken in");
-        let (id, let_in) = (user.id(), user.is_present());
+        let user = self.hub.session(slot).expect("it was just taken in");
+        let (id, let_in) = (user.id(), user.is_open());
         self.slots.push(Some(slot));
         self.queued.push(0);
         self.model.connect(id.0, let_in);
@@ -327,15 +256,15 @@ impl Run {
     fn feed(&mut self, user: u8, bytes: &[u8]) {
         let Some(slot) = self.slot(user) else { return };
         // The loop does not read a user that waits.
-        if self.hub.user(slot).is_some_and(|user| !user.is_waiting()) {
-            self.hub.feed(slot, bytes);
+        if self.hub.session(slot).is_some_and(|user| !user.is_waiting()) {
+            self.hub.receive(slot, bytes);
             self.model.feed(user, bytes);
         }
     }
 
     /// Takes bytes out of an outbox, as the loop does.
     fn read(&mut self, slot: usize, user: u8, count: usize) {
-        let Some(there) = self.hub.user(slot) else { return };
+        let Some(there) = self.hub.session(slot) else { return };
         let mut slices = [IoSlice::new(&[]); 8];
         let filled = there.outbox().fill(&mut slices);
         let bytes: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).take(count).collect();
@@ -345,32 +274,32 @@ impl Run {
 
     fn resume(&mut self) {
         self.hub.begin_turn();
-        while let Some(slot) = self.hub.agenda.resumed.pop() {
+        while let Some(slot) = self.hub.effects_mut().resumed.pop() {
             self.hub.resume(slot);
         }
-        self.hub.tell_partings();
+        self.hub.announce_departures();
     }
 
     /// Removes those who have departed and heard everything. Whoever has something new to hear must be on the list.
     fn reap(&mut self) {
-        let dirty = std::mem::take(&mut self.hub.agenda.dirty);
-        dirty.iter().for_each(|&slot| self.hub.flushed(slot));
+        let dirty = std::mem::take(&mut self.hub.effects_mut().dirty);
+        dirty.iter().for_each(|&slot| self.hub.mark_flushed(slot));
         for user in 0..self.slots.len() {
-            let Some(there) = self.slots[user].and_then(|slot| self.hub.user(slot)) else { continue };
+            let Some(there) = self.slots[user].and_then(|slot| self.hub.session(slot)) else { continue };
             let queued = there.outbox().queued();
             assert!(queued <= self.queued[user] || dirty.contains(&self.slots[user].unwrap_or_default()));
             self.queued[user] = queued;
         }
         for user in 0..self.slots.len() as u8 {
             let Some(slot) = self.slot(user) else { continue };
-            let over = self.hub.user(slot).is_none_or(|user| !user.is_present() && user.outbox().queued() == 0);
+            let over = self.hub.session(slot).is_none_or(|user| !user.is_open() && user.outbox().queued() == 0);
             if over {
                 self.model.check_heard(user);
                 self.disconnect(user);
             }
         }
-        self.hub.agenda.filled.clear();
-        self.hub.agenda.departed.clear();
+        self.hub.effects_mut().filled.clear();
+        self.hub.effects_mut().departed.clear();
     }
 
     /// Everybody reads everything, until there is nothing more to read.
@@ -379,23 +308,23 @@ impl Run {
             let mut queued = 0;
             for user in 0..self.slots.len() as u8 {
                 let Some(slot) = self.slot(user) else { continue };
-                queued += self.hub.user(slot).map_or(0, |user| user.outbox().queued());
+                queued += self.hub.session(slot).map_or(0, |user| user.outbox().queued());
                 self.read(slot, user, usize::MAX);
             }
             self.resume();
-            if queued == 0 && self.hub.agenda.postponed.is_empty() && !self.hub.owes_partings() {
+            if queued == 0 && self.hub.effects_mut().postponed.is_empty() && !self.hub.owes_departures() {
                 break;
             }
         }
         for number in 0..self.slots.len() as u8 {
             let Some(slot) = self.slot(number) else { continue };
-            let user = self.hub.user(slot).expect("it was not removed");
+            let user = self.hub.session(slot).expect("it was not removed");
             assert!(!user.is_waiting(), "user {} waits, though all have read", user.id());
             assert_eq!(user.id(), UserId(self.model.id_of(number)));
             self.model.check_heard(number);
         }
         self.model.check_arrived();
-        let half_received: usize = self.hub.slots().filter_map(|slot| Some(self.hub.user(slot)?.half_received())).sum();
+        let half_received: usize = self.hub.slots().filter_map(|slot| Some(self.hub.session(slot)?.unparsed())).sum();
         assert_eq!(self.hub.held(), half_received, "nothing is held that nobody has yet to hear");
         if self.exact {
             self.check_rooms();

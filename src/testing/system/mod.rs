@@ -1,24 +1,36 @@
-//! The seam: the loop's calls, passed on to the world.
+//! A virtual operating system: sockets, readiness, a clock, and the faults that strike them. The loop runs over it
+//! through the [`Os`] seam, in the tests of the loop and in the simulator alike.
+//!
+//! A [`World`] leaves nothing to chance ([`World::exact`]), so that a test says what happens and when; or it draws
+//! faults and delays from a seed ([`World::drawn`]), so that one number reproduces a run.
 
-use crate::faults::Fault;
-use crate::world::{What, World};
-use cubby::hub::Peer;
-use cubby::net::{Edge, Os};
+mod calls;
+mod faults;
+mod wire;
+mod world;
+
+pub use faults::{FAULTS, Fault, Faults};
+pub use wire::{HubEnd, Pipe, Wire};
+pub use world::{LISTENERS, Listener, Script, Step, Trace, Turn, World};
+
+use crate::hub::{Protocol, RemoteAddr, Role};
+use crate::net::{Edge, Os};
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The loop's end of the world.
+/// The loop's end of a world.
 #[derive(Clone, Debug)]
 pub struct VirtualOs(pub Rc<RefCell<World>>);
 
-/// A connection; closes its wire when dropped.
+/// The hub's end of a connection. It is closed when it is dropped.
 #[derive(Debug)]
 pub struct VirtualSocket(Rc<RefCell<World>>, usize);
 
 impl Drop for VirtualSocket {
     fn drop(&mut self) {
+        // The world is borrowed only while a panic unwinds through it.
         if let Ok(mut world) = self.0.try_borrow_mut() {
             world.close(self.1);
         }
@@ -41,26 +53,22 @@ impl Os for VirtualOs {
         Ok(self.0.borrow_mut().wait(timeout, edges))
     }
 
-    fn accept(&mut self, listener: usize) -> io::Result<(VirtualSocket, Peer)> {
+    fn accept(&mut self, listener: usize) -> io::Result<(VirtualSocket, RemoteAddr)> {
         let mut world = self.0.borrow_mut();
         let number = world.accept(listener)?;
         Ok((VirtualSocket(Rc::clone(&self.0), number), world.wires[number].peer))
     }
 
+    fn protocol(&self, listener: usize) -> Protocol {
+        self.0.borrow().listeners[listener].protocol
+    }
+
     fn spend_spare(&mut self) -> bool {
-        let mut world = self.0.borrow_mut();
-        let spent = std::mem::take(&mut world.spare);
-        world.descriptors += usize::from(spent);
-        world.calls += 1;
-        spent
+        self.0.borrow_mut().spend_spare()
     }
 
     fn regain_spare(&mut self) {
-        let mut world = self.0.borrow_mut();
-        if !world.spare && world.descriptors > 0 && !world.strikes(Fault::NoSpare) {
-            world.spare = true;
-            world.descriptors -= 1;
-        }
+        self.0.borrow_mut().regain_spare();
     }
 
     fn watch(&mut self, socket: &mut VirtualSocket, slot: usize) -> io::Result<()> {
@@ -80,17 +88,10 @@ impl Os for VirtualOs {
     }
 
     fn shut_down(&mut self, socket: &mut VirtualSocket) {
-        let mut world = self.0.borrow_mut();
-        world.note(What::Shut, socket.1 as u64, 0);
-        world.wires[socket.1].shut = true;
-        world.wires[socket.1].shut_at = Some(world.now);
+        self.0.borrow_mut().shut_down(socket.1);
     }
 
     fn stop_listening(&mut self) {
-        let mut world = self.0.borrow_mut();
-        world.stopped = true;
-        for number in world.backlogs.iter_mut().flat_map(std::mem::take).collect::<Vec<_>>() {
-            world.reset(number);
-        }
+        self.0.borrow_mut().stop_listening();
     }
 }
