@@ -13,7 +13,7 @@ pub use faults::{FAULTS, Fault, Faults};
 pub use wire::{HubEnd, Pipe, Wire};
 pub use world::{LISTENERS, Listener, Script, Step, Trace, Turn, World};
 
-use crate::hub::{Protocol, RemoteAddr, Role};
+use crate::hub::{Protocol, RemoteAddr};
 use crate::net::{Edge, Os};
 use std::cell::RefCell;
 use std::io::{self, IoSlice};

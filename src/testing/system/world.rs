@@ -1,5 +1,6 @@
 //! All that the kernel would know, and what clients do to it.
 
+use crate::hub::Protocol;
 use super::{Fault, Faults, Wire};
 use crate::net::Edge;
 use fastrand::Rng;
@@ -136,7 +137,7 @@ impl World {
             wires: Vec::new(),
             listeners: listeners
                 .iter()
-                .map(|dialect| Listener { dialect: *dialect, backlog: VecDeque::new(), has_edge: false })
+                .map(|protocol| Listener { protocol: *protocol, backlog: VecDeque::new(), has_edge: false })
                 .collect(),
             faults: Faults::none(),
             rng: None,
