@@ -86,6 +86,7 @@ pub mod net;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[doc(hidden)]
+#[cfg(feature = "ws")]
 pub mod web;
 pub mod wire;
 

@@ -1,7 +1,8 @@
 //! How a server is set up.
 
+use super::Server;
 use super::handle::Handle;
-use super::{Server, ServerGateway};
+use super::http::GatewayPolicy;
 use crate::address::Address;
 use crate::error::SetupError;
 use crate::hub::Protocol;
@@ -18,7 +19,7 @@ pub struct Builder {
     addresses: Vec<String>,
     /// Addresses of the gateway's protocol.
     pub(super) http_addresses: Vec<(String, Protocol)>,
-    pub(super) gateway: ServerGateway,
+    pub(super) gateway: GatewayPolicy,
     limits: Limits,
 }
 
@@ -166,7 +167,7 @@ impl Builder {
         let http_addresses = http.collect::<Result<_, _>>()?;
         let (ask, asked) = channel();
         let handle = Handle::new(ask, os.waker(), self.limits.max_body);
-        let net = Loop::with_gateway(os, self.limits, self.gateway);
+        let net = Loop::with_gateway(os, self.limits, self.gateway.into());
         Ok(Server { net, addresses, http_addresses, asked: Some(asked), handle, ended: Vec::new() })
     }
 }

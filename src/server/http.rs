@@ -2,26 +2,27 @@
 
 use super::{Builder, Server};
 use crate::address::Address;
-use crate::hub::{Protocol, Role};
 use crate::web;
+
+pub(super) use crate::web::{Policy as GatewayPolicy, Web as ServerGateway};
 
 impl Builder {
     /// Listens on one more address for HTTP and WebSocket: `HOST:PORT` (port 0: the system chooses).
     pub fn listen_http(mut self, address: impl Into<String>) -> Builder {
-        self.http_addresses.push((address.into(), Protocol { encoding: web::HTTP, role: Role::HttpCaller }));
+        self.http_addresses.push((address.into(), web::HTTP_CALLER));
         self
     }
 
     /// Lets pages of one more origin use the hub, as in `https://example.org`. The hub's own page always may.
     pub fn origin(mut self, origin: impl Into<String>) -> Builder {
-        self.gateway.policy_mut().origins.push(origin.into());
+        self.gateway.origins.push(origin.into());
         self
     }
 
     /// Whether HTTP callers on other machines may look into rooms: who is in them, and what they remember. By default
     /// they may not.
     pub fn http_read(mut self, allowed: bool) -> Builder {
-        self.gateway.policy_mut().http_read = allowed;
+        self.gateway.http_read = allowed;
         self
     }
 }

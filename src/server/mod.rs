@@ -8,6 +8,12 @@ mod event_channel;
 mod handle;
 #[cfg(feature = "ws")]
 mod http;
+#[cfg(not(feature = "ws"))]
+mod http {
+    //! Without HTTP all sessions are native.
+
+    pub(super) use crate::hub::{NativeOnly as GatewayPolicy, NativeOnly as ServerGateway};
+}
 
 pub use builder::Builder;
 pub use event_channel::{EventSender, Events, EventsWaker, WhenFull, event_channel};
@@ -20,16 +26,11 @@ use crate::net::{HubOf, Loop, MioOs};
 use crate::stats::Stats;
 use crate::wire::{Status, UserId};
 use handle::Ask;
+use http::ServerGateway;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
-
-/// What serves the sessions that are not native.
-#[cfg(feature = "ws")]
-type ServerGateway = crate::web::Web;
-#[cfg(not(feature = "ws"))]
-type ServerGateway = crate::hub::NativeOnly;
 
 /// What other threads ask that is done in one turn.
 const ASKS: usize = 256;
