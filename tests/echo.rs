@@ -3,7 +3,7 @@
 //! `cargo test --test echo -- --serve` prints its address, and serves until its standard input ends. Without
 //! `--serve` it sends some messages to itself.
 
-use cubby::wire::websocket::{self, BINARY, Message, MessageReader, Side, PONG, TEXT, ProtocolError};
+use cubby::wire::websocket::{self, BINARY, Message, MessageReader, PONG, ProtocolError, Side, TEXT};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;

@@ -2,13 +2,13 @@
 
 mod connection;
 mod error;
+#[cfg(feature = "ws")]
+mod handshake;
 mod io;
 mod push;
 mod rooms;
-pub(crate) mod stream;
+mod stream;
 mod users;
-#[cfg(feature = "ws")]
-mod handshake;
 #[cfg(feature = "ws")]
 mod websocket;
 

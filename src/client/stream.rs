@@ -1,7 +1,5 @@
 //! A blocking byte stream of frames: TCP, a unix socket, or WebSocket.
 
-#[cfg(feature = "bins")]
-pub(crate) use super::io::is_timeout;
 #[cfg(feature = "ws")]
 use super::websocket::WebSocket;
 use crate::address::Address;

@@ -1,11 +1,11 @@
 //! A blocking WebSocket connection that its owner uses as a stream of native frames. It owns the bytes of messages that
 //! are received but not read, or written but not sent. The framing itself (RFC 6455) is not here.
 
-use super::io::{MAX_PAYLOAD, READ_BYTES, is_timeout};
-use crate::wire::websocket::{self as framing, Message, MessageReader, Side};
 use super::handshake::{self, Reply};
+use super::io::{MAX_PAYLOAD, READ_BYTES, is_timeout};
 use crate::json::base64;
 use crate::wire::HEADER_LEN;
+use crate::wire::websocket::{self as framing, Message, MessageReader, Side};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

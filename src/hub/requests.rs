@@ -9,7 +9,7 @@
 
 use super::Hub;
 use super::batch::begins_alike;
-use super::codec::{RequestContext, Role};
+use super::codec::RequestContext;
 use super::names::name_fault;
 use super::payload::Body;
 use super::relay::Delivery;

@@ -64,7 +64,9 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         // What the gateway keeps is not counted any more, so it must not be kept while the link lingers.
         self.gateway.forget(slot);
         self.shut_if_sent(slot);
-        let Some(session) = self.hub.session(slot).filter(|session| session.link.stage != Stage::Closing) else { return };
+        let Some(session) = self.hub.session(slot).filter(|session| session.link.stage != Stage::Closing) else {
+            return;
+        };
         let (is_unsent, stage) = (session.outbox().queued() > 0, session.link.stage);
         if session.link.is_readable() {
             self.queue_to_read(slot);

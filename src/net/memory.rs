@@ -159,7 +159,7 @@ fn may_finish<S>(session: &Session<Link<S>>) -> bool {
 mod tests {
     use super::super::link::{Condition, Inbound};
     use super::*;
-        use crate::hub::{Protocol, RemoteAddr};
+    use crate::hub::{Protocol, RemoteAddr};
     use crate::limits::Limits;
     use crate::wire::{Ids, Request, UserId};
 

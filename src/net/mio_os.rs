@@ -228,7 +228,8 @@ fn remove_if_stale(path: &Path) -> io::Result<()> {
 
 // One more session costs this much, beside the kernel's part: see the benchmark `figures`.
 #[cfg(all(target_pointer_width = "64", not(debug_assertions)))]
-const _: () = assert!(size_of::<crate::hub::Session<super::link::Link<Socket>>>() <= 256, "a session is four cache lines");
+const _: () =
+    assert!(size_of::<crate::hub::Session<super::link::Link<Socket>>>() <= 256, "a session is four cache lines");
 
 impl Os for MioOs {
     type Socket = Socket;

@@ -1,7 +1,6 @@
 //! The part of the embedding API that is about HTTP and WebSocket.
 
-use super::{Builder, Server};
-use crate::address::Address;
+use super::Builder;
 use crate::web;
 
 pub(super) use crate::web::{Policy as GatewayPolicy, Web as ServerGateway};
@@ -24,12 +23,5 @@ impl Builder {
     pub fn http_read(mut self, allowed: bool) -> Builder {
         self.gateway.http_read = allowed;
         self
-    }
-}
-
-impl Server {
-    /// Where it listens for HTTP and WebSocket, in the order given, with the ports that were really bound.
-    pub fn http_addresses(&self) -> &[Address] {
-        &self.http_addresses
     }
 }

@@ -68,6 +68,11 @@ impl Server {
         &self.addresses
     }
 
+    /// Where it listens for HTTP and WebSocket, likewise. Empty without the feature `ws`.
+    pub fn http_addresses(&self) -> &[Address] {
+        &self.http_addresses
+    }
+
     /// What other threads need to talk to it.
     pub fn handle(&self) -> Handle {
         self.handle.clone()

@@ -1,7 +1,7 @@
 //! A real browser, driven by its own debugging protocol: JSON over a WebSocket, for which the crate's codec serves.
 
 use crate::support::install;
-use cubby::wire::websocket::{Message, MessageReader, Side, PONG, TEXT, encode_masked};
+use cubby::wire::websocket::{Message, MessageReader, PONG, Side, TEXT, encode_masked};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};

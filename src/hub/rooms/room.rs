@@ -70,6 +70,7 @@ impl Rooms {
     }
 
     /// About how many bytes all rooms remember.
+    #[cfg(test)]
     pub fn history_held(&self) -> usize {
         self.history_held
     }

@@ -5,7 +5,7 @@ use crate::web::Dialect;
 use crate::web::asks::{most_json, put_frame, put_request};
 use crate::web::http::{Found, Rules, What, next};
 use crate::web::margin::{Aside, Asked, each_frame};
-use crate::wire::websocket::{Message, MessageReader, Side, TEXT, ProtocolError, encode_masked};
+use crate::wire::websocket::{Message, MessageReader, ProtocolError, Side, TEXT, encode_masked};
 use crate::wire::{Answer, Decoder, Fault, Frame, HEADER_LEN, Header, Kind, Request};
 use serde::de::IgnoredAny;
 

@@ -1,7 +1,7 @@
 //! What the loop calls: waiting, accepting, receiving, sending and closing in the virtual world.
 
-use crate::hub::Role;
 use super::{Fault, Step, Wire, World};
+use crate::hub::Role;
 use crate::net::Edge;
 use std::cmp::Reverse;
 use std::io::{self, IoSlice};

@@ -1,7 +1,7 @@
 //! All that the kernel would know, and what clients do to it.
 
-use crate::hub::Protocol;
 use super::{Fault, Faults, Wire};
+use crate::hub::Protocol;
 use crate::net::Edge;
 use fastrand::Rng;
 use std::collections::VecDeque;

@@ -126,7 +126,8 @@ fn relay_by_turns() -> Case {
 pub fn publish() -> Vec<Case> {
     let native = [[64, 1000, 1], [64, 1000, 16]].map(|shape| publish_case("publish", shape, Protocol::NATIVE));
     #[cfg(feature = "ws")]
-    let json = Some(publish_case("publish in JSON", [64, 1000, 16], Protocol { encoding: web::JSON, role: Role::User }));
+    let json =
+        Some(publish_case("publish in JSON", [64, 1000, 16], Protocol { encoding: web::JSON, role: Role::User }));
     #[cfg(not(feature = "ws"))]
     let json = None;
     native.into_iter().chain(json).collect()

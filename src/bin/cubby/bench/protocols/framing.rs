@@ -10,4 +10,6 @@ pub fn first(input: &[u8]) -> Result<Option<Whole<'_>>, String> {
 }
 
 #[cfg(test)]
-pub use cubby::wire::websocket::{Message, MessageReader as Messages, Side as From, encode as put, encode_close as put_close};
+pub use cubby::wire::websocket::{
+    Message, MessageReader as Messages, Side as From, encode as put, encode_close as put_close,
+};
