@@ -162,7 +162,8 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// Appends the whole frame to `out`. A name, room or token that is too long for its count is cut between characters.
+    /// Appends the whole frame to `out`. A name, room or token that is too long for its count is cut between
+    /// characters.
     ///
     /// # Panics
     ///
