@@ -148,6 +148,7 @@ fn fail_on_errors<'r>(reports: impl IntoIterator<Item = &'r Report>) -> Result<(
         short = short.or(report.shortfall());
     }
     let what = match (first, short) {
+        (Some(what), _) if count == 1 => show::safe(&format!("1 error: {what}")),
         (Some(what), _) => show::safe(&format!("{count} errors; the first: {what}")),
         (None, _) if missed > 0 => format!("{missed} deliveries were missed"),
         (None, Some(short)) => short,

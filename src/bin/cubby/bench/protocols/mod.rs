@@ -36,7 +36,10 @@ const JSON_BODY_MIN: usize = 32;
 /// The most bytes that an MQTT packet may have, less room for its topic.
 const MQTT_BODY_MAX: usize = 268_435_455 - 64;
 
-/// What a hub is spoken to in.
+/// Characters of a line that an error text shows.
+const EXCERPT: usize = 60;
+
+/// The protocol of a hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// Cubby's own frames over TCP or a unix socket.
@@ -185,6 +188,12 @@ impl Protocol {
             }
         }
     }
+}
+
+/// A line in an error text, cut if it is long.
+fn excerpt(line: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(line).chars().take(EXCERPT).collect();
+    format!("{text:?}{}", if line.len() > EXCERPT { "..." } else { "" })
 }
 
 impl Work {
