@@ -1,10 +1,11 @@
-//! `cubby bench`: puts load on a running hub or broker, and reports rates, latencies and costs. The load itself comes
-//! from `load`, in a protocol of `protocols`; here are the command, its progress and its report.
+//! `cubby bench`: puts load on a running hub or broker, and reports rates, latencies and costs. `load` makes the load and
+//! `drivers` speaks the protocols; here are the command, its progress and its report.
 
+mod drivers;
 mod load;
 mod options;
 mod progress;
-mod protocols;
+mod protocol;
 mod report;
 mod sweep;
 mod units;
