@@ -59,15 +59,14 @@
 //! | `net` | the loop, and what it owns: sockets, readiness, deadlines, listeners |
 //! | `server` | the embedding API: [`Server`], [`Builder`], [`Handle`] |
 //! | `client` | a blocking [`Client`], over `wire` alone, or in messages of a WebSocket |
-//! | `load` | the load generator, for hubs of any language (hidden, for `cubby bench` and the benchmarks) |
 //! | `limits`, `error` | every bound in one place with its reason; errors, by whose fault they are |
 //! | `stats`, `address` | what is counted; where a hub listens |
-//! | `deadlines`, `escape`, `usage` | what is due when; what a line may hold; how options are shown (hidden) |
+//! | `deadlines`, `escape` | what is due when; which characters may not be shown as they are |
 //! | `marks` | which rare branches a test has reached |
 //! | `json` | events as JSON, for logs and scripts (a feature, `json`) |
 //!
-//! Dependencies point one way: `server → net → hub → door → wire`, and `load → client → door → wire`. What all
-//! rooms may use (the last five rows) knows of `wire` at the most.
+//! Dependencies point one way: `server → net → hub → door → wire`, and `client → door → wire`. What all rooms may use
+//! (the last five rows) knows of `wire` at the most.
 //!
 //! # What it will never do
 //!
@@ -80,9 +79,6 @@
 #[doc(hidden)]
 pub mod hub;
 #[doc(hidden)]
-#[cfg(feature = "bins")]
-pub mod load;
-#[doc(hidden)]
 pub mod marks;
 #[doc(hidden)]
 pub mod net;
@@ -90,6 +86,7 @@ pub mod net;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[doc(hidden)]
+#[cfg(feature = "ws")]
 pub mod web;
 pub mod wire;
 
@@ -103,26 +100,18 @@ mod json;
 mod limits;
 mod server;
 mod stats;
-#[cfg(feature = "bins")]
-mod usage;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Push, Welcome};
 pub use error::{Gone, HostError, LimitError, SetupError};
-#[doc(hidden)]
 pub use escape::{escape_unfit, is_unshowable};
-#[doc(hidden)]
 pub use hub::name_fault;
 pub use hub::{HOST, Listener, SharedEvent};
-#[doc(hidden)]
 #[cfg(feature = "json")]
-pub use json::{EventJson, base64, json_line};
+pub use json::{EventJson, json_line};
 pub use limits::{IfFull, Limits};
 pub use server::{Builder, EventSender, Events, EventsWaker, Handle, Server, WhenFull, event_channel};
 pub use stats::{Frames, Stats, TURN_TIMES, Tally};
-#[doc(hidden)]
-#[cfg(feature = "bins")]
-pub use usage::{OptionRow, usage};
 pub use wire::{ErrorCode, Event, EventRef, EventType, Status, UserId};
 
 /// The README's example is compiled and run as well.

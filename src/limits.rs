@@ -50,8 +50,7 @@ pub const FIRST_FRAME: Duration = Duration::from_secs(10);
 
 /// Requests over HTTP that get an id of their own in a second, of all callers. About as many connections can come and
 /// go in one, and at this pace the four billion ids last for two days and a half.
-#[cfg(feature = "ws")]
-pub const IDS_LENT_A_SECOND: u32 = 20_000;
+pub const HTTP_IDS_A_SECOND: u32 = 20_000;
 
 /// What it costs to read a message in JSON, and each byte of it, as bytes copied.
 #[cfg(feature = "ws")]
@@ -105,20 +104,20 @@ pub const SLOT_BITS: u32 = 22;
 pub const MAX_ROOMS: usize = 1 << 24;
 
 /// What it costs to point an outbox to a frame that is held once, as bytes copied.
-pub const POINTER_COST: usize = 256;
+pub const SHARE_COST: usize = 256;
 
 /// What it costs to tell a room, however small, who is gone, as bytes copied.
-pub const PARTING_COST: usize = 256;
+pub const DEPARTURE_COST: usize = 256;
 
 /// What a place in an outbox's backlog costs beside the bytes that it holds or points to: its entry, the allocation's
 /// own part, and the pointers to it.
-pub const PIECE_COST: usize = 64;
+pub const SEGMENT_COST: usize = 64;
 
 /// Bytes that may be copied to the members of a room for one event before it is pointed to by all, however small.
-pub const COPIED_AT_ONCE: usize = 4 * 1024 * 1024;
+pub const MAX_COPIED_EVENT: usize = 4 * 1024 * 1024;
 
 /// Bytes of body from which on that helps: pointing costs about as much memory.
-pub const WORTH_POINTING: usize = 512;
+pub const MIN_SHARED_EVENT: usize = 512;
 
 /// A table that has room for so many times what is in it gives some back: halving at a quarter keeps that cheap for
 /// each one taken out.

@@ -18,20 +18,20 @@ macro_rules! marks {
 
 marks! {
     // Queues and waiting.
-    UserFull, EventMissed, SenderWaits, SelfWaits, LetInOverTheLimit, Resumed, ResumedAndWaits, HeldUnread, Postponed,
-    CircleBroken, Refused, RefusedWithoutReceipt, SharedFrame, Volley,
+    SessionFull, EventMissed, SenderWaits, SelfWaits, LetInOverTheLimit, Resumed, ResumedAndWaits, HeldUnread, Postponed,
+    DeadlockBroken, Refused, RefusedWithoutReceipt, SharedFrame, Batch,
     // Pace and memory.
-    Paced, PacedStill, Squeezed, Favoured, FarOverMemory, Evicted, EvictedDeparted, OutboxCut,
+    RateLimited, StillRateLimited, Squeezed, Favoured, FarOverMemory, Evicted, EvictedDeparted, OutboxTruncated,
     // Sending and reading.
     PartlySent, NothingSent, BrokeWhileSending, BrokeWhileReading, ReadInterrupted, SendInterrupted, EndInAFrame,
     ReadBudget, VacantEdge,
     // Accepting.
     AcceptRests, AcceptFailedOnce, NotWatched, TurnedAway, TurnedAwayInOneBreath, AddressFull, SpareSpent, NoSpare,
     // Time.
-    Beat, AskedWhetherItLives, SilentClosed, SilentButUnread, FrameGrew, FrameTooSlow, TooSlow, FullAndClosed,
+    Heartbeat, AskedWhetherItLives, SilentClosed, SilentButUnread, FrameGrew, FrameTooSlow, TooSlow, FullAndClosed,
     DepartedUnsent, TookSome, ClosedWithUnsent, LingerOver, DoomedWhileHeldUp,
     // Rooms and names.
-    RoomForgotten, RoomExpired, RoomClosed, HistoryCut, NameMoved, PartingWaits,
+    RoomForgotten, RoomExpired, RoomClosed, HistoryCut, NameMoved, DepartureWaits,
 }
 
 #[cfg(all(feature = "testing", debug_assertions))]

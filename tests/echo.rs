@@ -3,8 +3,7 @@
 //! `cargo test --test echo -- --serve` prints its address, and serves until its standard input ends. Without
 //! `--serve` it sends some messages to itself.
 
-use cubby::web::messages::{self, BINARY, Message, Messages, Other, PONG, TEXT, Violation};
-use cubby::web::upgrade;
+use cubby::wire::websocket::{self, BINARY, Message, MessageReader, PONG, ProtocolError, Side, TEXT};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
@@ -40,7 +39,7 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     let mut input = shake_hands(&mut stream)?;
-    let mut messages = Messages::new(Other::Client);
+    let mut messages = MessageReader::new(Side::Client);
     let mut buffer = vec![0; 1 << 16];
     loop {
         let mut output = Vec::new();
@@ -79,7 +78,7 @@ fn shake_hands(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let head = String::from_utf8_lossy(&head);
     let mut headers = head.lines().filter_map(|line| line.split_once(':'));
     let key = headers.find(|(name, _)| name.eq_ignore_ascii_case("Sec-WebSocket-Key"));
-    let accept = upgrade::accept(key.ok_or(io::ErrorKind::InvalidData)?.1.trim());
+    let accept = websocket::accept_key(key.ok_or(io::ErrorKind::InvalidData)?.1.trim());
     let reply =
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
     stream.write_all(format!("{reply}{accept}\r\n\r\n").as_bytes())?;
@@ -88,21 +87,21 @@ fn shake_hands(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 
 /// Takes all whole messages out of `input`, and puts the answer to each into `output`. Says whether the connection
 /// goes on after that.
-fn echo(messages: &mut Messages, input: &mut Vec<u8>, output: &mut Vec<u8>) -> bool {
+fn echo(messages: &mut MessageReader, input: &mut Vec<u8>, output: &mut Vec<u8>) -> bool {
     let mut rest = &mut input[..];
     let goes_on = loop {
         match messages.next(&mut rest, MAX_MESSAGE) {
             Ok(None) => break true,
-            Ok(Some(Message::Text(text))) => messages::put(TEXT, text.as_bytes(), output),
-            Ok(Some(Message::Binary(bytes))) => messages::put(BINARY, &bytes, output),
-            Ok(Some(Message::Ping(payload))) => messages::put(PONG, &payload, output),
+            Ok(Some(Message::Text(text))) => websocket::encode(TEXT, text.as_bytes(), output),
+            Ok(Some(Message::Binary(bytes))) => websocket::encode(BINARY, &bytes, output),
+            Ok(Some(Message::Ping(payload))) => websocket::encode(PONG, &payload, output),
             Ok(Some(Message::Pong)) => {}
             Ok(Some(Message::Close(code))) => {
-                messages::put_close(if code == NO_CODE { 1000 } else { code }, "", output);
+                websocket::encode_close(if code == NO_CODE { 1000 } else { code }, "", output);
                 break false;
             }
-            Err(violation) => {
-                messages::put_close(violation.code(), violation.text(), output);
+            Err(error) => {
+                websocket::encode_close(error.code(), error.text(), output);
                 break false;
             }
         }
@@ -123,17 +122,17 @@ fn check(address: &str) {
     let mut request = b"GET / HTTP/1.1\r\nHost: echo\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         .to_vec();
-    messages::put_masked(TEXT, "caf\u{e9}".as_bytes(), [1, 2, 3, 4], &mut request);
-    messages::put_masked(BINARY, &[7; 70_000], [5, 6, 7, 8], &mut request);
-    messages::put_masked(messages::PING, b"there?", [9, 9, 9, 9], &mut request);
-    messages::put_masked(messages::CLOSE, &4000_u16.to_be_bytes(), [0, 1, 0, 1], &mut request);
+    websocket::encode_masked(TEXT, "caf\u{e9}".as_bytes(), [1, 2, 3, 4], &mut request);
+    websocket::encode_masked(BINARY, &[7; 70_000], [5, 6, 7, 8], &mut request);
+    websocket::encode_masked(websocket::PING, b"there?", [9, 9, 9, 9], &mut request);
+    websocket::encode_masked(websocket::CLOSE, &4000_u16.to_be_bytes(), [0, 1, 0, 1], &mut request);
     request.chunks(5000).for_each(|piece| stream.write_all(piece).expect("it reads"));
     let mut heard = Vec::new();
     stream.read_to_end(&mut heard).expect("it ends after the close frame");
     let head = heard.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("the head is whole") + 4;
     let accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
     assert!(String::from_utf8_lossy(&heard[..head]).contains(accept), "RFC 6455, section 1.3");
-    let mut messages = Messages::new(Other::Server);
+    let mut messages = MessageReader::new(Side::Server);
     let mut rest = &mut heard[head..];
     let mut next = || messages.next(&mut rest, MAX_MESSAGE);
     assert_eq!(next(), Ok(Some(Message::Text("caf\u{e9}".into()))));
@@ -151,7 +150,7 @@ fn refuses(address: &str) {
     stream.write_all(request).expect("it reads");
     let mut heard = Vec::new();
     stream.read_to_end(&mut heard).expect("it ends after the close frame");
-    let code = Violation::Protocol("").code().to_be_bytes();
+    let code = ProtocolError::Invalid("").code().to_be_bytes();
     let head = heard.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("the head is whole") + 4;
     assert_eq!((heard[head], &heard[head + 2..head + 4]), (0x88, &code[..]));
 }

@@ -1,96 +1,123 @@
-//! Whose requests wait, for what, and when they go on: for a full receiver to read, or for the next turn.
+//! Back-pressure: which sessions wait for a full receiver or for the next turn, and when they go on.
 
 use super::Hub;
-use super::budget::Spent;
-use super::session::slot_of;
+use super::codec::{Encoding, Role};
+use super::session_id::slot_of;
+use super::waits::Reason;
 use crate::marks::{Mark, mark};
-use crate::web::{Dialect, MOST_GROWTH};
 use crate::wire::UserId;
 
 impl<L> Hub<L> {
-    /// Begins a turn: those whose requests waited for it go on, unless the hub holds as much as it may.
+    /// Begins a turn: sessions whose requests waited for it go on, unless the hub is at its memory limit.
     pub fn begin_turn(&mut self) {
-        (self.spent, self.parted) = (Spent::default(), Spent::default());
-        self.tell_partings();
+        self.budget.reset();
+        self.announce_departures();
         if self.is_over_memory() {
             return;
         }
-        for id in std::mem::take(&mut self.agenda.postponed) {
-            self.begin_turn_of(id);
+        for id in std::mem::take(&mut self.sessions.effects.postponed) {
+            self.end_postponement(id);
         }
     }
 
-    /// Lets one user go on whose requests waited for a turn, though others have to wait.
-    pub fn favour(&mut self, slot: usize) {
-        if let Some(user) = self.users.get(slot).filter(|user| user.is_postponed) {
-            let id = user.id;
-            self.agenda.postponed.retain(|postponed| *postponed != id);
-            self.begin_turn_of(id);
+    /// Lets one session go on that waits for the next turn, though others have to wait.
+    pub fn end_postponement_of(&mut self, slot: usize) {
+        if let Some(session) = self.session(slot).filter(|session| session.waits.is_blocked_by(Reason::NextTurn)) {
+            let id = session.id;
+            self.sessions.effects.postponed.retain(|postponed| *postponed != id);
+            self.end_postponement(id);
         }
     }
 
-    fn begin_turn_of(&mut self, id: UserId) {
-        if let Some(user) = self.users.get_mut(slot_of(id)).filter(|user| user.id == id) {
-            user.is_postponed = false;
-            user.go_on(slot_of(id), &mut self.agenda);
+    fn end_postponement(&mut self, id: UserId) {
+        let slot = slot_of(id);
+        if self.session(slot).is_some_and(|session| session.id == id) {
+            self.sessions.unblock(slot, Reason::NextTurn);
         }
     }
 
-    /// Has a user's requests wait for the next turn where this one has done enough, or the hub holds as much as it may.
+    /// Postpones a session's requests to the next turn if this one has done enough, or the hub is at its memory limit.
     pub(super) fn postpone_if_spent(&mut self, slot: usize) {
-        if (self.is_spent() || self.is_over_memory())
-            && let Some(user) = self.users.get_mut(slot).filter(|user| user.present)
+        if (self.budget.is_spent() || self.is_over_memory())
+            && let Some(session) = self.sessions.get_mut(slot).filter(|session| session.is_open())
+            && session.waits.block(Reason::NextTurn)
         {
-            user.waits_for += 1;
             mark(Mark::Postponed);
-            user.is_postponed = true;
-            self.agenda.postponed.push(user.id);
+            let id = session.id;
+            self.sessions.effects.postponed.push(id);
         }
     }
 
-    /// Makes one user's requests wait until another is no longer full; a user may wait for itself.
+    /// Makes the requests of one session wait until another session is no longer full. A session may wait for itself.
     pub(super) fn wait_for(&mut self, sender: usize, receiver: usize) {
-        let Some(user) = self.users.get_mut(sender) else { return };
+        let Some(session) = self.sessions.get_mut(sender) else { return };
         self.stats.waits += 1;
-        user.waits_for += 1;
-        let waiter = (user.id, user.wait);
-        self.users[receiver].waiters.get_or_insert_default().push(waiter);
+        let waiter = (session.id, session.waits.block_on_receiver());
+        self.sessions[receiver].waiters.get_or_insert_default().push(waiter);
     }
 
-    /// Lets go on those who wait for this user.
-    pub(super) fn relieve(&mut self, slot: usize) {
-        let waiters = self.users[slot].waiters.take();
-        for (id, wait) in waiters.into_iter().flat_map(|waiters| *waiters) {
+    /// Lets the sessions go on that wait for this one.
+    pub(super) fn wake_waiters(&mut self, slot: usize) {
+        let waiters = self.sessions[slot].waiters.take();
+        for (id, round) in waiters.into_iter().flat_map(|waiters| *waiters) {
             let slot = slot_of(id);
-            if let Some(user) = self.users.get_mut(slot).filter(|user| user.id == id && user.wait == wait) {
-                user.go_on(slot, &mut self.agenda);
+            let waiter = self.sessions.get_mut(slot).filter(|session| session.id == id);
+            if waiter.is_some_and(|session| session.waits.unblock_receiver(round)) {
+                self.sessions.effects.resumed.push(slot);
             }
         }
     }
 
-    /// Has a user wait no more for the full, where it is full itself: those may wait for it in turn, and then nobody
-    /// would ever go on. Whoever is in such a circle is full and waits, so if each of them does so for a bounded time
-    /// only, no circle stands. Until it is full no longer, what it sends to the full is refused.
+    /// Forgets bytes of a session's outbox that are sent. Once a full one is down to half the limit, the sessions go on
+    /// that waited for it; returns whether that is so now.
+    pub fn sent(&mut self, slot: usize, bytes: usize) -> bool {
+        let Some(session) = self.sessions.get_mut(slot) else { return false };
+        if session.outbox.queued() > HEARTBEAT_LEN {
+            self.drained += bytes as u64;
+        }
+        session.outbox.advance(bytes, &mut self.fan_out.pool);
+        self.stats.bytes_out += bytes as u64;
+        let has_drained = session.outbox.full && session.outbox.queued() <= self.limits.queue / 2;
+        if has_drained {
+            session.outbox.full = false;
+            session.waits.wait_again();
+            self.wake_waiters(slot);
+        }
+        has_drained
+    }
+
+    /// Ends a possible deadlock: a full session that waits for full receivers gives up, because those receivers may
+    /// wait for it in turn. Every session of such a circle is full and waits, so if each does so for a bounded time
+    /// only, no circle lasts. Until it is no longer full, what it sends to full receivers is refused.
     ///
-    /// Not so one that is queued more than others could have sent: it waits for itself, to read its own answers.
-    pub fn break_circle(&mut self, slot: usize) {
-        let Some(dialect) = self.users.get(slot).map(|user| user.dialect) else { return };
-        let room = self.room_for_answers(dialect);
-        let user = &mut self.users[slot];
-        if user.full && user.is_held_up() && user.outbox.queued() <= room {
-            mark(Mark::CircleBroken);
-            user.is_impatient = true;
-            user.wait = user.wait.wrapping_add(1);
-            user.waits_for = 1 + u32::from(user.is_postponed) + u32::from(user.is_paced);
-            user.go_on(slot, &mut self.agenda);
+    /// A session for which more is queued than others could have sent does not give up: it waits for itself, to read
+    /// its own answers.
+    pub fn break_deadlock(&mut self, slot: usize) {
+        let Some(encoding) = self.session(slot).map(|session| session.encoding) else { return };
+        let room = self.room_for_answers(encoding);
+        let session = &mut self.sessions[slot];
+        if session.outbox.full && session.waits_for_receiver() && session.outbox.queued() <= room {
+            mark(Mark::DeadlockBroken);
+            if session.waits.give_up_on_receivers() {
+                self.sessions.effects.resumed.push(slot);
+            }
         }
     }
 
-    /// Up to how many bytes may be queued for a user before its own requests wait for it to read the answers: more than
-    /// others can fill (those who have waited are let in up to half as much again, each with a body, which may be
-    /// longer in its dialect), so that nobody is kept from asking by what others send it.
-    pub(super) fn room_for_answers(&self, dialect: Dialect) -> usize {
-        let growth = if dialect.wraps() || dialect.is_guest() { 1 } else { MOST_GROWTH };
-        self.limits.queue.saturating_mul(2).saturating_add((self.limits.max_body as usize).saturating_mul(growth))
+    /// How many bytes may be queued for a session before its own requests wait until it has read the answers. It is more
+    /// than others can fill, so that nobody is kept from asking by what others send: those who have waited are let in up
+    /// to half as much again, each with a body, which may be longer in the session's encoding.
+    pub(super) fn room_for_answers(&self, encoding: Encoding) -> usize {
+        let body = (self.limits.max_body as usize).saturating_mul(self.fan_out.codecs.max_growth(encoding));
+        self.limits.queue.saturating_mul(2).saturating_add(body)
+    }
+
+    /// Whether no session is left except HTTP callers for which nothing is queued.
+    pub fn has_only_http_callers(&self) -> bool {
+        let is_done = |role, queued| role == Role::HttpCaller && queued == 0;
+        self.sessions.slab.iter().all(|(_, session)| is_done(session.role, session.outbox.queued()))
     }
 }
+
+/// Bytes of a BEAT. A lone one is sent to sessions that wait as well, so that sending it does not count as draining.
+const HEARTBEAT_LEN: usize = crate::wire::HEADER_LEN + 8;

@@ -1,82 +1,141 @@
-//! A volley: what one user says to the same receivers time and again, in one breath, is put together first, and copied
-//! into each outbox in one piece; what it says to one alone goes straight there.
+//! The open batch: frames that one session sends to the same receivers one after another are collected, and copied into
+//! each outbox in one piece. If there is one receiver only, relays are written straight into its outbox.
 //!
-//! Nothing waits beyond the bytes that were read at once. It changes no order, for whatever else goes into an outbox
-//! has it [fired](Hub::fire) first; and nobody is full later than one by one, for only as much waits as makes nobody
-//! full.
+//! A batch lasts no longer than the bytes that were read at once. It changes no order, because everything else that
+//! goes into an outbox [flushes](Hub::flush_batch) it first. And it changes nobody's limits: it takes no more bytes
+//! than fit into the queue of every receiver.
 
-use super::{Hub, Parcel, Scratch};
+use super::Hub;
+use super::budget::Cost;
+use super::fan_out::FanOut;
+use super::sessions::Sessions;
 use crate::limits::RUN_FULL;
 use crate::marks::{Mark, mark};
-use crate::web::MOST_GROWTH;
-use crate::wire::{DELIVER_HEAD, Frame, HEADER_LEN, Header, Kind, UserId, deliver_head};
+use crate::wire::{DELIVER_HEAD, Frame, HEADER_LEN, Header, Ids, Kind, UserId, deliver_head};
 
-/// Whom a volley is for.
+/// Who receives a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Aim {
-    /// Nobody: there is none.
+enum BatchKey {
+    /// There is no batch.
     #[default]
-    Nobody,
-    /// Those whom a RELAY named, as it stands in [`Volley::front`].
+    Closed,
+    /// The users that a RELAY named: see [`Batch::prefix`].
     Users,
-    /// The members of a room, but for one slot.
+    /// The members of a room but one.
     Room { key: u32, except: Option<usize> },
 }
 
-/// The frames that wait, and for whom.
+/// The frames that wait to be copied, and their receivers.
 #[derive(Debug, Default)]
-pub(super) struct Volley {
-    aim: Aim,
-    /// What stands before the body of that RELAY, without the header.
-    front: Vec<u8>,
-    /// The receivers, as slots, of whom none is full.
+pub(super) struct Batch {
+    key: BatchKey,
+    /// What stands before the body in the payload of that RELAY: the count of receivers and their ids.
+    prefix: Vec<u8>,
+    /// The receivers, as slots. None of them is full.
     receivers: Vec<u32>,
     frames: Vec<u8>,
-    /// Bytes that may still join, once a second frame has come and they were counted.
+    /// Bytes that may still join; `None` until a second frame asks.
     room: Option<usize>,
-    /// Whether what the user asks next is at hand and looks alike, so that a volley may come of it.
-    pub may_come: bool,
+    /// Whether the next request is at hand and probably joins. Without that no batch is opened.
+    pub is_expected: bool,
 }
 
-/// Which relays join a volley, and how much of them may.
-struct Alike<'v> {
+impl Batch {
+    /// Whether there is a batch. It may still be empty.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.key != BatchKey::Closed
+    }
+
+    /// Opens a batch after a RELAY was delivered to these users.
+    fn open_for_users(&mut self, ids: Ids<'_>, slots: &[u32]) {
+        self.open(BatchKey::Users, slots.iter().copied());
+        self.prefix.clear();
+        self.prefix.extend_from_slice(&(ids.len() as u16).to_be_bytes());
+        self.prefix.extend_from_slice(ids.as_bytes());
+    }
+
+    fn open(&mut self, key: BatchKey, receivers: impl Iterator<Item = u32>) {
+        (self.key, self.room) = (key, None);
+        self.receivers.clear();
+        self.receivers.extend(receivers);
+    }
+
+    /// Closes the batch. Returns its receivers and frames, if it has any frames; they are to be
+    /// [recycled](Batch::recycle).
+    pub fn close(&mut self) -> Option<(Vec<u32>, Vec<u8>)> {
+        self.key = BatchKey::Closed;
+        if self.frames.is_empty() {
+            return None;
+        }
+        Some((std::mem::take(&mut self.receivers), std::mem::take(&mut self.frames)))
+    }
+
+    /// Takes back the buffers of a closed batch, so that the next one allocates nothing.
+    pub fn recycle(&mut self, receivers: Vec<u32>, mut frames: Vec<u8>) {
+        frames.clear();
+        (self.receivers, self.frames) = (receivers, frames);
+    }
+}
+
+/// Whether the request behind `frame` begins like it: with the same kind and flags, and the same first receiver or the
+/// same room.
+#[inline]
+pub(super) fn begins_alike(frame: &Frame<'_>, next: &[u8]) -> bool {
+    let (header, payload) = (frame.header, frame.payload());
+    let compared = if header.kind == Kind::Relay as u8 {
+        size_of::<u16>() + size_of::<UserId>()
+    } else if header.kind == Kind::Publish as u8 {
+        1 + usize::from(*payload.first().unwrap_or(&0))
+    } else {
+        return false;
+    };
+    let (Some(other), Some(compared)) = (Header::decode(next), payload.get(..compared)) else { return false };
+    (other.kind, other.flags) == (header.kind, header.flags) && next[HEADER_LEN..].starts_with(compared)
+}
+
+/// Which native relays may join a batch, and how much of them.
+struct Joining<'b> {
     sender: UserId,
     /// What they have before the body.
-    front: &'v [u8],
-    /// Bytes that a body has at the most.
-    longest: usize,
-    /// Bytes that fit in all, and after how many no more is to be begun; frames.
+    prefix: &'b [u8],
+    /// Bytes that a body may have.
+    max_body: usize,
+    /// Bytes that may be written.
     room: usize,
+    /// After this many bytes no further frame is begun.
     enough: usize,
-    frames: u64,
+    /// Frames that may join.
+    max_frames: u64,
 }
 
 /// What has joined.
 #[derive(Default)]
 struct Joined {
     frames: u64,
-    /// Bytes that were asked, and that are said.
+    /// Bytes of the requests.
     read: usize,
+    /// Bytes of the deliveries.
     written: usize,
 }
 
-impl Alike<'_> {
-    /// The first of these frames, header included, and its body, where it may join and so many bytes have.
+impl Joining<'_> {
+    /// The length and the body of the request at the front of `input`, if it may join after `written` bytes.
     #[inline]
     fn first<'a>(&self, input: &'a [u8], written: usize) -> Option<(usize, &'a [u8])> {
         let header = Header::decode(input)?;
         let (_, after) = input.split_at(HEADER_LEN);
-        let body = after.get(..header.length as usize)?.strip_prefix(self.front)?;
+        let body = after.get(..header.length as usize)?.strip_prefix(self.prefix)?;
         let is_plain = header.kind == Kind::Relay as u8 && header.flags == 0;
-        let fits = body.len() <= self.longest && written + DELIVER_HEAD + body.len() <= self.room;
+        let fits = body.len() <= self.max_body && written + DELIVER_HEAD + body.len() <= self.room;
         (is_plain && fits).then_some((header.frame_len(), body))
     }
 
-    /// Appends to `out` what these frames are to their receivers, as far as they may join.
+    /// Appends the deliveries of the requests at the front of `input` to `out`, as many as may join.
     fn join(&self, mut input: &[u8], out: &mut Vec<u8>) -> Joined {
         let mut joined = Joined::default();
         while joined.written < self.enough
-            && joined.frames < self.frames
+            && joined.frames < self.max_frames
             && let Some((len, body)) = self.first(input, joined.written)
         {
             out.extend_from_slice(&deliver_head(self.sender, body.len()));
@@ -90,366 +149,145 @@ impl Alike<'_> {
     }
 }
 
-/// Whether `next` begins as this request does: with the same kind, to the same first receiver or the same room.
-#[inline]
-pub(super) fn is_alike(frame: &Frame<'_>, next: &[u8]) -> bool {
-    let (header, payload) = (frame.header, frame.payload());
-    let front = match Kind::of_request(header.kind) {
-        Some(Kind::Relay) => size_of::<u16>() + size_of::<UserId>(),
-        Some(Kind::Publish) => 1 + usize::from(*payload.first().unwrap_or(&0)),
-        _ => return false,
-    };
-    let (Some(other), Some(front)) = (Header::decode(next), payload.get(..front)) else { return false };
-    (other.kind, other.flags) == (header.kind, header.flags) && next[HEADER_LEN..].starts_with(front)
-}
-
-impl Volley {
-    /// Notes whom a small frame is for, so that the next one may join it; and what a RELAY has before its body.
-    pub fn aim(&mut self, aim: Aim, front: &[u8], receivers: impl Iterator<Item = u32>) {
-        (self.aim, self.room) = (aim, None);
-        self.front.clear();
-        self.front.extend_from_slice(front);
-        self.receivers.clear();
-        self.receivers.extend(receivers);
+impl FanOut {
+    /// Bytes that may still join: no more than fit into the queue of every receiver, nor than `memory` allows if each
+    /// receiver holds them.
+    fn room_in_batch<L>(&mut self, sessions: &Sessions<L>, memory: usize) -> usize {
+        if let Some(room) = self.batch.room {
+            return room;
+        }
+        mark(Mark::Batch);
+        let (mut most_queued, mut growth) = (0, 1);
+        for session in self.batch.receivers.iter().map(|&slot| &sessions.slab[slot as usize]) {
+            most_queued = most_queued.max(session.outbox.queued());
+            growth = growth.max(self.codecs.max_growth(session.encoding));
+        }
+        let memory = memory.saturating_sub(self.pool.held()) / self.batch.receivers.len().max(1);
+        let room = sessions.queue_limit.saturating_sub(most_queued).min(memory).min(RUN_FULL) / growth;
+        self.batch.room = Some(room);
+        room
     }
 }
 
 impl<L> Hub<L> {
-    /// After a RELAY was addressed: where all of its receivers have room, the next one may join it.
-    pub(super) fn aim_at_users(&mut self, front: &[u8], body_len: usize) {
-        let Scratch { any_full, refused, receivers: slots, .. } = &self.scratch;
-        if self.volley.may_come && !any_full && *refused == 0 && body_len < self.limits.share_from {
-            self.volley.aim(Aim::Users, front, slots.iter().copied());
+    /// Copies what is in the open batch into the outboxes of its receivers, and closes it.
+    #[inline]
+    pub(super) fn flush_batch(&mut self) {
+        if self.fan_out.batch.is_open() {
+            self.budget.requests += self.fan_out.flush_batch(&mut self.sessions);
         }
     }
 
-    /// After an event was told to all in a room who are to hear it: the next one may join it. Not where listeners hear
-    /// it: they do so after it was queued.
-    pub(super) fn aim_at_room(&mut self, key: u32, except: Option<usize>) {
-        if self.volley.may_come && self.listeners.is_empty() {
+    /// After a RELAY to these receivers, of whom none is full: the next one may join it.
+    pub(super) fn open_batch_for_users(&mut self, ids: Ids<'_>, slots: &[u32], body_len: usize) {
+        if self.fan_out.batch.is_expected && body_len < self.limits.share_from {
+            self.fan_out.batch.open_for_users(ids, slots);
+        }
+    }
+
+    /// After an event was copied to all members of a room but `except`: the next event may join it. Not if the host
+    /// listens: its listeners hear an event after it was queued.
+    pub(super) fn open_batch_for_room(&mut self, key: u32, except: Option<usize>) {
+        if self.fan_out.batch.is_expected && self.listeners.is_empty() {
             let slots = self.rooms.at(key).members.slots_but(except);
-            self.volley.aim(Aim::Room { key, except }, &[], slots.map(|slot| slot as u32));
+            self.fan_out.batch.open(BatchKey::Room { key, except }, slots.map(|slot| slot as u32));
         }
     }
 
-    /// Relays the bodies at the front of `input` to whom the last one went, as long as that is asked and the turn
-    /// allows it: frames in which nothing but the tag, the length and the body differ need no second judgement. Returns
-    /// how many bytes they were.
-    pub(super) fn relay_again(&mut self, slot: usize, input: &[u8]) -> usize {
-        if self.volley.aim != Aim::Users {
+    /// Relays the bodies of the native requests at the front of `input` to the receivers of the open batch, as far as
+    /// they name the same receivers and the turn allows it: requests that differ in nothing but tag, length and body
+    /// need not be judged again. Returns how many bytes the requests have.
+    pub(super) fn join_batch(&mut self, slot: usize, input: &[u8]) -> usize {
+        if self.fan_out.batch.key != BatchKey::Users {
             return 0;
         }
-        let room = self.room_in_volley();
-        let alike = Alike {
-            sender: self.users[slot].id,
-            front: &self.volley.front,
-            longest: self.limits.share_from.saturating_sub(1).min(self.limits.max_body as usize),
+        let room = self.room_in_batch();
+        let batch = &mut self.fan_out.batch;
+        let joining = Joining {
+            sender: self.sessions[slot].id,
+            prefix: &batch.prefix,
+            max_body: self.limits.share_from.saturating_sub(1).min(self.limits.max_body as usize),
             room,
-            enough: self.spent_after(self.volley.receivers.len()),
-            // Where there is a pace, each is accounted for by itself.
-            frames: if self.limits.rate == 0 { u64::MAX } else { 1 },
+            enough: self.budget.bytes_left(batch.receivers.len()),
+            // The rate limit is charged for each request by itself.
+            max_frames: if self.limits.rate == 0 { u64::MAX } else { 1 },
         };
-        debug_assert!(alike.enough > 0, "whoever may ask no more in this turn is not heard");
-        let joined = match self.volley.receivers[..] {
-            [only] if self.users[only as usize].dialect.is_native() => {
-                let user = &mut self.users[only as usize];
-                let alike = Alike { room: room.min(user.outbox.room_in_run()), ..alike };
-                if alike.first(input, 0).is_none() {
+        debug_assert!(joining.enough > 0, "a session whose turn is over is not served");
+        let joined = match batch.receivers[..] {
+            [only] if self.sessions[only as usize].encoding.is_native() => {
+                let receiver = &mut self.sessions[only as usize];
+                let joining = Joining { room: room.min(receiver.outbox.room_in_run()), ..joining };
+                if joining.first(input, 0).is_none() {
                     return 0;
                 }
-                let joined = user.outbox.append(&mut self.pool, |run| alike.join(input, run));
-                user.told(only as usize, &mut self.agenda, self.limits.queue);
+                let joined = receiver.outbox.append(&mut self.fan_out.pool, |run| joining.join(input, run));
+                self.sessions.note_queued(only as usize);
                 joined
             }
-            _ => alike.join(input, &mut self.volley.frames),
+            _ => joining.join(input, &mut batch.frames),
         };
-        self.account_for_volley(slot, room, &joined);
+        self.charge_joined(slot, room, &joined);
         joined.read
     }
 
-    fn account_for_volley(&mut self, slot: usize, room: usize, joined: &Joined) {
+    fn charge_joined(&mut self, slot: usize, room: usize, joined: &Joined) {
         let Joined { frames, read, written } = *joined;
         if frames == 0 {
             return;
         }
-        let receivers = self.volley.receivers.len();
-        self.volley.room = Some(room - written);
-        self.whole_frames += frames;
-        self.spend_copies(receivers, written);
-        self.stats.frames.add(Kind::Deliver, frames * receivers as u64, (written * receivers) as u64);
+        self.charge_batch(room, written, Kind::Deliver, frames);
+        self.frames_received += frames;
         self.stats.frames.add(Kind::Relay, frames, read as u64);
         self.after_request(slot);
     }
 
-    /// Tells an event to those whom the last one was told, where it was of the same room.
-    pub(super) fn tell_again(&mut self, key: u32, except: Option<usize>, frame: &[u8]) -> bool {
-        self.volley.aim == Aim::Room { key, except } && self.join_volley(frame)
-    }
-
-    fn join_volley(&mut self, frame: &[u8]) -> bool {
-        let (len, room) = (frame.len(), self.room_in_volley());
+    /// Adds one relay that came as a value to the open batch. Returns whether it could join.
+    pub(super) fn join_batch_of_users(&mut self, sender: UserId, receivers: Ids<'_>, body: &[u8]) -> bool {
+        let batch = &self.fan_out.batch;
+        if batch.key != BatchKey::Users
+            || batch.prefix[size_of::<u16>()..] != *receivers.as_bytes()
+            || body.len() >= self.limits.share_from
+        {
+            return false;
+        }
+        let (room, len) = (self.room_in_batch(), DELIVER_HEAD + body.len());
         if len > room {
             return false;
         }
-        self.volley.room = Some(room - len);
-        self.volley.frames.extend_from_slice(frame);
-        let receivers = self.volley.receivers.len();
-        self.stats.frames.count(Kind::Event, receivers as u64, len);
-        self.spend_copies(receivers, len);
+        self.fan_out.batch.frames.extend_from_slice(&deliver_head(sender, body.len()));
+        self.fan_out.batch.frames.extend_from_slice(body);
+        self.charge_batch(room, len, Kind::Deliver, 1);
         true
     }
 
-    /// Bytes that may still join: that fit into every receiver's queue, and as often into what the hub may hold.
-    fn room_in_volley(&mut self) -> usize {
-        let room = self.volley.room.unwrap_or_else(|| self.room_for_volley());
-        self.volley.room = Some(room);
-        room
+    /// Adds an event to the open batch. Returns whether it could join: whether the batch is for the same room and
+    /// `except`, and has room.
+    pub(super) fn join_batch_of_room(&mut self, key: u32, except: Option<usize>, frame: &[u8]) -> bool {
+        if self.fan_out.batch.key != (BatchKey::Room { key, except }) {
+            return false;
+        }
+        let room = self.room_in_batch();
+        if frame.len() > room {
+            return false;
+        }
+        self.fan_out.batch.frames.extend_from_slice(frame);
+        self.charge_batch(room, frame.len(), Kind::Event, 1);
+        true
     }
 
-    fn room_for_volley(&self) -> usize {
-        mark(Mark::Volley);
-        let (mut most, mut all_native) = (0, true);
-        for user in self.volley.receivers.iter().map(|&slot| &self.users[slot as usize]) {
-            most = most.max(user.outbox.queued());
-            all_native &= user.dialect.is_native();
-        }
-        let memory = self.limits.memory.saturating_sub(self.held()) / self.volley.receivers.len().max(1);
-        let room = self.limits.queue.saturating_sub(most).min(memory).min(RUN_FULL);
-        if all_native { room } else { room / MOST_GROWTH }
+    fn room_in_batch(&mut self) -> usize {
+        let memory = self.limits.memory.saturating_sub(self.unparsed);
+        self.fan_out.room_in_batch(&self.sessions, memory)
     }
 
-    /// Copies what waits into the outboxes, if anything does.
-    #[inline]
-    pub(super) fn fire(&mut self) {
-        if self.volley.aim != Aim::Nobody {
-            self.fire_it();
-        }
-    }
-
-    #[inline(never)]
-    fn fire_it(&mut self) {
-        self.volley.aim = Aim::Nobody;
-        if self.volley.frames.is_empty() {
-            return;
-        }
-        let (receivers, mut frames) =
-            (std::mem::take(&mut self.volley.receivers), std::mem::take(&mut self.volley.frames));
-        self.post_to(&receivers, None, Parcel::Small(&frames), false);
-        frames.clear();
-        (self.volley.receivers, self.volley.frames) = (receivers, frames);
+    /// Charges frames that joined the batch, and counts them as they will be received.
+    fn charge_batch(&mut self, room: usize, len: usize, kind: Kind, frames: u64) {
+        let receivers = self.fan_out.batch.receivers.len();
+        self.fan_out.batch.room = Some(room - len);
+        self.budget.requests += Cost::of(receivers, len, len);
+        self.stats.frames.add(kind, frames * receivers as u64, (len * receivers) as u64);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::hub::Peer;
-    use crate::limits::{IfFull, Limits};
-    use crate::stats::Stats;
-    use crate::web::Dialect;
-    use crate::wire::{Ids, Request, UserId};
-    use proptest::prelude::*;
-    use std::io::IoSlice;
-
-    /// What the first of four users does: the user or the room that it is about, and how many bytes it says.
-    #[derive(Clone, Debug)]
-    enum Act {
-        Relay(Vec<usize>, usize, bool),
-        Publish(usize, usize, bool, bool),
-        Join(usize),
-        Leave(usize),
-        Rename(usize),
-        History(usize),
-        Ping,
-        Bye,
-    }
-
-    impl Act {
-        /// The same once more, and now and then a little longer.
-        fn again(&self, time: usize) -> Act {
-            match self.clone() {
-                Act::Relay(to, len, receipt) => Act::Relay(to, len + time % 3, receipt),
-                Act::Publish(room, len, receipt, no_echo) => Act::Publish(room, len + time % 3, receipt, no_echo),
-                other => other,
-            }
-        }
-    }
-
-    const ROOMS: [&str; 2] = ["lobby", "den"];
-
-    /// Most say something once more to the same receivers.
-    fn acts() -> impl Strategy<Value = Vec<Act>> {
-        let said = prop_oneof![8 => 0..60_usize, 1 => 250..400_usize, 1 => 298..302_usize];
-        let relay = (prop::sample::select(vec![vec![1], vec![1, 2], vec![0, 3], vec![3, 3, 9]]), said.clone());
-        let mostly_not = prop::bool::weighted(0.1);
-        let act = prop_oneof![
-            6 => (relay, mostly_not).prop_map(|((to, len), receipt)| Act::Relay(to, len, receipt)),
-            6 => (0..2_usize, said, mostly_not, mostly_not).prop_map(|(room, len, receipt, no_echo)| {
-                Act::Publish(room, len, receipt, no_echo)
-            }),
-            1 => (0..2_usize).prop_map(Act::Join),
-            1 => (0..2_usize).prop_map(Act::Leave),
-            1 => (0..2_usize).prop_map(Act::Rename),
-            1 => (0..2_usize).prop_map(Act::History),
-            1 => Just(Act::Ping),
-        ];
-        let often =
-            (act, 1..8_usize).prop_map(|(act, times)| (0..times).map(|time| act.again(time)).collect::<Vec<_>>());
-        let end = prop::option::weighted(0.2, Just(vec![Act::Bye]));
-        (prop::collection::vec(often, 1..12), end)
-            .prop_map(|(acts, end)| acts.into_iter().chain(end).flatten().collect())
-    }
-
-    fn frame(act: &Act, ids: &[UserId]) -> Vec<u8> {
-        let mut out = Vec::new();
-        let body = |len: usize| vec![len as u8; len];
-        match act {
-            Act::Relay(to, len, receipt) => {
-                let mut block = Vec::new();
-                let of = |&user: &usize| ids.get(user).copied().unwrap_or(UserId(99));
-                Ids::encode(&to.iter().map(of).collect::<Vec<_>>(), &mut block);
-                let receivers = Ids::new(&block).expect("whole ids");
-                Request::Relay { receivers, body: &body(*len), receipt: *receipt }.encode(0, &mut out);
-            }
-            Act::Publish(room, len, receipt, no_echo) => {
-                let (receipt, no_echo) = (*receipt, *no_echo);
-                Request::Publish { room: ROOMS[*room], body: &body(*len), receipt, no_echo }.encode(0, &mut out);
-            }
-            Act::Join(room) => Request::Join { room: ROOMS[*room] }.encode(0, &mut out),
-            Act::Leave(room) => Request::Leave { room: ROOMS[*room] }.encode(0, &mut out),
-            Act::Rename(name) => Request::Hello { name: ["ann", ""][*name], token: "" }.encode(0, &mut out),
-            Act::History(room) => Request::History { room: ROOMS[*room], after: 0, limit: 3 }.encode(0, &mut out),
-            Act::Ping => Request::Ping(b"there?").encode(0, &mut out),
-            Act::Bye => Request::Bye.encode(0, &mut out),
-        }
-        out
-    }
-
-    /// What became of each of the four, and of the whole.
-    #[derive(Debug, PartialEq)]
-    struct Outcome {
-        /// What is queued, whether it is full and to be flushed, and how much of its pace is used up.
-        queued: Vec<(Vec<u8>, bool, bool, u64)>,
-        /// Whether the first waits.
-        waits: bool,
-        stats: Stats,
-        whole_frames: u64,
-        spent: (usize, usize),
-    }
-
-    /// What comes of what the first one does, after so much was queued for each.
-    fn outcome(limits: &Limits, dialects: [Dialect; 4], before: [usize; 4], acts: &[Act], at_once: bool) -> Outcome {
-        let mut hub: Hub<()> = Hub::new(limits.clone());
-        let slots = dialects.map(|dialect| hub.enter((), Peer::Unix, dialect).expect("there is room"));
-        let ids: Vec<UserId> = slots.iter().map(|&slot| hub.users[slot].id).collect();
-        for &slot in &slots[..3] {
-            hub.feed(slot, &frame(&Act::Join(0), &ids));
-        }
-        for (&id, len) in ids.iter().zip(before) {
-            hub.relay_for_host(&[id], &vec![9; len]);
-        }
-        hub.begin_turn();
-        let frames = acts.iter().map(|act| frame(act, &ids));
-        let breaths: Vec<Vec<u8>> = if at_once { vec![frames.flatten().collect()] } else { frames.collect() };
-        for breath in breaths {
-            let user = &hub.users[slots[0]];
-            if user.present && !user.is_waiting() {
-                hub.feed(slots[0], &breath);
-            }
-        }
-        let weight: usize = slots.iter().map(|&slot| hub.users[slot].outbox.weight()).sum();
-        assert!(hub.pool.held().abs_diff(weight) < 200, "what is queued is held, each frame that is shared about once");
-        let of = |&slot: &usize| {
-            let user = &hub.users[slot];
-            (bytes(&hub, slot), user.full, user.dirty, user.paced_to)
-        };
-        Outcome {
-            queued: slots.iter().map(of).collect(),
-            waits: hub.users[slots[0]].is_waiting(),
-            stats: Stats { held: 0, ..hub.stats() },
-            whole_frames: hub.whole_frames,
-            spent: (hub.spent.copies, hub.spent.said),
-        }
-    }
-
-    fn dialects() -> impl Strategy<Value = [Dialect; 4]> {
-        #[cfg(feature = "ws")]
-        let others = vec![Dialect::Binary, Dialect::Json];
-        #[cfg(not(feature = "ws"))]
-        let others = vec![Dialect::Native];
-        prop::array::uniform4(prop_oneof![3 => Just(Dialect::Native), 1 => prop::sample::select(others)])
-    }
-
-    fn bytes(hub: &Hub<()>, slot: usize) -> Vec<u8> {
-        let mut slices = [IoSlice::new(&[]); 256];
-        let count = hub.users[slot].outbox.fill(&mut slices);
-        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_said_in_one_breath_is_heard_as_if_said_one_by_one(
-            acts in acts(),
-            queue in prop::sample::select(vec![1 << 20, 1500]),
-            fan_out in prop::sample::select(vec![1 << 20, 1000]),
-            rate in prop::sample::select(vec![0, 9]),
-            if_full in prop::sample::select(vec![IfFull::Wait, IfFull::Refuse, IfFull::Close]),
-            max_body in prop::sample::select(vec![1 << 20, 299, 40]),
-            before in prop::array::uniform4(0..900_usize),
-            dialects in dialects(),
-        ) {
-            // What is rendered counts when it is, which is later for a volley: so a turn must have room for all.
-            let all_native = dialects.iter().all(|dialect| dialect.is_native());
-            let (queue, fan_out) = if all_native { (queue, fan_out) } else { (1 << 20, 1 << 20) };
-            let limits = Limits { share_from: 300, queue, fan_out, rate, if_full, max_body, ..Limits::default() };
-            let [at_once, one_by_one] = [true, false].map(|at_once| {
-                let outcome = outcome(&limits, dialects, before, &acts, at_once);
-                Outcome { spent: if all_native { outcome.spent } else { (0, 0) }, ..outcome }
-            });
-            prop_assert_eq!(at_once, one_by_one);
-        }
-    }
-
-    /// Ten relays of eight bytes each.
-    fn ten() -> Vec<u8> {
-        let act = Act::Relay(vec![0], 8, false);
-        std::iter::repeat_n(frame(&act, &[UserId(7)]), 10).flatten().collect()
-    }
-
-    #[test]
-    fn as_many_join_as_fit_and_none_is_begun_once_it_is_enough() {
-        let front = [&[0, 1][..], &7_u64.to_be_bytes()].concat();
-        let (input, len) = (ten(), DELIVER_HEAD + 8);
-        let all = Alike { sender: UserId(5), front: &front, longest: 8, room: 1000, enough: 1000, frames: u64::MAX };
-        let joined = |alike: Alike<'_>| {
-            let mut out = vec![0xEE];
-            let Joined { frames, read, written } = alike.join(&input, &mut out);
-            assert_eq!((read, written), (frames as usize * input.len() / 10, frames as usize * len));
-            assert_eq!(out.len(), 1 + written);
-            frames
-        };
-        assert_eq!(joined(Alike { ..all }), 10);
-        assert_eq!((joined(Alike { room: 3 * len, ..all }), joined(Alike { room: 3 * len - 1, ..all })), (3, 2));
-        assert_eq!((joined(Alike { enough: 3 * len, ..all }), joined(Alike { enough: 3 * len + 1, ..all })), (3, 4));
-        assert_eq!((joined(Alike { longest: 7, ..all }), joined(Alike { frames: 1, ..all })), (0, 1));
-        assert_eq!(joined(Alike { front: &front[1..], ..all }), 0);
-    }
-
-    #[test]
-    fn what_is_said_to_the_same_makes_a_volley_and_nothing_else_does() {
-        let makes_one = |acts: &[Act]| {
-            let mut hub: Hub<()> = Hub::new(Limits::default());
-            let slots: Vec<usize> =
-                (0..4).map(|_| hub.enter((), Peer::Unix, Dialect::Native).expect("there is room")).collect();
-            let ids: Vec<UserId> = slots.iter().map(|&slot| hub.users[slot].id).collect();
-            slots.iter().for_each(|&slot| hub.feed(slot, &frame(&Act::Join(0), &ids)));
-            hub.feed(slots[0], &acts.iter().flat_map(|act| frame(act, &ids)).collect::<Vec<_>>());
-            hub.volley.room.is_some()
-        };
-        let to = |users: &[usize]| Act::Relay(users.to_vec(), 5, false);
-        let publish = |room| Act::Publish(room, 5, false, false);
-        assert!(makes_one(&[to(&[1]), to(&[1])]) && makes_one(&[to(&[1, 2]), to(&[1, 2])]));
-        assert!(makes_one(&[publish(0), publish(0)]) && !makes_one(&[publish(0), publish(1)]));
-        assert!(!makes_one(&[to(&[1]), to(&[2]), to(&[1])]) && !makes_one(&[to(&[1]), Act::Ping, to(&[1])]));
-    }
-}
+mod tests;

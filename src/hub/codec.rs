@@ -13,7 +13,7 @@
 //! [`Codec`] has no state: it encodes what the hub answers.
 
 use super::Hub;
-use crate::wire::{Answer, ErrorCode};
+use crate::wire::{Answer, ErrorCode, Header};
 use std::fmt::Debug;
 
 /// How the bytes of a session look: the native protocol, or one of the hub's [`Codecs`].
@@ -150,4 +150,41 @@ impl Gateway for NativeOnly {
     }
 
     fn forget(&mut self, _slot: usize) {}
+}
+
+/// The codecs of a hub, by encoding, with the native one among them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CodecTable(pub(super) Codecs);
+
+impl CodecTable {
+    /// How many codecs there are, beside the native encoding.
+    pub fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// The codec of an encoding; `None` for the native one.
+    pub fn get(self, encoding: Encoding) -> Option<&'static dyn Codec> {
+        encoding.codec_index().map(|index| self.0[index])
+    }
+
+    /// See [`Codec::encode`].
+    pub fn encode(self, encoding: Encoding, context: &RequestContext<'_>, answer: &Answer<'_>, out: &mut Vec<u8>) {
+        match self.get(encoding) {
+            None => answer.encode(context.tag.unwrap_or_default(), out),
+            Some(codec) => codec.encode(context, answer, out),
+        }
+    }
+
+    /// See [`Codec::message_len`].
+    pub fn message_len(self, encoding: Encoding, front: &[u8]) -> usize {
+        match self.get(encoding) {
+            None => Header::decode(front).expect("an outbox begins with a whole header").frame_len(),
+            Some(codec) => codec.message_len(front),
+        }
+    }
+
+    /// See [`Codec::max_growth`].
+    pub fn max_growth(self, encoding: Encoding) -> usize {
+        self.get(encoding).map_or(1, Codec::max_growth)
+    }
 }

@@ -1,121 +1,64 @@
-//! What goes into outboxes, in the dialect of each who hears it. What many hear is rendered once for each dialect that
-//! is heard, when the first who hears it comes up, and shared from then on as what is native is.
+//! The encoded-frame cache: a payload of a fan-out is encoded once for each encoding that a receiver has.
 
-use super::{Hub, Parcel, Shared, User};
-use crate::marks::{Mark, mark};
-use crate::web::{DIALECTS, Dialect};
+use super::codec::{CodecTable, Encoding};
+use super::payload::{Payload, SharedFrame};
 
-/// The parcel that is being handed out, in each dialect that was heard so far.
-#[derive(Debug, Default)]
-pub(super) struct Renditions {
-    of: [Rendition; DIALECTS],
-    /// Those who hear it in another dialect than the hub's own, as slots, while the others get it.
-    put_off: Vec<u32>,
-}
-
-#[derive(Debug, Default)]
-struct Rendition {
-    /// It is of the parcel that is being handed out.
-    is_made: bool,
-    bytes: Vec<u8>,
-    /// The same, held once, where it is large; then `bytes` is empty.
-    shared: Option<Shared>,
-}
-
-/// Bytes of room that a rendition keeps for the next one.
+/// Bytes of room that the cache keeps for each encoding.
 const KEPT: usize = 64 * 1024;
 
-impl Renditions {
-    /// All who hear the parcel have got it.
-    fn forget(&mut self) {
-        self.of.iter_mut().for_each(Rendition::forget);
+/// The payload that is being posted, in each encoding that was asked for so far.
+#[derive(Debug)]
+pub(super) struct EncodedFrames(Vec<Encoded>);
+
+#[derive(Debug, Default)]
+struct Encoded {
+    /// Whether it is of the payload that is being posted.
+    is_valid: bool,
+    bytes: Vec<u8>,
+    /// The same bytes, held once, if they are many; then `bytes` is empty.
+    shared: Option<SharedFrame>,
+}
+
+impl EncodedFrames {
+    pub fn new(codecs: CodecTable) -> EncodedFrames {
+        EncodedFrames((0..codecs.len()).map(|_| Encoded::default()).collect())
     }
 
-    /// A parcel in a dialect. Says too how many bytes were made for it just now.
-    fn of(&mut self, dialect: Dialect, parcel: Parcel<'_>, share_from: usize) -> (Parcel<'_>, usize) {
-        let rendition = &mut self.of[dialect as usize];
+    /// A payload in an encoding, which is not the native one. Returns too how many bytes were encoded for it now: 0 if it
+    /// was in the cache.
+    pub fn get<'a>(
+        &'a mut self,
+        codecs: CodecTable,
+        encoding: Encoding,
+        payload: Payload<'_>,
+        share_from: usize,
+    ) -> (Payload<'a>, usize) {
+        let (Some(index), Some(codec)) = (encoding.codec_index(), codecs.get(encoding)) else {
+            unreachable!("native sessions receive the payload as it is");
+        };
+        let encoded = &mut self.0[index];
         let mut made = 0;
-        if !rendition.is_made {
-            rendition.is_made = true;
-            dialect.render(parcel.as_bytes(), &mut rendition.bytes);
-            made = rendition.bytes.len();
+        if !encoded.is_valid {
+            encoded.is_valid = true;
+            codec.encode_frames(payload.as_bytes(), &mut encoded.bytes);
+            made = encoded.bytes.len();
             if made >= share_from {
-                rendition.shared = Some(Shared::whole(std::mem::take(&mut rendition.bytes)));
+                encoded.shared = Some(SharedFrame::from_bytes(std::mem::take(&mut encoded.bytes)));
             }
         }
-        match &rendition.shared {
-            Some(shared) => (Parcel::Large(shared), made),
-            None => (Parcel::Small(&rendition.bytes), made),
+        match &encoded.shared {
+            Some(shared) => (Payload::Shared(shared), made),
+            None => (Payload::Copied(&encoded.bytes), made),
         }
     }
-}
 
-impl Rendition {
-    fn forget(&mut self) {
-        self.is_made = false;
-        self.shared = None;
-        self.bytes.clear();
-        self.bytes.shrink_to(KEPT);
-    }
-}
-
-impl<L> Hub<L> {
-    /// Puts a parcel into the outbox of each of those in these slots, but for one; where `spares_full`, not into those
-    /// of the full. Says how many got it, and how many are full and did not.
-    ///
-    /// Those for whom it must be rendered are put off to the end: nothing else than what most need stands in the loop.
-    #[inline(always)]
-    pub(super) fn post_to(
-        &mut self,
-        slots: &[u32],
-        except: Option<usize>,
-        parcel: Parcel<'_>,
-        spares_full: bool,
-    ) -> (u64, u64) {
-        let (mut told, mut missed) = (0, 0);
-        for slot in slots.iter().map(|&slot| slot as usize).filter(|&slot| except != Some(slot)) {
-            let user = &mut self.users[slot];
-            if spares_full && user.full {
-                mark(Mark::EventMissed);
-                missed += 1;
-                continue;
-            }
-            told += 1;
-            if user.dialect.is_native() {
-                user.outbox.post(parcel, &mut self.pool);
-                user.told(slot, &mut self.agenda, self.limits.queue);
-            } else {
-                self.renditions.put_off.push(slot as u32);
-            }
+    /// Forgets the payload.
+    pub fn clear(&mut self) {
+        for encoded in &mut self.0 {
+            encoded.is_valid = false;
+            encoded.shared = None;
+            encoded.bytes.clear();
+            encoded.bytes.shrink_to(KEPT);
         }
-        if !self.renditions.put_off.is_empty() {
-            self.post_rendered_to_those_put_off(parcel);
-        }
-        (told, missed)
-    }
-
-    #[inline(never)]
-    fn post_rendered_to_those_put_off(&mut self, parcel: Parcel<'_>) {
-        let mut slots = std::mem::take(&mut self.renditions.put_off);
-        slots.drain(..).for_each(|slot| self.post_rendered(slot as usize, parcel));
-        self.renditions.put_off = slots;
-        self.renditions.forget();
-    }
-
-    fn post_rendered(&mut self, slot: usize, parcel: Parcel<'_>) {
-        let User { dialect, outbox, .. } = &mut self.users[slot];
-        match parcel {
-            Parcel::Large(frame) if dialect.wraps() => {
-                outbox.append(&mut self.pool, |run| dialect.put_before(frame.as_bytes().len(), run));
-                outbox.attach(frame.clone(), &mut self.pool);
-            }
-            _ => {
-                let (parcel, made) = self.renditions.of(*dialect, parcel, self.limits.share_from);
-                self.spent.said += made;
-                self.spent.copies += parcel.copied();
-                outbox.post(parcel, &mut self.pool);
-            }
-        }
-        self.users[slot].told(slot, &mut self.agenda, self.limits.queue);
     }
 }

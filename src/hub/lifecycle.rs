@@ -1,55 +1,65 @@
-//! Who is here: coming in, being turned away, what one is called, and all ways to leave.
+//! The life of a session: accepted or turned away, named, upgraded, closed, removed.
 
-use super::session::user_id;
-use super::{Hub, Peer, User};
+use super::Hub;
+use super::codec::{Encoding, Protocol, RequestContext, Role};
+use super::remote_addr::{AddressCounts, RemoteAddr};
+use super::session::{Phase, Session};
 use crate::limits::{Limits, TURNED_AWAY};
 use crate::marks::{Mark, mark};
-use crate::web::Dialect;
-use crate::web::margin::{Aside, Asked};
 use crate::wire::{Answer, ErrorCode, Fault};
 
+/// Who may connect: how many sessions each address has, and how many connections were turned away.
+#[derive(Debug, Default)]
+pub(super) struct Admission {
+    addresses: AddressCounts,
+    /// Connections that were turned away and still linger to read why.
+    turned_away: usize,
+}
+
 impl<L> Hub<L> {
-    /// Takes a connection in and returns its slot. At a limit of connections it is told so, and has departed at once.
-    /// A guest has an id, but is no user yet: see [`admit`](Hub::admit).
+    /// Accepts a connection and returns its slot. If the hub is at a limit of connections, the session is told so and
+    /// has departed at once. An HTTP caller has an id, but is not a user before its [`upgrade`](Hub::upgrade).
     ///
     /// # Errors
     ///
-    /// Gives `link` back with what is to be said to it in one breath, where many are here already who were told so and
-    /// linger, or where the four billion ids are used up: an id is never given twice, so the hub must then be started
-    /// anew.
-    pub fn enter(&mut self, link: L, peer: Peer, dialect: Dialect) -> Result<usize, (L, Vec<u8>)> {
+    /// Returns `link` with the bytes to send before it is closed, if many sessions linger already that were turned
+    /// away, or if all four billion ids have been given: an id is never given twice, so the hub must be restarted.
+    pub fn accept(&mut self, link: L, remote: RemoteAddr, protocol: Protocol) -> Result<usize, (L, Vec<u8>)> {
         self.stats.accepted += 1;
-        let refused = match self.refuses(peer) {
-            _ if self.generation == u32::MAX => return Err((link, farewell(dialect, no_ids()))),
-            Some(fault) if self.turned_away >= TURNED_AWAY => return Err((link, farewell(dialect, fault))),
+        let refused = match self.refusal(remote) {
+            _ if self.sessions.is_out_of_ids() => {
+                return Err((link, self.last_words(protocol.encoding, &out_of_ids())));
+            }
+            Some(fault) if self.admission.turned_away >= TURNED_AWAY => {
+                return Err((link, self.last_words(protocol.encoding, &fault)));
+            }
             refused => refused,
         };
-        let vacant = self.users.vacant_entry();
-        let slot = vacant.key();
-        self.generation += 1;
-        vacant.insert(User::new(user_id(self.generation, slot), peer.is_local(), dialect, link));
-        self.stats.users += u64::from(!dialect.is_guest());
+        let slot = self.sessions.insert(remote.is_local(), protocol, link);
+        self.stats.users += u64::from(protocol.role == Role::User);
         match refused {
-            None => self.origins.enter(slot, peer, self.limits.max_per_address),
-            Some(fault) => {
-                mark(Mark::TurnedAway);
-                self.users[slot].is_turned_away = true;
-                self.turned_away += 1;
-                self.fail(slot, &fault);
-            }
+            None => self.admission.addresses.add(slot, remote, self.limits.max_per_address),
+            Some(fault) => self.turn_away(slot, &fault),
         }
         self.stats.most_users = self.stats.most_users.max(self.stats.users);
         Ok(slot)
     }
 
+    fn turn_away(&mut self, slot: usize, fault: &Fault) {
+        mark(Mark::TurnedAway);
+        self.admission.turned_away += 1;
+        self.fail(slot, &RequestContext::default(), fault);
+        self.sessions[slot].phase = Phase::TurnedAway;
+    }
+
     /// Why a connection from there can not be served, if so.
-    fn refuses(&mut self, peer: Peer) -> Option<Fault> {
+    fn refusal(&mut self, remote: RemoteAddr) -> Option<Fault> {
         let Limits { max_connections, max_per_address, .. } = self.limits;
-        // Those who have departed count as well, until they are gone.
-        let text = if self.users.len() - self.turned_away >= max_connections {
+        // Departed sessions count as well, until they are removed.
+        let text = if self.sessions.len() - self.admission.turned_away >= max_connections {
             self.stats.refused_full += 1;
             format!("this hub is at its limit of {max_connections} connections; try again later")
-        } else if self.origins.is_full(peer, max_per_address) {
+        } else if self.admission.addresses.is_full(remote, max_per_address) {
             mark(Mark::AddressFull);
             self.stats.refused_address += 1;
             format!("this address is at its limit of {max_per_address} connections")
@@ -59,171 +69,168 @@ impl<L> Hub<L> {
         Some(Fault::new(ErrorCode::TooManyConnections, 0, 0, text))
     }
 
-    /// What is said to a connection for which the machine has no descriptor.
-    pub fn no_descriptor(&mut self, dialect: Dialect) -> Vec<u8> {
+    /// The bytes to send to a connection for which the machine has no descriptor.
+    pub fn refuse_without_descriptor(&mut self, encoding: Encoding) -> Vec<u8> {
         self.stats.accepted += 1;
         self.stats.refused_descriptors += 1;
         let text = "this hub has no descriptor left for another connection; try again later";
-        farewell(dialect, Fault::new(ErrorCode::TooManyConnections, 0, 0, text))
+        self.last_words(encoding, &Fault::new(ErrorCode::TooManyConnections, 0, 0, text))
     }
 
-    /// Ends a user's presence: nothing more reaches it, and its requests are carried out no more. What is in its outbox
-    /// may still be sent, and behind it what is said last in its dialect.
-    pub fn depart(&mut self, slot: usize) {
-        let Some(user) = self.users.get_mut(slot).filter(|user| user.present) else { return };
-        if user.dialect.is_native() {
-            return self.depart_with(slot, &[]);
-        }
-        let mut last = Vec::new();
-        user.dialect.put_farewell(user.closed_with, &mut last);
-        self.depart_with(slot, &last);
+    /// The bytes to send to a connection that is closed without becoming a session.
+    fn last_words(&self, encoding: Encoding, fault: &Fault) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.fan_out.codecs.encode(encoding, &RequestContext::default(), &Answer::from(fault), &mut bytes);
+        bytes
     }
 
-    /// The same, where the last words are these.
-    pub(super) fn depart_with(&mut self, slot: usize, last: &[u8]) {
-        if !last.is_empty() {
-            self.say_as_is(slot, last);
+    /// Makes an HTTP caller a user with another encoding. If a proxy forwarded the handshake, the hub can not tell
+    /// whether the user is on this machine. The user has a new id: the proxy may have sent requests of somebody else by
+    /// this connection under the last one. Returns whether there was an id left; if not, the caller is told so and has
+    /// departed.
+    pub fn upgrade(&mut self, slot: usize, encoding: Encoding, is_forwarded: bool) -> bool {
+        if !self.sessions.renew_id(slot) {
+            self.fail(slot, &RequestContext::default(), &out_of_ids());
+            return false;
         }
-        if self.end_presence(slot) {
-            self.agenda.departed.push(slot);
-        }
-    }
-
-    /// Whether the user in this slot was present; it is not any more.
-    fn end_presence(&mut self, slot: usize) -> bool {
-        let Some(user) = self.users.get_mut(slot).filter(|user| user.present) else { return false };
-        user.present = false;
-        self.unread -= user.decoder.release().len() + std::mem::take(&mut user.kept_outside) as usize;
-        self.stats.users -= u64::from(!user.dialect.is_guest());
-        self.relieve(slot);
-        self.fire();
-        self.leave_behind(slot);
-        self.take_name(slot);
-        self.tell_partings();
+        let session = &mut self.sessions[slot];
+        (session.role, session.encoding, session.phase) = (Role::User, encoding, Phase::Active);
+        session.is_local &= !is_forwarded;
+        self.stats.users += 1;
+        self.stats.most_users = self.stats.most_users.max(self.stats.users);
+        self.stats.upgraded += 1;
+        self.count_http_request();
         true
     }
 
-    /// Gives a user another name, or none.
-    pub(super) fn give_name(&mut self, slot: usize, name: &str) {
-        self.take_name(slot);
+    /// Gives a session another name, or none.
+    pub(super) fn set_name(&mut self, slot: usize, name: &str) {
+        self.remove_name(slot);
         if !name.is_empty() {
-            let (name, place) = self.directory.add(name, slot as u32);
-            let user = &mut self.users[slot];
-            (user.name, user.place) = (Some(name), place);
+            let (name, index) = self.names.add(name, slot as u32);
+            let session = &mut self.sessions[slot];
+            (session.name, session.name_index) = (Some(name), index);
         }
     }
 
-    /// Takes a user's name off it.
-    pub(super) fn take_name(&mut self, slot: usize) {
-        let user = &mut self.users[slot];
-        let place = user.place;
-        let moved = user.name.take().and_then(|name| self.directory.remove(&name, place));
+    fn remove_name(&mut self, slot: usize) {
+        let session = &mut self.sessions[slot];
+        let index = session.name_index;
+        let moved = session.name.take().and_then(|name| self.names.remove(&name, index));
         if let Some(moved) = moved {
             mark(Mark::NameMoved);
-            self.users[moved as usize].place = place;
+            self.sessions[moved as usize].name_index = index;
         }
     }
 
-    /// Dismisses everybody but guests. Nobody is told any more who leaves which room, but listeners are.
-    pub fn dismiss_all(&mut self, code: ErrorCode, text: &str) {
+    /// Has a session depart by its own will: BYE, or the end of its stream.
+    pub fn leave(&mut self, slot: usize) {
+        self.stats.left += 1;
+        self.depart(slot);
+    }
+
+    /// Ends a session: nothing more reaches it, and its requests are not executed any more. What is in its outbox may
+    /// still be sent, and behind it what its encoding says last.
+    pub fn depart(&mut self, slot: usize) {
+        let Some(session) = self.sessions.get(slot).filter(|session| session.is_open()) else { return };
+        let mut last = Vec::new();
+        if let Some(codec) = self.fan_out.codecs.get(session.encoding) {
+            codec.encode_close(session.closed_with, &mut last);
+        }
+        self.depart_with(slot, &last);
+    }
+
+    /// The same, if the gateway knows what has to be said last. If the session is `blamed`, it counts as closed with
+    /// error 1; otherwise as having left.
+    pub fn close_connection(&mut self, slot: usize, last: &[u8], blamed: bool) {
+        if blamed {
+            self.stats.count_close(ErrorCode::Malformed);
+        } else {
+            self.stats.left += 1;
+        }
+        self.depart_with(slot, last);
+    }
+
+    fn depart_with(&mut self, slot: usize, last: &[u8]) {
+        if !last.is_empty() {
+            self.push_bytes(slot, last);
+        }
+        if self.end_session(slot) {
+            self.sessions.effects.departed.push(slot);
+        }
+    }
+
+    /// Ends a session, if it is open. Returns whether it was.
+    fn end_session(&mut self, slot: usize) -> bool {
+        let Some(session) = self.sessions.get_mut(slot).filter(|session| session.is_open()) else { return false };
+        session.phase = Phase::Departed;
+        self.unparsed -= session.unparsed();
+        session.kept_by_gateway = 0;
+        session.decoder.release();
+        self.stats.users -= u64::from(session.role == Role::User);
+        self.wake_waiters(slot);
+        self.flush_batch();
+        self.defer_departure(slot);
+        self.remove_name(slot);
+        self.announce_departures();
+        true
+    }
+
+    /// Tells every user why it is closed, and has it depart. Nobody is told any more who leaves which room, except the
+    /// host's listeners.
+    pub fn close_all(&mut self, code: ErrorCode, text: &str) {
         self.is_closing = true;
-        self.tell_partings();
+        self.announce_departures();
         for slot in self.slots().collect::<Vec<_>>() {
-            if !self.users[slot].dialect.is_guest() {
-                self.dismiss(slot, code, text);
+            if self.sessions[slot].role == Role::User {
+                self.close(slot, code, text);
             }
         }
     }
 
-    /// Whether everybody is being dismissed.
+    /// Whether the hub is shutting down.
     pub fn is_closing(&self) -> bool {
         self.is_closing
     }
 
-    /// Tells a user why it is closed, by CLOSING, and ends its presence. A guest that has asked nothing is told
-    /// nothing: it would take that for the answer to what it asks next.
-    pub fn dismiss(&mut self, slot: usize, code: ErrorCode, text: &str) {
-        let Some(user) = self.user(slot).filter(|user| user.is_present()) else { return };
-        if user.is_known() || user.half_received() > 0 {
-            self.say(slot, 0, &Answer::Closing { code, text });
+    /// Tells a session by CLOSING why it is closed, and has it depart. An HTTP caller that has asked nothing is told
+    /// nothing: it would take that for the response to its next request.
+    pub fn close(&mut self, slot: usize, code: ErrorCode, text: &str) {
+        let Some(session) = self.session(slot).filter(|session| session.is_open()) else { return };
+        if session.is_addressable() || session.unparsed() > 0 {
+            self.push(slot, &Answer::Closing { code, text });
         }
         self.close_with(slot, code);
     }
 
-    /// Asks a user whether it lives, behind all that is on its way to it.
-    pub fn beat(&mut self, slot: usize) {
-        if self.user(slot).is_some_and(User::is_known) {
-            mark(Mark::Beat);
-            self.say(slot, 0, &Answer::Beat { unix_ms: self.unix_ms });
-        }
-    }
-
-    /// Tells a user what was wrong with its request, and ends its presence where that is fatal.
-    pub fn fail(&mut self, slot: usize, fault: &Fault) {
-        self.stats.faults += 1;
-        self.say(slot, fault.tag, &Answer::from(fault));
-        if fault.code.is_fatal() {
-            self.close_with(slot, fault.code);
-        }
-    }
-
-    /// Tells a user what was wrong with something that could not be read, where what comes next can.
-    fn object(&mut self, slot: usize, fault: &Fault) {
-        let Fault { code, kind, tag, text } = fault;
-        self.stats.faults += 1;
-        let before = self.users[slot].outbox.queued();
-        self.say(slot, *tag, &Answer::Error { code: *code, kind: *kind, fatal: false, text });
-        // To find out takes long, and to ask so takes a byte.
-        self.spend_copies(1, self.users[slot].outbox.queued() - before);
-    }
-
-    /// Has a user depart because of an error.
-    fn close_with(&mut self, slot: usize, code: ErrorCode) {
+    /// Has a session depart because of an error.
+    pub(super) fn close_with(&mut self, slot: usize, code: ErrorCode) {
         self.stats.count_close(code);
-        if let Some(user) = self.users.get_mut(slot) {
-            user.closed_with = Some(code);
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.closed_with = Some(code);
         }
         self.depart(slot);
     }
 
-    /// Does what the door puts among a user's requests, and is none.
-    pub(super) fn turn_aside(&mut self, slot: usize, aside: &Aside<'_>) {
-        match aside {
-            Aside::Fault { fault, fatal: false } => self.object(slot, fault),
-            Aside::Fault { fault, fatal: true } => {
-                self.fail(slot, fault);
-                self.depart(slot);
-            }
-            Aside::Last { bytes, blamed } => {
-                if *blamed {
-                    self.stats.count_close(ErrorCode::Malformed);
-                } else {
-                    self.stats.left += 1;
-                }
-                self.depart_with(slot, bytes);
-            }
+    /// Sends a BEAT to a user, behind everything that is queued for it.
+    pub fn heartbeat(&mut self, slot: usize) {
+        if self.session(slot).is_some_and(Session::is_addressable) {
+            mark(Mark::Heartbeat);
+            self.push(slot, &Answer::Beat { unix_ms: self.clock.unix_ms });
         }
     }
 
-    /// Vacates a slot and returns what the carrier kept there.
+    /// Removes a session and returns what the loop kept for it.
     pub fn remove(&mut self, slot: usize) -> Option<L> {
-        self.end_presence(slot);
-        let mut user = self.users.try_remove(slot)?;
-        user.outbox.clear(&mut self.pool);
-        self.origins.leave(slot);
-        self.turned_away -= usize::from(user.is_turned_away);
-        Some(user.link)
+        self.end_session(slot);
+        let mut session = self.sessions.slab.try_remove(slot)?;
+        session.outbox.clear(&mut self.fan_out.pool);
+        self.admission.addresses.remove(slot);
+        self.admission.turned_away -= usize::from(session.phase == Phase::TurnedAway);
+        Some(session.link)
     }
 }
 
-/// What is said in one breath to a connection that can not be let in.
-fn farewell(dialect: Dialect, fault: Fault) -> Vec<u8> {
-    let mut frame = Vec::new();
-    dialect.say(&Asked::default(), 0, &Answer::from(&fault), &mut frame);
-    frame
-}
-
-/// Said where all ids are used up.
-pub(super) fn no_ids() -> Fault {
-    Fault::new(ErrorCode::TooManyConnections, 0, 0, "this hub has given out all its ids, and must be started anew")
+fn out_of_ids() -> Fault {
+    Fault::new(ErrorCode::TooManyConnections, 0, 0, "this hub has given out all its ids, and must be restarted")
 }

@@ -1,6 +1,6 @@
 //! Code in the host program that hears the events of rooms.
 
-use super::outbox::Shared;
+use super::payload::SharedFrame;
 use crate::wire::{Event, EventRef};
 use std::collections::HashMap;
 use std::fmt;
@@ -8,11 +8,11 @@ use std::ops::ControlFlow;
 
 /// An event that is held once for all who want it: a clone costs no copy.
 #[derive(Clone, Debug)]
-pub struct SharedEvent(Shared);
+pub struct SharedEvent(SharedFrame);
 
 impl SharedEvent {
     /// The event of a frame, which must be one.
-    pub(super) fn new(frame: Shared) -> SharedEvent {
+    pub(super) fn new(frame: SharedFrame) -> SharedEvent {
         SharedEvent(frame)
     }
 
@@ -30,7 +30,7 @@ impl SharedEvent {
 impl From<&EventRef<'_>> for SharedEvent {
     /// An event of one's own making, as a listener's tests need.
     fn from(event: &EventRef<'_>) -> SharedEvent {
-        SharedEvent(Shared::whole(event.to_frame()))
+        SharedEvent(SharedFrame::from_bytes(event.to_frame()))
     }
 }
 

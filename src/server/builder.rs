@@ -2,13 +2,12 @@
 
 use super::Server;
 use super::handle::Handle;
+use super::http::GatewayPolicy;
 use crate::address::Address;
 use crate::error::SetupError;
+use crate::hub::Protocol;
 use crate::limits::{IfFull, Limits};
-#[cfg(feature = "ws")]
-use crate::net::Policy;
 use crate::net::{Loop, MioOs};
-use crate::web::Dialect;
 use std::io;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -18,10 +17,9 @@ use std::time::Duration;
 #[must_use = "a builder does nothing before `bind`"]
 pub struct Builder {
     addresses: Vec<String>,
-    #[cfg(feature = "ws")]
-    http_addresses: Vec<String>,
-    #[cfg(feature = "ws")]
-    policy: Policy,
+    /// Addresses of the gateway's protocol.
+    pub(super) http_addresses: Vec<(String, Protocol)>,
+    pub(super) gateway: GatewayPolicy,
     limits: Limits,
 }
 
@@ -29,28 +27,6 @@ impl Builder {
     /// Listens on one more address: `HOST:PORT` (port 0: the system chooses) or `unix:PATH`.
     pub fn listen(mut self, address: impl Into<String>) -> Builder {
         self.addresses.push(address.into());
-        self
-    }
-
-    /// Listens on one more address for HTTP and WebSocket: `HOST:PORT` (port 0: the system chooses).
-    #[cfg(feature = "ws")]
-    pub fn listen_http(mut self, address: impl Into<String>) -> Builder {
-        self.http_addresses.push(address.into());
-        self
-    }
-
-    /// Lets pages of one more origin ask, as in `https://example.org`, beside the hub's own.
-    #[cfg(feature = "ws")]
-    pub fn origin(mut self, origin: impl Into<String>) -> Builder {
-        self.policy.origins.push(origin.into());
-        self
-    }
-
-    /// Whether rooms may be looked into over HTTP from other machines: who is in them, and what they remember. At first
-    /// they may not.
-    #[cfg(feature = "ws")]
-    pub fn http_read(mut self, allowed: bool) -> Builder {
-        self.policy.http_read = allowed;
         self
     }
 
@@ -185,34 +161,22 @@ impl Builder {
     pub fn bind(self) -> Result<Server, SetupError> {
         self.limits.check()?;
         let mut os = MioOs::new().map_err(SetupError::System)?;
-        let addresses = listen(&mut os, &self.addresses, Dialect::Native)?;
-        #[cfg(feature = "ws")]
-        let http_addresses = listen(&mut os, &self.http_addresses, Dialect::Http)?;
+        let native = self.addresses.iter().map(|given| listen(&mut os, given, Protocol::NATIVE));
+        let addresses = native.collect::<Result<_, _>>()?;
+        let http = self.http_addresses.iter().map(|(given, protocol)| listen(&mut os, given, *protocol));
+        let http_addresses = http.collect::<Result<_, _>>()?;
         let (ask, asked) = channel();
         let handle = Handle::new(ask, os.waker(), self.limits.max_body);
-        let net = Loop::new(os, self.limits);
-        #[cfg(feature = "ws")]
-        let net = net.with_policy(self.policy);
-        Ok(Server {
-            net,
-            addresses,
-            #[cfg(feature = "ws")]
-            http_addresses,
-            asked: Some(asked),
-            handle,
-            ended: Vec::new(),
-        })
+        let net = Loop::with_gateway(os, self.limits, self.gateway.into());
+        Ok(Server { net, addresses, http_addresses, asked: Some(asked), handle, ended: Vec::new() })
     }
 }
 
-/// Listens on every address, and returns each with the port that was really bound.
-fn listen(os: &mut MioOs, given: &[String], dialect: Dialect) -> Result<Vec<Address>, SetupError> {
-    let bind = |given: &String| {
-        let invalid = |error| SetupError::Listen {
-            address: given.clone(),
-            source: io::Error::new(io::ErrorKind::InvalidInput, error),
-        };
-        os.listen(&given.parse().map_err(invalid)?, dialect)
+/// Listens on an address. Returns it with the port that was really bound.
+fn listen(os: &mut MioOs, given: &str, protocol: Protocol) -> Result<Address, SetupError> {
+    let invalid = |error| SetupError::Listen {
+        address: given.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidInput, error),
     };
-    given.iter().map(bind).collect()
+    os.listen(&given.parse().map_err(invalid)?, protocol)
 }

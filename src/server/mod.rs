@@ -6,6 +6,14 @@
 mod builder;
 mod event_channel;
 mod handle;
+#[cfg(feature = "ws")]
+mod http;
+#[cfg(not(feature = "ws"))]
+mod http {
+    //! Without HTTP all sessions are native.
+
+    pub(super) use crate::hub::{NativeOnly as GatewayPolicy, NativeOnly as ServerGateway};
+}
 
 pub use builder::Builder;
 pub use event_channel::{EventSender, Events, EventsWaker, WhenFull, event_channel};
@@ -18,6 +26,7 @@ use crate::net::{HubOf, Loop, MioOs};
 use crate::stats::Stats;
 use crate::wire::{Status, UserId};
 use handle::Ask;
+use http::ServerGateway;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::mpsc::{Receiver, Sender};
@@ -29,9 +38,8 @@ const ASKS: usize = 256;
 /// A hub that listens. It does nothing by itself: call [`run`](Server::run), or [`turn`](Server::turn) again and again.
 #[derive(Debug)]
 pub struct Server {
-    net: Loop<MioOs>,
+    net: Loop<MioOs, ServerGateway>,
     addresses: Vec<Address>,
-    #[cfg(feature = "ws")]
     http_addresses: Vec<Address>,
     /// `None` once the hub has ended, so that whoever asks still is told so.
     asked: Option<Receiver<Ask>>,
@@ -60,8 +68,7 @@ impl Server {
         &self.addresses
     }
 
-    /// Where it listens for HTTP and WebSocket, likewise.
-    #[cfg(feature = "ws")]
+    /// Where it listens for HTTP and WebSocket, likewise. Empty without the feature `ws`.
     pub fn http_addresses(&self) -> &[Address] {
         &self.http_addresses
     }
@@ -107,7 +114,7 @@ impl Server {
     /// Some of what other threads ask; what is left gets another turn, so that nobody who asks much stops the hub.
     fn do_what_is_asked(&mut self) {
         for _ in 0..ASKS {
-            if self.net.hub().is_half_spent() {
+            if self.net.hub().is_turn_half_spent() {
                 break;
             }
             match self.asked.as_ref().map(Receiver::try_recv) {

@@ -16,7 +16,6 @@ mod host;
 mod http;
 mod limits;
 mod memory;
-mod peers;
 #[cfg(feature = "ws")]
 mod proxy;
 mod readme;

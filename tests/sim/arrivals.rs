@@ -1,6 +1,6 @@
 //! Clients that connect: where they come from, and over what kind of connection.
 
-use cubby::hub::Peer;
+use cubby::hub::RemoteAddr;
 use cubby::testing::system::{Fault, LISTENERS, Wire, World};
 use fastrand::Rng;
 
@@ -21,11 +21,11 @@ pub fn connect(world: &mut World) -> usize {
 }
 
 /// Where a client comes from: this machine, or one of few networks.
-fn peer(rng: &mut Rng) -> Peer {
+fn peer(rng: &mut Rng) -> RemoteAddr {
     match rng.u8(..6) {
-        0 | 1 => Peer::Unix,
-        2 => Peer::Ip([127, 0, 0, 1].into()),
-        3 => Peer::Ip([0x2001, 0xDB8, 0, 0, 0, 0, 0, rng.u16(..)].into()),
-        _ => Peer::Ip([192, 0, 2, rng.u8(..4)].into()),
+        0 | 1 => RemoteAddr::Unix,
+        2 => RemoteAddr::Ip([127, 0, 0, 1].into()),
+        3 => RemoteAddr::Ip([0x2001, 0xDB8, 0, 0, 0, 0, 0, rng.u16(..)].into()),
+        _ => RemoteAddr::Ip([192, 0, 2, rng.u8(..4)].into()),
     }
 }

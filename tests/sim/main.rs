@@ -169,14 +169,13 @@ fn one_seed(seed: u64) {
 
 #[test]
 fn without_waiting_clients_hear_what_the_model_foretells() {
-    let (wanted, mut seeds) = (Wanted::read(), 0);
-    let seeds_in_all = if wanted.seeds == u64::MAX { FORETOLD_SEEDS.1 } else { FORETOLD_SEEDS.0 };
-    while !wanted.is_done(0, 0) && seeds < seeds_in_all {
-        let seed = number("CUBBY_SIM_SEED").unwrap_or(wanted.from + seeds);
+    let wanted = Wanted::read();
+    let count = if wanted.seeds == u64::MAX { FORETOLD_SEEDS.1 } else { FORETOLD_SEEDS.0 };
+    let seeds = number("CUBBY_SIM_SEED").map_or(wanted.from..wanted.from + count, |seed| seed..seed + 1);
+    for seed in seeds.take_while(|_| !wanted.is_done(0, 0)) {
         if let Err(wrong) = catch(|| fuzz::loop_seed(seed)) {
             panic!("seed {seed} fails: {wrong}");
         }
-        seeds += 1;
     }
 }
 

@@ -7,7 +7,7 @@ use crate::bounds::Watch;
 use crate::conn::{About, Conn};
 use crate::ledger::{self, Ledger, Person, To};
 use crate::limits;
-use cubby::hub::{Peer, User};
+use cubby::hub::{RemoteAddr, Session};
 use cubby::net::Loop;
 use cubby::testing::model::frames::kind;
 use cubby::testing::model::story;
@@ -136,9 +136,9 @@ impl Run {
         self.ledger.clock = world.trace.events;
         for wire in std::mem::take(&mut world.turn.watched) {
             let slot = world.wires[wire].hub.slot.expect("it is watched");
-            if let Some(user) = self.net.hub().user(slot).filter(|_| !world.wires[wire].hub.closed) {
+            if let Some(user) = self.net.hub().session(slot).filter(|_| !world.wires[wire].hub.closed) {
                 let stays = !world.wires[wire].reset && !self.conns[wire].has_left;
-                self.ledger.learn(wire, user.id().0, user.is_present(), stays);
+                self.ledger.learn(wire, user.id().0, user.is_open(), stays);
                 self.watch.add(wire, slot);
             }
         }
@@ -235,11 +235,11 @@ impl Run {
     /// Where the hub stands with a connection, for whoever has to find out why it does not go on.
     fn state_of(&self, wire: &Wire) -> String {
         let hub = self.net.hub();
-        let Some(user) = wire.hub.slot.and_then(|slot| hub.user(slot)) else {
+        let Some(user) = wire.hub.slot.and_then(|slot| hub.session(slot)) else {
             return "which the hub has not".to_owned();
         };
-        let (waits, full, half) = (user.is_waiting(), user.is_full(), user.half_received());
-        let (queued, holds, memory) = (user.outbox().queued(), user.holds_requests(), hub.is_over_memory());
+        let (waits, full, half) = (user.is_waiting(), user.is_full(), user.unparsed());
+        let (queued, holds, memory) = (user.outbox().queued(), user.has_backlog(), hub.is_over_memory());
         format!(
             "waits {waits}, full {full}, holds {holds} of {half}, queued {queued}, held {} (over {memory}), {wire:?}",
             hub.held()
@@ -297,15 +297,15 @@ impl Run {
         let (world, steady) = (self.world.borrow(), self.steady());
         let here = |number: &usize| {
             let wire = &world.wires[*number];
-            let user = wire.hub.slot.filter(|_| !wire.hub.closed).and_then(|slot| self.net.hub().user(slot));
-            user.is_some_and(User::is_present) && !steady.contains(number)
+            let user = wire.hub.slot.filter(|_| !wire.hub.closed).and_then(|slot| self.net.hub().session(slot));
+            user.is_some_and(Session::is_open) && !steady.contains(number)
         };
         (0..world.wires.len()).filter(here).map(|number| format!("{number}: {:?}", world.wires[number])).collect()
     }
 
     fn enter(&mut self) -> usize {
         let number = arrivals::connect(&mut self.world.borrow_mut());
-        self.world.borrow_mut().wires[number].peer = Peer::Unix;
+        self.world.borrow_mut().wires[number].peer = RemoteAddr::Unix;
         self.ledger.people.push(Person::default());
         self.conns.push(Conn { number, ..Conn::default() });
         let at = Reverse((self.now(), self.actors.len()));

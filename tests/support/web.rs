@@ -1,7 +1,7 @@
 //! What the tests of the web side share: a client that speaks HTTP in literal bytes, and one that speaks WebSocket.
 
 use crate::support::*;
-use cubby::web::messages;
+use cubby::wire::websocket;
 use serde_json::Value;
 use std::io::Read;
 
@@ -131,7 +131,7 @@ pub const ASKS_BINARY: &str = "Sec-WebSocket-Protocol: cubby.v1\r\n";
 /// A message in one frame, as a client sends it.
 pub fn message(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    messages::put_masked(opcode, payload.as_ref(), MASK, &mut bytes);
+    websocket::encode_masked(opcode, payload.as_ref(), MASK, &mut bytes);
     bytes
 }
 

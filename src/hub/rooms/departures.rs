@@ -1,66 +1,68 @@
-//! Telling rooms who is gone: at once where the turn allows, and else turn by turn.
+//! Deferred departures: rooms are told who is gone at once if the turn allows it, and otherwise turn by turn.
 //!
-//! Thousands may go in one moment, and each of them is news for all who stay. So whoever goes is first taken out of its
-//! rooms, where it hears nothing any more; only then is anybody told. By the time that the others are told of the last,
-//! most of those who went with it are known to be gone as well, and need not hear of it.
+//! Thousands of connections may break at the same moment, and each departure is an event for all members who stay. So a
+//! departed session is first removed from its rooms, where it receives nothing any more; the events follow later. By
+//! the time of the last one, most of the sessions that broke with it are removed as well and need not receive it.
 
 use crate::hub::Hub;
-use crate::limits::PARTING_COST;
+use crate::hub::budget::Cost;
+use crate::limits::DEPARTURE_COST;
 use crate::marks::{Mark, mark};
 
 impl<L> Hub<L> {
-    /// Takes a session that is gone out of all its rooms, which have yet to be told.
-    pub(in crate::hub) fn leave_behind(&mut self, slot: usize) {
+    /// Removes a departed session from all its rooms, which have yet to be told.
+    pub(in crate::hub) fn defer_departure(&mut self, slot: usize) {
         let author = self.author(slot);
-        for key in std::mem::take(&mut self.users[slot].rooms).into_iter().rev() {
+        for key in std::mem::take(&mut self.sessions[slot].rooms).into_iter().rev() {
             let members = &mut self.rooms.at_mut(key).members;
-            members.part(slot as u32, author.clone());
-            if !std::mem::replace(&mut members.is_listed, true) {
-                self.parting.push_back(key);
+            members.defer_departure(slot as u32, author.clone());
+            if !std::mem::replace(&mut members.has_departures_listed, true) {
+                self.rooms.with_departures.push_back(key);
             }
         }
     }
 
-    /// Tells rooms who is gone, each in its turn, while memory allows. It may spend half as much as requests do, beside
-    /// them, so that neither keeps the other waiting. When all are dismissed nobody is told and nothing waits: only
-    /// listeners hear of it.
-    pub fn tell_partings(&mut self) {
-        while !self.parting.is_empty() {
-            if !self.is_closing && (self.parted.reaches(2, &self.limits) || self.is_over_memory()) {
-                return mark(Mark::PartingWaits);
+    /// Tells rooms who is gone, one departure of each room in turn, as far as memory and the turn's budget for
+    /// departures allow. While the hub shuts down only listeners are told, so that nothing has to wait.
+    pub fn announce_departures(&mut self) {
+        while let Some(&key) = self.rooms.with_departures.front() {
+            if !self.is_closing && (self.budget.is_spent_on_departures() || self.is_over_memory()) {
+                return mark(Mark::DepartureWaits);
             }
-            std::mem::swap(&mut self.spent, &mut self.parted);
-            self.tell_next_room();
-            std::mem::swap(&mut self.spent, &mut self.parted);
+            self.rooms.with_departures.pop_front();
+            let cost = self.announce_departure(key);
+            self.budget.departures += cost;
+            self.relist(key);
         }
     }
 
-    /// Tells the first room on the list of one who is gone. It goes to the end of the list, or off it.
-    fn tell_next_room(&mut self) {
-        let Some(key) = self.parting.pop_front() else { return };
-        self.tell_a_parting(key);
+    /// Puts a room at the end of the list if it has further departures; otherwise it is not listed any more.
+    fn relist(&mut self, key: u32) {
         let members = &mut self.rooms.at_mut(key).members;
-        let owes_more = members.parting().len() > 0;
-        members.is_listed = owes_more;
-        if owes_more {
-            self.parting.push_back(key);
+        let has_more = members.departed().len() > 0;
+        members.has_departures_listed = has_more;
+        if has_more {
+            self.rooms.with_departures.push_back(key);
         } else {
-            self.vacate_if_empty(key);
+            self.remove_if_deserted(key);
         }
     }
 
-    /// Tells a room of the next one who is gone, if there is one of whom it was not told. Whoever comes in does so
-    /// first: then there are never more in a room, those who are gone included, than were there at once, however fast
-    /// they come and go.
-    pub(in crate::hub) fn tell_a_parting(&mut self, key: u32) {
-        if let Some((author, what)) = self.rooms.at_mut(key).members.next_parting() {
-            self.spent.copies += PARTING_COST;
-            self.emit(key, what, author, &[], None);
-        }
+    /// Tells a room of its next departure, if there is one, before a session joins it: then a room never has more
+    /// departures than it had members, however fast they come and go.
+    pub(in crate::hub) fn announce_one_departure(&mut self, key: u32) {
+        let cost = self.announce_departure(key);
+        self.budget.requests += cost;
     }
 
-    /// Whether some room has yet to be told who is gone, and could be.
-    pub fn owes_partings(&self) -> bool {
-        !self.parting.is_empty() && !self.is_over_memory()
+    /// Tells a room of its next departure, if there is one. Returns what that cost.
+    fn announce_departure(&mut self, key: u32) -> Cost {
+        let Some((author, what)) = self.rooms.at_mut(key).members.next_departure() else { return Cost::NONE };
+        Cost::work(DEPARTURE_COST) + self.emit(key, what, &author, &[], None).cost
+    }
+
+    /// Whether there are departures to be told, and memory for it.
+    pub fn owes_departures(&self) -> bool {
+        !self.rooms.with_departures.is_empty() && !self.is_over_memory()
     }
 }

@@ -1,30 +1,31 @@
-//! What one room remembers: its newest events, as the very frames that its members got.
+//! What one room remembers: its newest events, as the very frames that its members received.
 
-use crate::hub::Shared;
+use crate::hub::payload::SharedFrame;
 use crate::limits::{KEPT_OVERHEAD, Limits, SPARSE};
 use std::collections::VecDeque;
 
-/// One event, and how many bytes of its frame are body.
+/// One event, and how many bytes of its frame are its body.
 #[derive(Debug)]
 struct Kept {
-    frame: Shared,
+    frame: SharedFrame,
     body_len: u32,
 }
 
-/// The newest events of a room, oldest first and without a gap: so many at most, with so many bytes of bodies.
+/// The newest events of a room, oldest first and without a gap, within limits of their number and of the bytes of their
+/// bodies.
 #[derive(Debug, Default)]
 pub struct History {
     events: VecDeque<Kept>,
     /// Bytes of all bodies.
     bytes: usize,
-    /// Bytes of memory, about.
+    /// About how many bytes of memory it takes.
     held: usize,
 }
 
 impl History {
-    /// Keeps the newest event, and forgets the oldest as far as the limits ask. An event that is over the limit of
-    /// bytes by itself takes all that was kept with it, for there must be no gap.
-    pub fn keep(&mut self, frame: Shared, body_len: usize, limits: &Limits) {
+    /// Keeps the newest event, and forgets the oldest ones as far as the limits ask. An event that is over the limit of
+    /// bytes by itself takes everything with it that was kept, because there must be no gap.
+    pub fn push(&mut self, frame: SharedFrame, body_len: usize, limits: &Limits) {
         self.bytes += body_len;
         self.held += frame.as_bytes().len() + KEPT_OVERHEAD;
         self.events.push_back(Kept { frame, body_len: body_len as u32 });
@@ -33,7 +34,7 @@ impl History {
         }
     }
 
-    /// Forgets the oldest event, if there is one. Returns the bytes of memory that it held, about.
+    /// Forgets the oldest event, if there is one. Returns about how many bytes of memory that frees.
     pub fn forget_oldest(&mut self) -> usize {
         let Some(oldest) = self.events.pop_front() else { return 0 };
         let freed = oldest.frame.as_bytes().len() + KEPT_OVERHEAD;
@@ -45,23 +46,23 @@ impl History {
         freed
     }
 
-    /// Bytes of memory that it costs, about. A large body counts in each place that points to it.
+    /// About how many bytes of memory it takes. A large body counts in each place that points to it.
     pub fn held(&self) -> usize {
         self.held
     }
 
-    /// Whether nothing is kept.
+    /// Whether no event is kept.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
 
-    /// The id of the oldest event kept, where the newest is `newest`; 0 where none is kept.
+    /// The id of the oldest event kept, if the newest is `newest`; 0 if none is kept.
     pub fn oldest(&self, newest: u64) -> u64 {
         if self.is_empty() { 0 } else { newest + 1 - self.events.len() as u64 }
     }
 
-    /// The frames of those with an id above `after`, where the newest is `newest`, oldest first.
-    pub fn after(&self, after: u64, newest: u64) -> impl Iterator<Item = &Shared> {
+    /// The frames of the events with an id above `after`, oldest first, if the newest is `newest`.
+    pub fn after(&self, after: u64, newest: u64) -> impl Iterator<Item = &SharedFrame> {
         let wanted = usize::try_from(newest.saturating_sub(after)).unwrap_or(usize::MAX);
         let skipped = self.events.len().saturating_sub(wanted);
         self.events.range(skipped..).map(|kept| &kept.frame)
@@ -75,7 +76,7 @@ mod tests {
     fn filled(limits: &Limits, bodies: &[usize]) -> History {
         let mut history = History::default();
         for (number, &len) in bodies.iter().enumerate() {
-            history.keep(Shared::whole(vec![number as u8 + 1]), len, limits);
+            history.push(SharedFrame::from_bytes(vec![number as u8 + 1]), len, limits);
         }
         history
     }

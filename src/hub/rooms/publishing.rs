@@ -1,100 +1,120 @@
-//! How an event comes about: numbered, encoded once, told to all who are in the room, kept, and heard by listeners.
+//! How an event happens: it gets its number, is encoded once, kept, put into the outbox of every member, and heard by
+//! the host's listeners.
 
-use crate::hub::outbox::{Parcel, Shared};
-use crate::hub::session::HOST;
-use crate::hub::{Hub, SharedEvent, User};
-use crate::limits::{COPIED_AT_ONCE, WORTH_POINTING};
-use crate::marks::{Mark, mark};
-use crate::wire::{EventRef, EventType, Kind, UserId};
-use std::sync::Arc;
+use super::members::Author;
+use crate::hub::budget::Cost;
+use crate::hub::codec::RequestContext;
+use crate::hub::names::name_fault;
+use crate::hub::payload::{Payload, SharedFrame};
+use crate::hub::{Hub, SharedEvent};
+use crate::limits::{MAX_COPIED_EVENT, MIN_SHARED_EVENT};
+use crate::wire::{Answer, ErrorCode, EventRef, EventType, Kind};
 
-/// Who brings an event about.
-#[derive(Clone, Debug)]
-pub struct Author {
-    pub session: UserId,
-    pub name: Option<Arc<str>>,
-}
-
-impl Author {
-    /// The program that the hub lives in.
-    pub fn host() -> Author {
-        Author { session: HOST, name: None }
-    }
+/// An event that has happened.
+#[derive(Debug)]
+pub(in crate::hub) struct Emitted {
+    pub id: u64,
+    /// What it cost to tell it.
+    pub cost: Cost,
 }
 
 impl<L> Hub<L> {
-    /// The user in a slot, as the author of an event.
-    pub(in crate::hub) fn author(&self, slot: usize) -> Author {
-        let User { id, name, .. } = &self.users[slot];
-        Author { session: *id, name: name.clone() }
+    /// PUBLISH: a message to all members of a room.
+    pub(in crate::hub) fn publish(
+        &mut self,
+        slot: usize,
+        context: &RequestContext<'_>,
+        room: &str,
+        body: &[u8],
+        receipt: bool,
+        no_echo: bool,
+    ) {
+        let key = match self.room_to_publish_in(room) {
+            Ok(key) => key,
+            Err((code, text)) => {
+                return self.fail_request(slot, context, Kind::Publish, code, format!("PUBLISH: {text}"));
+            }
+        };
+        if receipt {
+            let id = self.rooms.at(key).newest + 1;
+            self.reply(slot, context, &Answer::Published(id));
+        }
+        self.publish_in(key, self.author(slot), body, no_echo.then_some(slot));
     }
 
-    /// Brings an event about in a room, and tells all who are in it, less `except`. Returns its id.
+    /// The room with this name, which is made if there is none yet.
+    pub(in crate::hub) fn room_to_publish_in(&mut self, room: &str) -> Result<u32, (ErrorCode, String)> {
+        if let Some(key) = self.rooms.find(room) {
+            return Ok(key);
+        }
+        match name_fault(room) {
+            Some(why) => Err((ErrorCode::BadName, why.to_owned())),
+            None => self.make_room(room).map_err(|text| (ErrorCode::LimitReached, text)),
+        }
+    }
+
+    /// Publishes a message in a room, which may have no members. Returns its id.
+    pub(in crate::hub) fn publish_in(&mut self, key: u32, author: Author, body: &[u8], except: Option<usize>) -> u64 {
+        let emitted = self.emit(key, EventType::Message, &author, body, except);
+        self.budget.requests += emitted.cost;
+        self.remove_if_deserted(key);
+        emitted.id
+    }
+
+    /// Makes an event happen in a room, and tells it to all members but `except`.
     pub(in crate::hub) fn emit(
         &mut self,
         key: u32,
         what: EventType,
-        author: Author,
+        author: &Author,
         body: &[u8],
         except: Option<usize>,
-    ) -> u64 {
+    ) -> Emitted {
         self.stats.events += 1;
         let room = self.rooms.at_mut(key);
         room.newest += 1;
         let (id, name) = (room.newest, author.name.as_deref().unwrap_or_default());
-        let (unix_ms, session) = (self.unix_ms, author.session);
+        let (unix_ms, session) = (self.clock.unix_ms, author.session);
         let event = EventRef { what, id, unix_ms, session, room: &room.name, name, body };
-        let frame = Shared::whole(event.to_frame());
-        let before = room.history.held();
-        room.history.keep(frame.clone(), body.len(), &self.limits);
-        self.remembered = self.remembered - before + room.history.held();
-        self.forget_beyond_limit(key);
-        let may_be_joined = self.tell(key, &frame, body.len(), except);
-        // Other events change who is in the room.
-        if may_be_joined && what == EventType::Message {
-            self.aim_at_room(key, except);
-        }
+        let frame = SharedFrame::from_bytes(event.to_frame());
+        self.stats.rooms -= self.rooms.remember(key, frame.clone(), body.len(), &self.limits, self.clock.now);
+        let cost = self.tell_members(key, what, &frame, body.len(), except);
         if !self.listeners.is_empty() {
             self.listeners.hear(&SharedEvent::new(frame));
         }
-        id
+        Emitted { id, cost }
     }
 
-    /// Forgets what all rooms together may not remember: the oldest events of rooms that hold more than their share, so
-    /// that nobody's talk makes the others forget theirs. One that nobody is in and that has forgotten all is gone, but
-    /// not the one that has just got something.
-    fn forget_beyond_limit(&mut self, newest: u32) {
-        while self.remembered > self.limits.history_total {
-            let share = (self.remembered / self.rooms.len()).max(1);
-            let key = self.rooms.one_that_holds(share);
-            let room = self.rooms.at_mut(key);
-            self.remembered -= room.history.forget_oldest();
-            if key != newest && room.history.is_empty() && room.members.is_deserted() {
-                mark(Mark::RoomForgotten);
-                self.remove_room(key);
-            }
-        }
-    }
-
-    /// Puts an event into the outbox of each member but `except`. One whose queue is full misses it, and sees so by the
-    /// numbers. Says whether another one may join it: whether it was copied into each, just now.
-    fn tell(&mut self, key: u32, frame: &Shared, body_len: usize, except: Option<usize>) -> bool {
+    /// Puts an event into the outbox of each member but `except`. A member whose queue is full misses it, and sees so by
+    /// the ids. Returns what that cost.
+    fn tell_members(
+        &mut self,
+        key: u32,
+        what: EventType,
+        frame: &SharedFrame,
+        body_len: usize,
+        except: Option<usize>,
+    ) -> Cost {
         if self.is_closing {
-            return false;
+            return Cost::NONE;
         }
-        let copies = self.rooms.at(key).members.slots().len() * frame.as_bytes().len();
-        let large = body_len >= self.limits.share_from || body_len >= WORTH_POINTING && copies > COPIED_AT_ONCE;
-        if !large && self.tell_again(key, except, frame.as_bytes()) {
-            return false;
+        let len = frame.as_bytes().len();
+        let copied = self.rooms.at(key).members.slots().len() * len;
+        let is_shared = body_len >= self.limits.share_from || body_len >= MIN_SHARED_EVENT && copied > MAX_COPIED_EVENT;
+        if !is_shared && self.join_batch_of_room(key, except, frame.as_bytes()) {
+            return Cost::NONE;
         }
-        self.fire();
-        let parcel = if large { Parcel::Large(frame) } else { Parcel::Small(frame.as_bytes()) };
+        self.flush_batch();
+        let payload = if is_shared { Payload::Shared(frame) } else { Payload::Copied(frame.as_bytes()) };
         let slots = self.rooms.at_mut(key).members.lend_slots();
-        let (told, missed) = self.post_to(&slots, except, parcel, true);
-        self.rooms.at_mut(key).members.give_back_slots(slots);
-        self.spend(told as usize, parcel);
-        self.stats.frames.count(Kind::Event, told, frame.as_bytes().len());
-        self.stats.events_missed += missed;
-        !large && missed == 0
+        let posted = self.fan_out.post(&mut self.sessions, &slots, except, payload, true);
+        self.rooms.at_mut(key).members.return_slots(slots);
+        self.stats.frames.count(Kind::Event, posted.told, len);
+        self.stats.events_missed += posted.missed;
+        // Only messages: other events change who is in the room.
+        if !is_shared && posted.missed == 0 && what == EventType::Message {
+            self.open_batch_for_room(key, except);
+        }
+        Cost::of(posted.told as usize, len, payload.cost()) + posted.encoding
     }
 }

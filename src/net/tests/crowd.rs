@@ -50,7 +50,7 @@ fn a_slot_is_not_given_again_in_the_turn_that_vacates_it() {
     assert_eq!(slots, [1], "the newcomer sits beside the leaver, who is gone now");
     bench.ask(newcomer, Request::Identity);
     bench.settle();
-    assert!(bench.net.hub().user(0).is_none_or(|user| user.id() != old));
+    assert!(bench.net.hub().session(0).is_none_or(|session| session.id() != old));
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn half_of_many_frames_leaves_room_for_those_who_ask_for_little() {
     bench.pass(2 * Limits::default().stall);
     let closed = bench.net.hub().stats.closed_with(ErrorCode::TooSlow);
     assert!((1..=8).contains(&closed), "{closed} of those who do not go on");
-    assert!(bench.net.hub().user(0).is_some_and(User::is_present));
+    assert!(bench.net.hub().session(0).is_some_and(Session::is_open));
 }
 
 #[test]
@@ -40,11 +40,11 @@ fn one_who_waits_does_not_go_for_frames_that_others_do_not_finish() {
     bench.world().make_room(stuck, 0);
     (0..6).for_each(|_| bench.relay(sender, id, MEGABYTE));
     bench.settle();
-    assert!(bench.net.hub().user(1).is_some_and(User::is_waiting));
+    assert!(bench.net.hub().session(1).is_some_and(Session::is_waiting));
     (0..3).for_each(|_| drop(begin_a_megabyte(&mut bench, id, 1_000_000)));
     bench.world().make_room(stuck, 1 << 20);
     bench.pass(31 * SECOND);
-    assert!(bench.net.hub().user(1).is_some_and(User::is_present));
+    assert!(bench.net.hub().session(1).is_some_and(Session::is_open));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn the_one_without_whom_most_is_free_goes_first() {
     bench.ask(bystander, Request::Ping(b"done"));
     bench.pass(Limits::default().stall + SECOND);
     assert_eq!(bench.answers(bystander).len(), 1);
-    assert!(bench.net.hub().user(11).is_none_or(|user| !user.is_present()), "the hog has gone");
+    assert!(bench.net.hub().session(11).is_none_or(|session| !session.is_open()), "the hog has gone");
     assert_eq!(bench.net.hub().stats.closed_with(ErrorCode::TooSlow), 1);
 }
 
@@ -233,7 +233,7 @@ fn one_that_was_held_back_has_its_time_for_a_frame_after_that() {
     bench.send(held_back, &rest[..100_000]);
     bench.pass(28 * SECOND);
     assert_eq!(bench.world().wires[held_back].unread(), 100_000, "it is not read");
-    while let Some(slot) = bench.net.favoured.filter(|slot| *slot != 1) {
+    while let Some(slot) = bench.net.memory.exempt().filter(|slot| *slot != 1) {
         // Wires and slots have the same numbers here.
         bench.world().reset(slot);
         bench.settle();

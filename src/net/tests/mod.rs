@@ -1,26 +1,23 @@
 //! The loop over the virtual operating system: what only timing and faults bring out.
 
 mod crowd;
-#[cfg(feature = "ws")]
-mod door;
 mod memory;
 mod pressure;
 mod time;
 
 use super::{Edge, Loop};
-use crate::hub::{Peer, User};
+use crate::hub::{Gateway, NativeOnly, Protocol, RemoteAddr, Session};
 use crate::limits::{ACCEPT_RETRY, IfFull, LAST_LINGER, Limits, READ_BUDGET, TRIM_EVERY};
 use crate::testing::system::{VirtualOs, Wire, World};
-use crate::web::Dialect;
 use crate::wire::{Answer, ErrorCode, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
 /// A loop in a world of its own.
-struct Bench {
+struct Bench<G: Gateway = NativeOnly> {
     world: Rc<RefCell<World>>,
-    net: Loop<VirtualOs>,
+    net: Loop<VirtualOs, G>,
 }
 
 impl Bench {
@@ -35,10 +32,17 @@ impl Bench {
     }
 
     fn with(limits: Limits) -> Bench {
-        let mut world = World::exact(&[Dialect::Native, Dialect::Http]);
+        Bench::with_gateway(&[Protocol::NATIVE], limits, NativeOnly)
+    }
+}
+
+impl<G: Gateway> Bench<G> {
+    /// One with a listener for each of these protocols.
+    fn with_gateway(listeners: &[Protocol], limits: Limits, gateway: G) -> Bench<G> {
+        let mut world = World::exact(listeners);
         world.linger = limits.linger;
         let world = Rc::new(RefCell::new(world));
-        let net = Loop::new(VirtualOs(Rc::clone(&world)), limits);
+        let net = Loop::with_gateway(VirtualOs(Rc::clone(&world)), limits, gateway);
         Bench { world, net }
     }
 
@@ -81,7 +85,7 @@ impl Bench {
 
     /// Somebody connects to the native listener; returns the wire.
     fn connect(&mut self) -> usize {
-        self.world().connect(0, Wire::new(Peer::Unix))
+        self.world().connect(0, Wire::new(RemoteAddr::Unix))
     }
 
     /// Somebody connects and is let in; returns the wire and the id.

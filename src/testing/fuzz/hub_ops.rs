@@ -1,10 +1,9 @@
 //! The fuzz body of the hub alone: operations in any order, beside the model.
 
 use super::ops::{Act, Op};
-use crate::hub::{Hub, Peer};
+use crate::hub::{Hub, Protocol, RemoteAddr};
 use crate::limits::Limits;
 use crate::testing::model::{self, Model, Truth};
-use crate::web::Dialect;
 use crate::wire::UserId;
 use arbitrary::Unstructured;
 use std::io::IoSlice;
@@ -86,12 +85,12 @@ impl Run {
     }
 
     fn connect(&mut self) {
-        let Ok(slot) = self.hub.enter((), Peer::Unix, Dialect::Native) else {
+        let Ok(slot) = self.hub.accept((), RemoteAddr::Unix, Protocol::NATIVE) else {
             panic!("there is always room to say that there is none")
         };
         assert!(!self.slots.contains(&Some(slot)), "a slot has one user");
-        let user = self.hub.user(slot).expect("it was just taken in");
-        let (id, let_in) = (user.id(), user.is_present());
+        let user = self.hub.session(slot).expect("it was just taken in");
+        let (id, let_in) = (user.id(), user.is_open());
         self.slots.push(Some(slot));
         self.queued.push(0);
         self.model.connect(id.0, let_in);
@@ -108,15 +107,15 @@ impl Run {
     fn feed(&mut self, user: u8, bytes: &[u8]) {
         let Some(slot) = self.slot(user) else { return };
         // The loop does not read a user that waits.
-        if self.hub.user(slot).is_some_and(|user| !user.is_waiting()) {
-            self.hub.feed(slot, bytes);
+        if self.hub.session(slot).is_some_and(|user| !user.is_waiting()) {
+            self.hub.receive(slot, bytes);
             self.model.feed(user, bytes);
         }
     }
 
     /// Takes bytes out of an outbox, as the loop does.
     fn read(&mut self, slot: usize, user: u8, count: usize) {
-        let Some(there) = self.hub.user(slot) else { return };
+        let Some(there) = self.hub.session(slot) else { return };
         let mut slices = [IoSlice::new(&[]); 8];
         let filled = there.outbox().fill(&mut slices);
         let bytes: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).take(count).collect();
@@ -126,32 +125,32 @@ impl Run {
 
     fn resume(&mut self) {
         self.hub.begin_turn();
-        while let Some(slot) = self.hub.agenda.resumed.pop() {
+        while let Some(slot) = self.hub.effects_mut().resumed.pop() {
             self.hub.resume(slot);
         }
-        self.hub.tell_partings();
+        self.hub.announce_departures();
     }
 
     /// Removes those who have departed and heard everything. Whoever has something new to hear must be on the list.
     fn reap(&mut self) {
-        let dirty = std::mem::take(&mut self.hub.agenda.dirty);
-        dirty.iter().for_each(|&slot| self.hub.flushed(slot));
+        let dirty = std::mem::take(&mut self.hub.effects_mut().dirty);
+        dirty.iter().for_each(|&slot| self.hub.mark_flushed(slot));
         for user in 0..self.slots.len() {
-            let Some(there) = self.slots[user].and_then(|slot| self.hub.user(slot)) else { continue };
+            let Some(there) = self.slots[user].and_then(|slot| self.hub.session(slot)) else { continue };
             let queued = there.outbox().queued();
             assert!(queued <= self.queued[user] || dirty.contains(&self.slots[user].unwrap_or_default()));
             self.queued[user] = queued;
         }
         for user in 0..self.slots.len() as u8 {
             let Some(slot) = self.slot(user) else { continue };
-            let over = self.hub.user(slot).is_none_or(|user| !user.is_present() && user.outbox().queued() == 0);
+            let over = self.hub.session(slot).is_none_or(|user| !user.is_open() && user.outbox().queued() == 0);
             if over {
                 self.model.check_heard(user);
                 self.disconnect(user);
             }
         }
-        self.hub.agenda.filled.clear();
-        self.hub.agenda.departed.clear();
+        self.hub.effects_mut().filled.clear();
+        self.hub.effects_mut().departed.clear();
     }
 
     /// Everybody reads everything, until there is nothing more to read.
@@ -160,23 +159,23 @@ impl Run {
             let mut queued = 0;
             for user in 0..self.slots.len() as u8 {
                 let Some(slot) = self.slot(user) else { continue };
-                queued += self.hub.user(slot).map_or(0, |user| user.outbox().queued());
+                queued += self.hub.session(slot).map_or(0, |user| user.outbox().queued());
                 self.read(slot, user, usize::MAX);
             }
             self.resume();
-            if queued == 0 && self.hub.agenda.postponed.is_empty() && !self.hub.owes_partings() {
+            if queued == 0 && self.hub.effects_mut().postponed.is_empty() && !self.hub.owes_departures() {
                 break;
             }
         }
         for number in 0..self.slots.len() as u8 {
             let Some(slot) = self.slot(number) else { continue };
-            let user = self.hub.user(slot).expect("it was not removed");
+            let user = self.hub.session(slot).expect("it was not removed");
             assert!(!user.is_waiting(), "user {} waits, though all have read", user.id());
             assert_eq!(user.id(), UserId(self.model.id_of(number)));
             self.model.check_heard(number);
         }
         self.model.check_arrived();
-        let half_received: usize = self.hub.slots().filter_map(|slot| Some(self.hub.user(slot)?.half_received())).sum();
+        let half_received: usize = self.hub.slots().filter_map(|slot| Some(self.hub.session(slot)?.unparsed())).sum();
         assert_eq!(self.hub.held(), half_received, "nothing is held that nobody has yet to hear");
         if self.exact {
             self.truth.check_rooms(&self.hub, &self.model);

@@ -1,11 +1,10 @@
 //! The same operations for the whole loop: clients over a virtual operating system, beside the model.
 
 use super::ops::{Act, Op};
-use crate::hub::{Peer, User};
+use crate::hub::{Protocol, RemoteAddr, Session};
 use crate::net::Loop;
 use crate::testing::model::{self, Model, Truth};
 use crate::testing::system::{VirtualOs, Wire, World};
-use crate::web::Dialect;
 use arbitrary::Unstructured;
 use fastrand::Rng;
 use std::cell::{RefCell, RefMut};
@@ -57,7 +56,7 @@ struct Run {
 impl Run {
     fn new(transport: u8) -> Run {
         let limits = model::exact_limits();
-        let mut world = World::exact(&[Dialect::Native]);
+        let mut world = World::exact(&[Protocol::NATIVE]);
         world.linger = limits.linger;
         let world = Rc::new(RefCell::new(world));
         let mut net = Loop::new(VirtualOs(Rc::clone(&world)), limits);
@@ -111,13 +110,13 @@ impl Run {
     }
 
     fn connect(&mut self) {
-        let mut wire = Wire::new(Peer::Unix);
+        let mut wire = Wire::new(RemoteAddr::Unix);
         (wire.step, wire.interrupts) = (self.step, self.interrupts);
         let wire = self.world().connect(0, wire);
         self.settle();
         let slot = self.world().wires[wire].hub.slot.expect("few are turned away at once");
-        let user = self.net.hub().user(slot).expect("it can still read why it is turned away");
-        self.model.connect(user.id().0, user.is_present());
+        let user = self.net.hub().session(slot).expect("it can still read why it is turned away");
+        self.model.connect(user.id().0, user.is_open());
         self.wires.push(Some(wire));
     }
 
@@ -179,11 +178,11 @@ impl Run {
             self.read(user, usize::MAX);
             self.model.check_heard(user);
             let slot = self.world().wires[wire].hub.slot.expect("it is watched");
-            let there = self.net.hub().user(slot).expect("it is connected");
-            assert_eq!((there.id().0, there.is_present()), (self.model.id_of(user), true));
+            let there = self.net.hub().session(slot).expect("it is connected");
+            assert_eq!((there.id().0, there.is_open()), (self.model.id_of(user), true));
         }
         let hub = self.net.hub();
-        let half_received: usize = hub.slots().filter_map(|slot| hub.user(slot)).map(User::half_received).sum();
+        let half_received: usize = hub.slots().filter_map(|slot| hub.session(slot)).map(Session::unparsed).sum();
         assert_eq!(hub.held(), half_received, "nothing is held that nobody has yet to hear");
         self.truth.check_rooms(hub, &self.model);
     }

@@ -5,7 +5,7 @@ use crate::web::Dialect;
 use crate::web::asks::{most_json, put_frame, put_request};
 use crate::web::http::{Found, Rules, What, next};
 use crate::web::margin::{Aside, Asked, each_frame};
-use crate::web::messages::{Message, Messages, Other, TEXT, Violation, put_masked};
+use crate::wire::websocket::{Message, MessageReader, ProtocolError, Side, TEXT, encode_masked};
 use crate::wire::{Answer, Decoder, Fault, Frame, HEADER_LEN, Header, Kind, Request};
 use serde::de::IgnoredAny;
 
@@ -25,19 +25,19 @@ pub fn ws(data: &[u8]) {
 const MOST: usize = 300;
 
 /// What was said; and how much is kept of what is not whole, or why nothing more was said.
-type Said = (Vec<Message<'static>>, Result<usize, Violation>);
+type Said = (Vec<Message<'static>>, Result<usize, ProtocolError>);
 
 /// The byte that says how many cuts there are has its top bit set where a server sends.
 fn split(data: &[u8]) {
     let Some((cuts, stream)) = pieces(data) else { return };
-    let from = if data[0] & 0x80 == 0 { Other::Client } else { Other::Server };
+    let from = if data[0] & 0x80 == 0 { Side::Client } else { Side::Server };
     let whole = said(from, &[stream]);
     assert_eq!(said(from, &cuts), whole, "cut in {} pieces", cuts.len());
     assert_eq!(said(from, &stream.chunks(1).collect::<Vec<_>>()), whole, "a byte at a time");
 }
 
-fn said(from: Other, pieces: &[&[u8]]) -> Said {
-    let mut messages = Messages::new(from);
+fn said(from: Side, pieces: &[&[u8]]) -> Said {
+    let mut messages = MessageReader::new(from);
     let mut said = Vec::new();
     for piece in pieces {
         let mut piece = piece.to_vec();
@@ -58,8 +58,8 @@ fn said(from: Other, pieces: &[&[u8]]) -> Said {
 /// A text that is masked and comes as a message is the text again; it leads to one request, or to one refusal.
 fn ask(text: &str) {
     let mut message = Vec::new();
-    put_masked(TEXT, text.as_bytes(), [0x12, 0x34, 0x56, 0x78], &mut message);
-    let mut messages = Messages::new(Other::Client);
+    encode_masked(TEXT, text.as_bytes(), [0x12, 0x34, 0x56, 0x78], &mut message);
+    let mut messages = MessageReader::new(Side::Client);
     let heard = messages.next(&mut &mut message[..], most_json(&BOUNDS));
     assert_eq!(heard, Ok(Some(Message::Text(text.into()))));
     let mut requests = Vec::new();
@@ -99,7 +99,7 @@ fn refuse(dialect: Dialect, fault: &Fault) {
     let mut said = Vec::new();
     dialect.say(&Asked::default(), fault.tag, &Answer::from(fault), &mut said);
     assert_eq!(dialect.frame_len(&said), said.len());
-    let message = Messages::new(Other::Server).next(&mut &mut said[..], usize::MAX);
+    let message = MessageReader::new(Side::Server).next(&mut &mut said[..], usize::MAX);
     match message.expect("the hub keeps to the protocol").expect("it is whole") {
         Message::Text(text) => _ = serde_json::from_str::<IgnoredAny>(&text).expect("JSON"),
         Message::Binary(frame) => {

@@ -1,6 +1,7 @@
 //! What the loop calls: waiting, accepting, receiving, sending and closing in the virtual world.
 
 use super::{Fault, Step, Wire, World};
+use crate::hub::Role;
 use crate::net::Edge;
 use std::cmp::Reverse;
 use std::io::{self, IoSlice};
@@ -229,7 +230,7 @@ impl World {
 
     pub(super) fn stop_listening(&mut self) {
         self.stopped = true;
-        let closed = self.listeners.iter_mut().filter(|listener| !listener.dialect.is_guest());
+        let closed = self.listeners.iter_mut().filter(|listener| listener.protocol.role == Role::User);
         for number in closed.flat_map(|listener| std::mem::take(&mut listener.backlog)).collect::<Vec<_>>() {
             self.reset(number);
         }

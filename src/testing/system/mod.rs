@@ -13,9 +13,8 @@ pub use faults::{FAULTS, Fault, Faults};
 pub use wire::{HubEnd, Pipe, Wire};
 pub use world::{LISTENERS, Listener, Script, Step, Trace, Turn, World};
 
-use crate::hub::Peer;
+use crate::hub::{Protocol, RemoteAddr};
 use crate::net::{Edge, Os};
-use crate::web::Dialect;
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
@@ -54,14 +53,15 @@ impl Os for VirtualOs {
         Ok(self.0.borrow_mut().wait(timeout, edges))
     }
 
-    fn accept(&mut self, listener: usize) -> io::Result<(VirtualSocket, Peer)> {
+    fn accept(&mut self, listener: usize) -> io::Result<(VirtualSocket, RemoteAddr)> {
         let mut world = self.0.borrow_mut();
         let number = world.accept(listener)?;
         Ok((VirtualSocket(Rc::clone(&self.0), number), world.wires[number].peer))
     }
 
-    fn dialect(&self, listener: usize) -> Dialect {
-        self.0.borrow().listeners[listener].dialect
+    fn protocol(&self, listener: usize) -> Protocol {
+        // Edges that mean nothing may name a listener that is not there.
+        self.0.borrow().listeners.get(listener).map_or(Protocol::NATIVE, |listener| listener.protocol)
     }
 
     fn spend_spare(&mut self) -> bool {

@@ -1,6 +1,6 @@
 //! One virtual connection, as the kernel would hold it: bounded queues in both directions, and what each end did.
 
-use crate::hub::Peer;
+use crate::hub::RemoteAddr;
 use std::fmt;
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ impl fmt::Debug for Pipe {
 #[derive(Debug)]
 pub struct Wire {
     /// Where the client connects from.
-    pub peer: Peer,
+    pub peer: RemoteAddr,
     /// Sent by the client, and not arrived yet.
     pub flight: Pipe,
     /// Arrived, and not received by the hub yet.
@@ -122,7 +122,7 @@ pub struct HubEnd {
 
 impl Wire {
     /// A connection without limits, over which nothing was sent yet.
-    pub fn new(peer: Peer) -> Wire {
+    pub fn new(peer: RemoteAddr) -> Wire {
         Wire {
             peer,
             flight: Pipe::default(),

@@ -1,8 +1,8 @@
 //! All that the kernel would know, and what clients do to it.
 
 use super::{Fault, Faults, Wire};
+use crate::hub::Protocol;
 use crate::net::Edge;
-use crate::web::Dialect;
 use fastrand::Rng;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -80,7 +80,7 @@ pub struct Script {
 #[derive(Debug)]
 pub struct Listener {
     /// What is spoken there.
-    pub dialect: Dialect,
+    pub protocol: Protocol,
     /// Connections that wait to be accepted.
     pub backlog: VecDeque<usize>,
     /// A connection came since the hub was last told.
@@ -130,14 +130,14 @@ pub struct World {
 
 impl World {
     /// A world in which only what a test says happens, and time passes only while the loop waits for it.
-    pub fn exact(listeners: &[Dialect]) -> World {
+    pub fn exact(listeners: &[Protocol]) -> World {
         World {
             now: Duration::ZERO,
             unix_ms: 1_700_000_000_000,
             wires: Vec::new(),
             listeners: listeners
                 .iter()
-                .map(|dialect| Listener { dialect: *dialect, backlog: VecDeque::new(), has_edge: false })
+                .map(|protocol| Listener { protocol: *protocol, backlog: VecDeque::new(), has_edge: false })
                 .collect(),
             faults: Faults::none(),
             rng: None,
@@ -159,7 +159,7 @@ impl World {
 
     /// A world that draws delays and these faults, with native listeners.
     pub fn drawn(rng: Rng, faults: Faults) -> World {
-        let world = World::exact(&[Dialect::Native; LISTENERS]);
+        let world = World::exact(&[Protocol::NATIVE; LISTENERS]);
         World { rng: Some(rng), faults, keeps_spare: true, spare: true, ..world }
     }
 

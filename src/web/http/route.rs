@@ -1,11 +1,12 @@
-//! Where a path leads, and what a request there asks for.
+//! Where a path leads, by which methods, and what a request there asks for.
 
-use super::head::{Head, whole_number};
-use super::{Look, Refusal, What};
-use crate::web::margin::FLAG;
+use super::call::{Action, Lookup, Post, Target};
+use super::handshake::Handshake;
+use super::head::Head;
+use super::query::{decode, number, receivers, whole_number};
+use super::refusal::Refusal;
 use crate::web::page::{self, File};
-use crate::web::upgrade;
-use crate::wire::{Ids, Names, Request, UserId};
+use crate::wire::{Ids, Names, UserId};
 
 /// Where a path leads.
 pub enum Route {
@@ -13,7 +14,7 @@ pub enum Route {
     Health,
     Metrics,
     List,
-    Ws,
+    WebSocket,
     Relay,
     Send,
     Room(String),
@@ -21,7 +22,36 @@ pub enum Route {
     History(String),
 }
 
+/// The methods of a route.
+pub struct Methods {
+    /// The first one is the one to use.
+    names: &'static [&'static str],
+    /// The header that lists them, with its line's end.
+    pub header: &'static str,
+}
+
+const READ: Methods = Methods { names: &["GET", "HEAD"], header: "Allow: GET, HEAD\r\n" };
+const CONNECT: Methods = Methods { names: &["GET"], header: "Allow: GET\r\n" };
+const WRITE: Methods = Methods { names: &["POST"], header: "Allow: POST\r\n" };
+
+impl Methods {
+    /// Whether this is one of them.
+    pub fn include(&self, method: &str) -> bool {
+        self.names.contains(&method)
+    }
+
+    /// The one to use.
+    pub fn usual(&self) -> &'static str {
+        self.names[0]
+    }
+}
+
 impl Route {
+    /// Finds the route of a path.
+    ///
+    /// # Errors
+    ///
+    /// 404 if there is none, 400 if a room in it is not percent-encoded.
     pub fn find(path: &str) -> Result<Route, Refusal> {
         if let Some(file) = page::FILES.iter().find(|file| file.path == path) {
             return Ok(Route::File(file));
@@ -31,7 +61,7 @@ impl Route {
             ["", "health"] => Route::Health,
             ["", "metrics"] => Route::Metrics,
             ["", "list"] => Route::List,
-            ["", "ws"] => Route::Ws,
+            ["", "ws"] => Route::WebSocket,
             ["", "relay"] => Route::Relay,
             ["", "send"] => Route::Send,
             ["", "rooms", room] => Route::Room(decode(room, false)?),
@@ -41,119 +71,72 @@ impl Route {
         })
     }
 
-    pub fn is_post(&self) -> bool {
-        matches!(self, Route::Relay | Route::Send | Route::Room(_))
-    }
-
-    pub fn allows(&self, method: &str) -> bool {
-        method == self.method() || method == "HEAD" && !self.is_post() && !matches!(self, Route::Ws)
-    }
-
-    pub fn method(&self) -> &'static str {
-        if self.is_post() { "POST" } else { "GET" }
-    }
-
-    pub fn allow(&self) -> &'static str {
+    /// Its methods.
+    pub fn methods(&self) -> Methods {
         match self {
-            Route::Ws => "Allow: GET\r\n",
-            _ if self.is_post() => "Allow: POST\r\n",
-            _ => "Allow: GET, HEAD\r\n",
+            Route::File(_) | Route::Health | Route::Metrics | Route::List | Route::Members(_) | Route::History(_) => {
+                READ
+            }
+            Route::WebSocket => CONNECT,
+            Route::Relay | Route::Send | Route::Room(_) => WRITE,
         }
     }
 
-    pub fn what(self, head: &Head<'_>, body: &[u8]) -> Result<What, Refusal> {
-        let without_keys = |look| head.keys([]).map(|[]| What::Look(look));
+    /// Whether a request there has a body.
+    pub fn has_body(&self) -> bool {
+        self.methods().include("POST")
+    }
+
+    /// What a request with this head and body asks for.
+    ///
+    /// # Errors
+    ///
+    /// 400 if the query, or a handshake, is wrong; 426 if a WebSocket is not asked for.
+    pub fn action<'b>(self, head: &Head<'_>, body: &'b [u8]) -> Result<Action<'b>, Refusal> {
+        let without_keys = |lookup| head.keys([]).map(|[]| Action::LookUp(lookup));
         match self {
-            // A page's own script reads what stands behind the question mark.
-            Route::File(file) => Ok(What::Look(Look::File(file))),
-            Route::Health => Ok(What::Look(Look::Health)),
-            Route::Metrics => Ok(What::Look(Look::Metrics)),
-            Route::List => without_keys(Look::List),
-            Route::Members(room) => without_keys(Look::Members(room)),
-            Route::Ws if head.closes => {
-                Err(Refusal::new(400, "a WebSocket begins on a connection of HTTP/1.1 that is not to end"))
+            // A script of the page itself reads the query.
+            Route::File(file) => Ok(Action::LookUp(Lookup::File(file))),
+            Route::Health => Ok(Action::LookUp(Lookup::Health)),
+            Route::Metrics => Ok(Action::LookUp(Lookup::Metrics)),
+            Route::List => without_keys(Lookup::List),
+            Route::Members(room) => without_keys(Lookup::Members(room)),
+            Route::History(room) => history(head, room).map(Action::LookUp),
+            Route::WebSocket if head.closes => {
+                Err(Refusal::new(400, "a WebSocket needs a connection of HTTP/1.1 that stays open"))
             }
-            Route::Ws => upgrade::read(head.headers).map(What::Upgrade),
-            Route::History(room) => {
-                let [after, limit] = head.keys(["after", "limit"])?;
-                let after = number("after", after)?.unwrap_or(0);
-                Ok(What::Look(Look::History { room, after, limit: limit_of(limit)? }))
-            }
+            Route::WebSocket => Handshake::read(head.headers).map(Action::Upgrade),
             Route::Room(room) => {
                 let [] = head.keys([])?;
-                Ok(work(&Request::Publish { room: &room, body, receipt: true, no_echo: false }, head.closes))
+                Ok(Action::Execute(Post { target: Target::Room(room), body }))
             }
-            Route::Relay => relay(head, body),
-            Route::Send => send(head, body),
+            Route::Relay => Ok(Action::Execute(Post { target: users(head)?, body })),
+            Route::Send => Ok(Action::Execute(Post { target: names(head)?, body })),
         }
     }
 }
 
-fn relay(head: &Head<'_>, body: &[u8]) -> Result<What, Refusal> {
+fn history(head: &Head<'_>, room: String) -> Result<Lookup, Refusal> {
+    let [after, limit] = head.keys(["after", "limit"])?;
+    let after = number("after", after)?.unwrap_or(0);
+    let limit = number("limit", limit)?.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(Lookup::History { room, after, limit })
+}
+
+fn users(head: &Head<'_>) -> Result<Target, Refusal> {
     let [to] = head.keys(["to"])?;
-    let ids = listed(to, "ID")?.map(|id| whole_number(id).map(UserId).ok_or_else(|| no_id(id)));
+    let invalid = |id: &str| Refusal::new(400, format!("{id:?} is no user id; an id is a number"));
+    let ids = receivers(to, "ID")?.map(|id| whole_number(id).map(UserId).ok_or_else(|| invalid(id)));
     let ids: Vec<UserId> = ids.collect::<Result<_, _>>()?;
     let mut block = Vec::new();
     Ids::encode(&ids, &mut block);
-    let receivers = Ids::new(&block).expect("whole ids");
-    Ok(work(&Request::Relay { receivers, body, receipt: true }, head.closes))
+    Ok(Target::Users(block))
 }
 
-fn send(head: &Head<'_>, body: &[u8]) -> Result<What, Refusal> {
+fn names(head: &Head<'_>) -> Result<Target, Refusal> {
     let [to] = head.keys(["to"])?;
-    let names: Vec<String> = listed(to, "NAME")?.map(|name| decode(name, true)).collect::<Result<_, _>>()?;
+    let names: Vec<String> = receivers(to, "NAME")?.map(|name| decode(name, true)).collect::<Result<_, _>>()?;
     let mut block = Vec::new();
     Names::encode(names.iter().map(|name| &name[..]), &mut block);
-    let names = Names::new(&block).expect("whole names");
-    Ok(work(&Request::Send { names, body, receipt: true, store: false }, head.closes))
-}
-
-fn no_id(text: &str) -> Refusal {
-    Refusal::new(400, format!("{text:?} is no user id: a number"))
-}
-
-/// The items of the key `to`.
-fn listed<'q>(to: Option<&'q str>, what: &str) -> Result<std::str::Split<'q, char>, Refusal> {
-    let missing = || Refusal::new(400, format!("say to whom, as in ?to={what} or ?to={what},{what}"));
-    to.filter(|to| !to.is_empty()).map(|to| to.split(',')).ok_or_else(missing)
-}
-
-fn number(key: &str, value: Option<&str>) -> Result<Option<u64>, Refusal> {
-    let no_number = |text| Refusal::new(400, format!("{key}={text} is no number"));
-    let parse = |text| whole_number(text).ok_or_else(|| no_number(text));
-    value.map(parse).transpose()
-}
-
-fn limit_of(value: Option<&str>) -> Result<usize, Refusal> {
-    Ok(number("limit", value)?.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)))
-}
-
-/// Text with each `%` and its two digits as the byte that they mean, and perhaps each `+` as a space.
-pub fn decode(text: &str, plus_is_space: bool) -> Result<String, Refusal> {
-    let refusal = || Refusal::new(400, format!("{text:?} is not percent-encoded UTF-8"));
-    let digit = |byte: Option<&u8>| byte.and_then(|&byte| char::from(byte).to_digit(16));
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes().iter();
-    while let Some(&byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => match (digit(rest.next()), digit(rest.next())) {
-                (Some(high), Some(low)) => (high << 4 | low) as u8,
-                _ => return Err(refusal()),
-            },
-            b'+' if plus_is_space => b' ',
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).map_err(|_| refusal())
-}
-
-/// A request of the hub's own, and a goodbye behind it where the connection is to end.
-fn work(request: &Request<'_>, closes: bool) -> What {
-    let mut frames = Vec::new();
-    request.encode(0, &mut frames);
-    if closes {
-        frames[1] |= FLAG;
-        Request::Bye.encode(0, &mut frames);
-    }
-    What::Work(frames)
+    Ok(Target::Names(block))
 }
