@@ -60,7 +60,8 @@ impl FanOut {
         skip_full: bool,
     ) -> Posted {
         let mut posted = Posted::default();
-        for slot in slots.iter().map(|&slot| slot as usize).filter(|&slot| except != Some(slot)) {
+        let except = except.unwrap_or(usize::MAX);
+        for slot in slots.iter().map(|&slot| slot as usize).filter(|&slot| slot != except) {
             let session = &mut sessions.slab[slot];
             if skip_full && session.outbox.full {
                 mark(Mark::EventMissed);

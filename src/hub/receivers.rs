@@ -49,10 +49,11 @@ impl Receivers {
     }
 }
 
-/// Resolves ids and names. It keeps the buffers of the last [`Receivers`] for the next ones.
+/// Resolves ids and names.
 #[derive(Debug, Default)]
 pub(super) struct Resolver {
-    spare: Receivers,
+    /// The last receivers, whose buffers the next ones use. Boxed, because receivers are handed from step to step.
+    spare: Option<Box<Receivers>>,
     /// The stamp of the last body. Sessions that bear it are among the receivers, so no set is needed to find an id
     /// that is named twice. At 0, once in four billion bodies, all sessions' stamps are reset.
     pub stamp: u32,
@@ -65,7 +66,7 @@ impl Resolver {
         sessions: &mut Sessions<L>,
         ids: impl Iterator<Item = UserId>,
         refuse_full: bool,
-    ) -> Receivers {
+    ) -> Box<Receivers> {
         let (mut receivers, stamp) = self.begin(sessions);
         for id in ids {
             let status = match sessions.addressable(id) {
@@ -85,7 +86,7 @@ impl Resolver {
         table: &NameTable,
         names: impl Iterator<Item = &'n str>,
         refuse_full: bool,
-    ) -> Receivers {
+    ) -> Box<Receivers> {
         let (mut receivers, stamp) = self.begin(sessions);
         for name in names {
             let mut all = Status::Unknown;
@@ -99,13 +100,13 @@ impl Resolver {
     }
 
     /// Takes back the buffers of receivers that are done with.
-    pub fn recycle(&mut self, receivers: Receivers) {
-        self.spare = receivers;
+    pub fn recycle(&mut self, receivers: Box<Receivers>) {
+        self.spare = Some(receivers);
     }
 
     /// Empty receivers, and a stamp that no session bears.
-    fn begin<L>(&mut self, sessions: &mut Sessions<L>) -> (Receivers, u32) {
-        let mut receivers = std::mem::take(&mut self.spare);
+    fn begin<L>(&mut self, sessions: &mut Sessions<L>) -> (Box<Receivers>, u32) {
+        let mut receivers = self.spare.take().unwrap_or_default();
         receivers.slots.clear();
         receivers.statuses.clear();
         (receivers.any_full, receivers.refused) = (false, 0);

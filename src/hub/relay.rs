@@ -17,7 +17,7 @@ use crate::wire::{Answer, ErrorCode, Ids, Kind, Names, Status, UserId, deliver_h
 pub(super) struct Delivery {
     /// RELAY or SEND.
     kind: Kind,
-    receivers: Receivers,
+    receivers: Box<Receivers>,
     /// Bytes of the body, which ends the request.
     pub body_len: usize,
     /// Whether the sender asks for the statuses.
@@ -210,7 +210,7 @@ impl<L> Hub<L> {
         self.finish_for_host(receivers)
     }
 
-    fn finish_for_host(&mut self, receivers: Receivers) -> Vec<Status> {
+    fn finish_for_host(&mut self, receivers: Box<Receivers>) -> Vec<Status> {
         let statuses = receivers.to_statuses();
         self.resolver.recycle(receivers);
         statuses
