@@ -3,7 +3,7 @@
 use super::Hub;
 use super::codec::{Encoding, Protocol, RequestContext, Role};
 use super::remote_addr::{AddressCounts, RemoteAddr};
-use super::session::{Phase, Session};
+use super::session::{Backlog, Phase, Session};
 use crate::limits::{Limits, TURNED_AWAY};
 use crate::marks::{Mark, mark};
 use crate::wire::{Answer, ErrorCode, Fault};
@@ -166,6 +166,7 @@ impl<L> Hub<L> {
         session.phase = Phase::Departed;
         self.unparsed -= session.unparsed();
         session.kept_by_gateway = 0;
+        session.backlog = Backlog::Empty;
         session.decoder.release();
         self.stats.users -= u64::from(session.role == Role::User);
         self.wake_waiters(slot);
