@@ -1,4 +1,4 @@
-//! What clients do: honest ones, those who come and go, those who do not read, and those who mean no good.
+//! What clients do: some are honest, some come and go, some do not read, and some mean harm.
 
 use crate::arrivals;
 use crate::asks::{self, Draft, NAMES, ROOMS};
@@ -14,11 +14,11 @@ const ENOUGH: usize = 64 * 1024;
 /// Bytes of a flood: more than a link may use of a turn.
 const FLOOD: usize = 300_000;
 
-/// After how many microseconds somebody calm looks again, and somebody who is gone for good.
+/// After how many microseconds a calm actor looks again, and one that is gone for good.
 const CALM: u64 = 3_000;
 const GONE: u64 = 1_000_000;
 
-/// Somebody with one connection at a time.
+/// A client with one connection at a time.
 #[derive(Debug)]
 pub struct Actor {
     /// How long it rests between two actions, on average.
@@ -28,11 +28,11 @@ pub struct Actor {
     /// Which it is inclined to.
     pub vice: Option<Fault>,
     pub conn: Option<usize>,
-    /// It reads nothing for so many actions.
+    /// How many actions it goes on without reading.
     pub rest: u32,
     /// It says nothing meanwhile.
     pub is_mute: bool,
-    /// It does not come back for so many actions.
+    /// How many actions it stays away.
     pub away: u32,
     /// Faults have stopped: it only finishes what it began, and reads.
     pub is_calm: bool,
@@ -47,7 +47,7 @@ pub struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Nobody knows any more when the hub lets go of a connection.
+    /// From now on it is open when the hub lets go of a connection.
     fn count_out(&mut self, number: usize) {
         self.ledger.clock = self.world.trace.events;
         self.ledger.live.retain(|&other| other != number);
@@ -67,7 +67,7 @@ pub fn break_most(actors: &mut [Actor], stage: &mut Stage<'_>) {
 }
 
 impl Actor {
-    /// One of a run whose actors are all so much slower than they could be.
+    /// Draws an actor. `slower` is by how much all actors of the run are slowed down.
     pub fn draw(rng: &mut Rng, slower: u64) -> Actor {
         let vices = [Fault::Churn, Fault::Stall, Fault::Drip, Fault::Garbage, Fault::Lie];
         let vice = rng.bool().then(|| vices[rng.usize(..vices.len())]);
@@ -129,7 +129,7 @@ impl Actor {
             stage.ledger.clock = stage.world.trace.events;
             stage.ledger.forget(number, left);
             self.conn = None;
-            // Whoever was turned away comes back later.
+            // A client that was turned away comes back later.
             self.away = if stage.conns[number].last_word == Some(14) { stage.rng.u32(..100) } else { 0 };
             return;
         }
@@ -168,7 +168,7 @@ impl Actor {
         }
     }
 
-    /// Whoever is honest says that it lives when it is asked, and by itself once all is calm.
+    /// An honest client answers heartbeats, and sends some by itself after a long silence.
     fn answer_beats(&mut self, stage: &mut Stage<'_>, number: usize) {
         let conn = &mut stage.conns[number];
         let asked = std::mem::take(&mut conn.beats) > 0 || stage.world.now > conn.sent_at + stage.ledger.remind;
@@ -207,7 +207,7 @@ impl Actor {
         }
     }
 
-    /// What may happen to any connection, and more often to those who come and go.
+    /// What may happen to any connection, and more often to clients that come and go.
     fn misbehave(&mut self, stage: &mut Stage<'_>, number: usize) {
         let churns = self.vice == Some(Fault::Churn) && stage.rng.u8(..32) == 0;
         let world = &mut *stage.world;
@@ -248,7 +248,7 @@ impl Actor {
         }
     }
 
-    /// Faults have stopped: whoever meant no good goes, the others finish what they began.
+    /// Faults have stopped: clients that meant harm go, the others finish what they began.
     pub fn calm_down(&mut self, stage: &mut Stage<'_>) {
         self.is_calm = true;
         let Some(number) = self.conn else { return };
@@ -306,7 +306,7 @@ impl Conn {
         }
     }
 
-    /// The stream is at its end: somebody must have said why, and all must be answered that was asked before.
+    /// The stream is at its end: one side must have said why, and all that was asked before must be answered.
     fn check_end(&mut self, world: &World, ledger: &Ledger) {
         self.is_over = true;
         let wire = &world.wires[self.number];

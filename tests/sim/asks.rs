@@ -121,7 +121,7 @@ fn relay(rng: &mut Rng, ledger: &mut Ledger, conn: &Conn) -> Draft {
     message(kind::RELAY, rng, ledger, conn, To::Users(ids), payload, rng_flag)
 }
 
-/// The id of somebody who is here; or of anybody who was, or of nobody.
+/// The id of a user who is connected, or was, or never existed.
 fn somebody(rng: &mut Rng, ledger: &Ledger) -> u64 {
     match rng.u8(..16) {
         0 => rng.u64(..) | 1 << 63,
@@ -167,8 +167,8 @@ fn message(
     Draft { kind, flags, payload, about, replies: flags & 1 == 1, fails: false, errors: &[8] }
 }
 
-/// Asks to come in; but where rooms may be closed, only if it surely is not there: a member who is full misses to hear
-/// of the closing, and could not tell from the answer whether it was there still.
+/// Asks to join a room. If rooms may be closed, it asks only if it surely is no member: a member whose queue is full
+/// misses the event that closes the room, and could not tell from the answer whether it still was a member.
 fn join(rng: &mut Rng, ledger: &Ledger, conn: &Conn) -> Draft {
     let draft = in_room(kind::JOIN, rng, &[8]);
     let About::Room(room) = draft.about else { return draft };

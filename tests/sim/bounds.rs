@@ -32,7 +32,7 @@ const READ_BUFFER: usize = 64 * 1024;
 /// Connections accepted from one listener in a turn, each perhaps tried in vain before.
 const ACCEPTS_IN_A_TURN: u32 = 2 * 129;
 
-/// Calls in a turn, by the number of links, where reads and writes are cut short all the time.
+/// Calls in a turn, by the number of links, if reads and writes are cut short all the time.
 const CALLS_IN_A_TURN: usize = 1_000;
 const CALLS_FOR_A_LINK: usize = 100;
 
@@ -42,7 +42,7 @@ const IDLE_TURNS: u32 = 100;
 /// How late a deadline may be met: faults make a wait end early, never late, but turns take time.
 const SLACK: Duration = Duration::from_millis(20);
 
-/// A link on its way out must take so many bytes a second, or it is closed.
+/// Bytes a second that a departing link must take, or it is closed.
 const PACE: u64 = 16 * 1024;
 
 /// One connection as it was seen at the last look.
@@ -110,7 +110,7 @@ impl Watch {
         self.told = (told, again);
     }
 
-    /// Notes whom the hub has let go of, whenever somebody has come or gone.
+    /// Notes which users have departed, whenever the number of users has changed.
     pub fn note_departed<L>(&mut self, ledger: &mut Ledger, hub: &Hub<L>) {
         let now = (hub.stats.accepted, hub.stats.users);
         if self.users == now {
@@ -202,7 +202,7 @@ impl Seen {
         let unread = user.is_waiting() || user.has_backlog() || hub.stats.squeezes > 0 || !wire.inbound.is_empty();
         if !idle.is_zero() && user.is_open() && !unread {
             let silence = world.now.saturating_sub(wire.hub.heard_at.max(self.free_since));
-            // Whoever waited begins anew when it waits no more.
+            // The time of a user that waited begins anew when it waits no more.
             let most = if hub.stats.waits + hub.stats.paced > 0 { idle * 3 } else { idle + idle / 32 };
             assert!(silence <= most + SLACK, "{} is silent for {silence:?} of {idle:?}", user.id());
         }
@@ -216,7 +216,7 @@ impl Seen {
         assert!(!speaks || quiet <= most, "{} has heard nothing for {quiet:?}", user.id());
     }
 
-    /// One that has begun a frame goes on with it in time, or is closed. Where it last grew enough it had that time
+    /// A client that has begun a frame goes on with it in time, or is closed. If the frame grew enough, it has that time
     /// again.
     fn check_frame<L>(&self, user: &Session<L>, world: &World, hub: &Hub<L>) {
         let (time, wire) = (hub.limits().frame_time, &world.wires[self.wire]);

@@ -24,7 +24,7 @@ pub struct Ask {
     pub tag: u16,
     pub kind: u8,
     pub about: About,
-    /// A reply is owed; an error is. Where neither is, an error may still come.
+    /// A reply is owed; an error is. If neither is, an error may still come.
     pub replies: bool,
     pub fails: bool,
     /// The codes of errors that may come, as bits.
@@ -289,7 +289,7 @@ impl Conn {
     }
 }
 
-/// Whoever published knows which event that became.
+/// The publisher learns which event its message became.
 fn hear_published(ledger: &mut Ledger, fields: &mut Fields<'_>, number: usize) {
     let (id, To::Room(room)) = (fields.u64(), &ledger.messages[number].to) else { panic!("it was for a room") };
     let story = ledger.story();

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The id under which the host program speaks.
 pub const HOST: u64 = 1;
 
-/// Whom a message is meant for.
+/// The receivers that a message names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum To {
     Users(Vec<u64>),
@@ -19,7 +19,7 @@ pub enum To {
     Room(&'static str),
 }
 
-/// A body that somebody sent.
+/// A message that a client or the host sent.
 #[derive(Debug)]
 pub struct Message {
     /// The number of the sender's connection; `None` for the host.
@@ -82,7 +82,7 @@ pub struct Ledger {
     pub heartbeat: (u16, bool),
     /// The hub may close the silent.
     pub is_timed: bool,
-    /// After so long without a word the honest say something: before the shortest idle time is over, and no more often
+    /// After this much silence honest clients send something: before the shortest idle time is over, and no more often
     /// than they may.
     pub remind: Duration,
     /// Clients may ask as often as they like.
@@ -128,7 +128,7 @@ impl Ledger {
         self.story.lock().expect("nobody panics with it")
     }
 
-    /// Somebody is about to send a message; returns its number.
+    /// A client is about to send a message; returns its number.
     pub fn compose(&mut self, sender: Option<usize>, to: To, len: usize, no_echo: bool) -> usize {
         let (statuses, heard) = (Vec::new(), Vec::new());
         let message =
@@ -149,7 +149,7 @@ impl Ledger {
         }
     }
 
-    /// A connection is over for the client; for the hub as well, where it `left`.
+    /// A connection is over for the client. If it `left`, it is over for the hub as well.
     pub fn forget(&mut self, conn: usize, left: bool) {
         self.live.retain(|&other| other != conn);
         if left {
@@ -157,7 +157,7 @@ impl Ledger {
         }
     }
 
-    /// The message in a body that `session` sent; `None` where nothing is known of that sender.
+    /// The message in a body that `session` sent; `None` if nothing is known of that sender.
     pub fn find(&self, session: u64, body: &[u8]) -> Option<usize> {
         let sender = self.ids.get(&session).copied();
         assert!(sender.is_some() || session == HOST, "{session} never was a user");
@@ -172,7 +172,7 @@ impl Ledger {
         Some(number)
     }
 
-    /// Somebody got a message.
+    /// A client received a message.
     pub fn heard(&mut self, conn: usize, session: u64, body: &[u8]) -> Option<usize> {
         let number = self.find(session, body)?;
         assert!(is_body(number, body), "the body of message {number} is another");
@@ -200,7 +200,7 @@ impl Ledger {
         fresh.len()
     }
 
-    /// All is quiet, and `steady` are those who are still connected: each message carried out has reached them.
+    /// All is quiet, and `steady` are still connected: each message that was executed has reached them.
     pub fn check_arrived(&self, steady: &[usize]) {
         for (number, message) in self.messages.iter().enumerate() {
             let is_wild = message.sender.is_some_and(|sender| self.people[sender].is_wild);

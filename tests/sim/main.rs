@@ -9,8 +9,8 @@
 //! `cargo test` runs some dozens of seeds, those of the first kind twice. By environment:
 //!
 //! - `CUBBY_SIM_SEED=n`: that seed alone; with `CUBBY_SIM_TRACE=1` every step is printed.
-//! - `CUBBY_SIM_EVENTS=n`: seed after seed until so many events have happened.
-//! - `CUBBY_SIM_SECS=n`: seed after seed for so long.
+//! - `CUBBY_SIM_EVENTS=n`: seed after seed until n events have happened.
+//! - `CUBBY_SIM_SECS=n`: seed after seed for n seconds.
 //! - `CUBBY_SIM_FROM=n`: the first seed of either.
 //!
 //! The long run is `cargo test --profile sim --test sim -- --nocapture`.
@@ -46,7 +46,7 @@ const FORETOLD_SEEDS: (u64, u64) = (200, 4_000);
 const ENOUGH_FOR_MARKS: u64 = 100_000_000;
 
 thread_local! {
-    /// Where this thread last panicked, while it tries something.
+    /// The place at which this thread last panicked, while it tries something.
     static WHERE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
@@ -81,7 +81,7 @@ fn text_of(wrong: Box<dyn Any + Send>) -> String {
     text.or(wrong.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }
 
-/// Runs a seed twice, less the faults that are `off`, and shrinks it where it fails.
+/// Runs a seed twice, without the faults that are `off`, and shrinks it if it fails.
 fn try_seed(seed: u64, off: u32) -> Outcome {
     let plan = Plan { seed, off, is_traced: false };
     match (catch(|| run(plan)), catch(|| run(plan))) {

@@ -1,9 +1,9 @@
-//! Seeds that once failed, each with what was wrong. They hold as long as a seed draws the same run: whoever changes
-//! what is drawn undoes the mend, finds a seed that fails again, and puts it here.
+//! Seeds that once failed, each with what was wrong. They are of use as long as a seed draws the same run. If you change
+//! what is drawn, undo each mend, find a seed that fails again, and put it here.
 
 use cubby::testing::system::Fault;
 
-/// What those run without that were found before there were outages.
+/// The fault that seeds run without if they were found before it was added.
 const OLD: u32 = 1 << Fault::Outage as u32;
 
 /// Seeds, the faults that they run without, and what they found.

@@ -23,7 +23,7 @@ use std::time::Duration;
 /// How long all may take to come to rest once faults have stopped, beside what the limits allow.
 const SETTLED_IN: Duration = Duration::from_secs(10);
 
-/// So many more may be there where all may go at once.
+/// How many more actors there may be if most may go at once.
 const CROWD: usize = 60;
 
 /// What a run is made from.
@@ -57,7 +57,7 @@ struct Run {
 ///
 /// # Panics
 ///
-/// Where something is wrong.
+/// If something is wrong.
 pub fn run(plan: Plan) -> Outcome {
     let mut rng = Rng::with_seed(plan.seed);
     let mut run = Run::new(plan, &mut rng);
@@ -110,7 +110,7 @@ impl Run {
         call(&mut self.actors, &mut Stage { world: &mut world, ledger, conns, rng })
     }
 
-    /// Whoever is due acts; then the loop has its turn, until the next one is due.
+    /// The actors that are due act. Then the loop has its turn, until the next actor is due.
     fn step(&mut self) {
         let now = self.now();
         while let Some(&Reverse((at, actor))) = self.wakes.peek().filter(|Reverse((at, _))| *at <= now) {
@@ -232,7 +232,7 @@ impl Run {
         })
     }
 
-    /// Where the hub stands with a connection, for whoever has to find out why it does not go on.
+    /// The hub's state of a connection, to find out why it does not go on.
     fn state_of(&self, wire: &Wire) -> String {
         let hub = self.net.hub();
         let Some(user) = wire.hub.slot.and_then(|slot| hub.session(slot)) else {
@@ -320,7 +320,7 @@ impl Run {
         self.conns[number].ask(&mut self.world.borrow_mut(), draft);
     }
 
-    /// Those whom a WHO shows are those whom the story knows to be there, with the names that they have.
+    /// A WHO shows the members that the story knows, with their names.
     fn audit_room(&mut self, auditor: usize, room: &'static str) {
         if self.ledger.story().last_life(room).is_none_or(|life| life.members.is_empty()) {
             return;

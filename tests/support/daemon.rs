@@ -23,7 +23,7 @@ impl Daemon {
         Daemon::run(daemon(arguments), arguments.iter().filter(is_address).count())
     }
 
-    /// One by this command, which listens on so many addresses.
+    /// Starts one by this command, which listens on `expected` addresses.
     pub fn run(mut command: Command, expected: usize) -> Daemon {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubbyd starts");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));

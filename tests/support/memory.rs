@@ -34,7 +34,7 @@ pub fn four_hundred_announced_megabytes() -> u64 {
     }
     peak_above_idle(&daemon, || {
         liars.iter_mut().for_each(|liar| liar.send(&[RELAY, 0, 0, 0, 0, 0x10, 0, 0]));
-        // Whoever comes last is read last: once it is answered, all headers are read.
+        // The last to connect is read last: once it is answered, all headers are read.
         assert_eq!(daemon.connect().list().len(), 400);
     })
 }

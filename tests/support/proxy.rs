@@ -52,7 +52,7 @@ impl Proxy {
         ask(&self.address, target, "")
     }
 
-    /// Where `cubby` finds the hub.
+    /// The address under which `cubby` finds the hub.
     pub fn hub(&self) -> String {
         format!("ws://{}", self.address)
     }

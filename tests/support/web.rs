@@ -19,7 +19,7 @@ pub fn door(arguments: &[&str]) -> Daemon {
     Daemon::with(&[&["--listen", "127.0.0.1:0", "--ws", "127.0.0.1:0"], arguments].concat())
 }
 
-/// Where a daemon speaks HTTP.
+/// The address at which a daemon speaks HTTP.
 pub fn host(daemon: &Daemon) -> &str {
     daemon.addresses[1].strip_prefix("http://").expect("the second address is for HTTP")
 }
@@ -45,7 +45,7 @@ impl Response {
         serde_json::from_slice(&self.body).expect("one JSON object")
     }
 
-    /// The status, where the body says the same and why.
+    /// The status of a refusal. Its body says the same, and why.
     pub fn refusal(&self) -> u16 {
         let body = self.json();
         assert_eq!(body["status"], self.status, "{body}");
@@ -86,7 +86,7 @@ impl Web {
         Response { status: status.parse().expect("a number"), headers: headers.to_owned(), body: Vec::new() }
     }
 
-    /// Just so many bytes.
+    /// Exactly this many bytes.
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
         self.0.0.read_exact(&mut bytes).expect("all bytes come");
@@ -283,11 +283,11 @@ impl Ws {
     }
 }
 
-/// What the daemon's queue is where somebody is to be [filled](fill): more than what two kernels take meanwhile.
+/// The daemon's queue in tests that [fill] a receiver: larger than what the buffers of two sockets take.
 pub const QUEUE: [&str; 2] = ["--queue", "12M"];
 
-/// Relays a megabyte to somebody who does not read, again and again, until that has to wait; and returns how often.
-/// From then on whoever relays to it waits.
+/// Relays a megabyte to a user that does not read, again and again, until the sender has to wait; and returns how often.
+/// From then on every sender to that user waits.
 pub fn fill(daemon: &Daemon, sender: &mut Raw, to: u64) -> usize {
     let mut watcher = daemon.connect();
     for count in 1.. {

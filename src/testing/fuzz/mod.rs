@@ -1,6 +1,6 @@
 //! The bodies of the fuzz targets. They live here so that `cargo test` runs them too, over the seeds in `fuzz/seeds`.
 //!
-//! Each takes whatever bytes the fuzzer makes, and panics where a promise is broken.
+//! Each takes whatever bytes the fuzzer makes, and panics if a promise is broken.
 
 mod hub_ops;
 mod loop_ops;

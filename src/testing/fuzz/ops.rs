@@ -44,14 +44,14 @@ pub(super) enum Op {
         kind: u8,
         room: u8,
     },
-    /// Somebody says something in a room.
+    /// A user publishes in a room.
     Publish {
         user: u8,
         room: u8,
         body: Vec<u8>,
         flags: u8,
     },
-    /// Somebody looks back.
+    /// A user asks for a room's history.
     History {
         user: u8,
         room: u8,
@@ -72,7 +72,7 @@ pub(super) enum Op {
         tag: u16,
         payload: Vec<u8>,
     },
-    /// Somebody reads some of what is queued for it.
+    /// A user reads some of what is queued for it.
     Read(u8, u16),
 }
 

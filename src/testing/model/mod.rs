@@ -73,17 +73,17 @@ impl Model {
         }
     }
 
-    /// The id of a user by number, also of one who is gone; of nobody, where nobody has it.
+    /// The id of a user by number, also if it is gone. If there is no such user, an id that no user has.
     pub fn id_of(&self, user: u8) -> u64 {
         self.clients.get(usize::from(user)).map_or(u64::from(user), |client| client.id)
     }
 
-    /// Somebody connected, and was let in or turned away.
+    /// A client connected, and was let in or turned away.
     pub fn connect(&mut self, id: u64, let_in: bool) {
         assert!(id != 0 && self.ids.insert(id), "{id} is given twice");
         assert!(self.clients.iter().all(|client| client.id < id), "ids rise with arrival");
         let full = self.clients.iter().filter(|client| client.counts).count() >= MAX_USERS;
-        // Where users wait, some who have said goodbye by now are still there.
+        // If users wait, some that have said goodbye are still there.
         assert!(!self.exact || let_in != full, "the limit of connections is kept");
         self.clients.push(Client { id, present: true, counts: let_in, ..Client::default() });
         if !let_in {

@@ -143,7 +143,7 @@ impl Model {
         self.forget_if_idle(room);
     }
 
-    /// The host says something; returns the event's id, or `None` where it may not.
+    /// The host publishes a body; returns the event's id, or `None` if it may not.
     pub fn publish_for_host(&mut self, room: &str, body: &[u8]) -> Option<u64> {
         if !is_fit(room) || !self.rooms.contains_key(room) && self.rooms.len() >= MAX_ROOMS {
             return None;

@@ -91,7 +91,7 @@ pub struct Life {
 #[derive(Debug, Default)]
 pub struct Story {
     pub rooms: BTreeMap<String, Vec<Life>>,
-    /// Where each user came in, in order: the life and the number of the event.
+    /// The rooms that each user joined, in order: the life and the number of the event.
     pub joins: BTreeMap<u64, VecDeque<(String, usize, u64)>>,
     /// Messages that nobody has looked at yet: room, session and body.
     pub fresh: Vec<(String, u64, Vec<u8>)>,

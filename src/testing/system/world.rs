@@ -76,7 +76,7 @@ pub struct Script {
     pub claims_more: bool,
 }
 
-/// Where connections are accepted.
+/// A place where connections are accepted.
 #[derive(Debug)]
 pub struct Listener {
     /// What is spoken there.
@@ -96,7 +96,7 @@ pub struct World {
     pub unix_ms: i64,
     /// Every connection there ever was.
     pub wires: Vec<Wire>,
-    /// Where connections are accepted.
+    /// The places where connections are accepted.
     pub listeners: Vec<Listener>,
     /// How likely each fault is.
     pub faults: Faults,
