@@ -1,4 +1,4 @@
-//! The hub behind nginx, as the README configures it, and behind `haproxy`.
+//! The hub behind nginx and behind HAProxy, as `deploy/README.md` configures them.
 
 use crate::support::proxy::{Proxy, ask, haproxy, nginx};
 use crate::support::*;
@@ -145,12 +145,12 @@ fn programs_come_through_it(front: &Proxy, ann: &mut Page) {
 }
 
 #[test]
-fn through_nginx_as_the_readme_configures_it() {
+fn through_nginx_as_its_page_configures_it() {
     serves_all(nginx);
 }
 
 #[test]
-fn through_haproxy() {
+fn through_haproxy_as_its_page_configures_it() {
     serves_all(haproxy);
 }
 
