@@ -150,7 +150,7 @@ fn refuses(address: &str) {
     stream.write_all(request).expect("it reads");
     let mut heard = Vec::new();
     stream.read_to_end(&mut heard).expect("it ends after the close frame");
-    let code = ProtocolError::Protocol("").code().to_be_bytes();
+    let code = ProtocolError::Invalid("").code().to_be_bytes();
     let head = heard.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("the head is whole") + 4;
     assert_eq!((heard[head], &heard[head + 2..head + 4]), (0x88, &code[..]));
 }

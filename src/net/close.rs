@@ -1,8 +1,8 @@
 //! How a link ends, and how the whole loop does.
 //!
-//! A session departs (BYE, the end of its stream, a fatal fault, too slow, the hub shuts down). What is queued for it is
-//! sent, as long as its peer reads. Then our side of the link is shut; the peer ends its side too, or its time is over;
-//! the link is removed at the end of the turn.
+//! A session departs (BYE, the end of its stream, a fatal fault, too slow, the hub shuts down). What is queued for it
+//! is sent, as long as its peer reads. Then our side of the link is shut; the peer ends its side too, or its time is
+//! over; the link is removed at the end of the turn.
 
 use super::link::{Condition, Inbound, Stage};
 use super::timeouts::Timeout;

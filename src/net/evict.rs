@@ -18,8 +18,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Closes the session that holds most, and more of them if each holds so little that not even a quarter of the limit
-    /// becomes free. Each is still sent the rest of the frame that is under way, and why it is closed.
+    /// Closes the session that holds most, and more of them if each holds so little that not even a quarter of the
+    /// limit becomes free. Each is still sent the rest of the frame that is under way, and why it is closed.
     fn evict(&mut self) {
         let enough = self.hub.held().saturating_sub(self.hub.limits().memory / 4);
         for evicted in 0..EVICTIONS {

@@ -53,8 +53,8 @@ impl MemoryPressure {
         self.baseline.as_ref().map(|baseline| baseline.since + hub.limits().stall.max(PACE_REST))
     }
 
-    /// Checks for pressure at the end of a turn, and chooses the exempt link. Returns whether too little progress was made
-    /// for too long: the caller then closes sessions, and has progress measured [anew](Self::restart).
+    /// Checks for pressure at the end of a turn, and chooses the exempt link. Returns whether too little progress was
+    /// made for too long: the caller then closes sessions, and has progress measured [anew](Self::restart).
     pub(super) fn check<S>(&mut self, hub: &mut Hub<Link<S>>, now: Duration) -> bool {
         hub.note_held();
         if !is_under_pressure(hub) {
@@ -117,9 +117,9 @@ impl MemoryPressure {
     }
 }
 
-/// Chooses a session with requests that are still to be carried out, or, if `partial` ones count, one that has sent most
-/// of a frame and is still sending. Chooses none if so much is held already that several frames, finished one after the
-/// other, could add up; but requests are carried out even then if they are what takes the room.
+/// Chooses a session with requests that are still to be carried out, or, if `partial` ones count, one that has sent
+/// most of a frame and is still sending. Chooses none if so much is held already that several frames, finished one
+/// after the other, could add up; but requests are carried out even then if they are what takes the room.
 fn next_exempt<S>(hub: &Hub<Link<S>>, partial: bool) -> Option<usize> {
     let far = hub.is_far_over_memory();
     if far {

@@ -1,8 +1,8 @@
 //! The loop: one thread, one poll, and all sockets in the slab of the hub.
 //!
-//! Owns the sockets, the read buffer, the timeouts, and the order of a turn. All I/O and the clock are behind the [`Os`]
-//! seam. It does not understand requests: it hands what it receives to the hub, or to the [`Gateway`] of other encodings,
-//! and then does what the hub's [`Effects`](crate::hub::Effects) list.
+//! Owns the sockets, the read buffer, the timeouts, and the order of a turn. All I/O and the clock are behind the
+//! [`Os`] seam. It does not understand requests: it hands what it receives to the hub, or to the [`Gateway`] of other
+//! encodings, and then does what the hub's [`Effects`](crate::hub::Effects) list.
 //!
 //! A turn reads from top to bottom in [`Loop::wait`] and [`Loop::work`], one file for each step:
 //!

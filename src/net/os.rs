@@ -1,5 +1,5 @@
-//! The seam between the loop and the operating system. The loop does all its I/O and reads its clocks through [`Os`], so
-//! that a simulator can replace the system. This file holds the contract, and hardly any code.
+//! The seam between the loop and the operating system. The loop does all its I/O and reads its clocks through [`Os`],
+//! so that a simulator can replace the system. This file holds the contract, and hardly any code.
 
 use crate::hub::{Protocol, RemoteAddr};
 use std::io::{self, IoSlice};
@@ -43,16 +43,16 @@ pub trait Os {
     /// The wall clock, in milliseconds since 1970. It may jump.
     fn unix_ms(&self) -> u64;
 
-    /// Appends the next edges to `edges`, and waits at most `timeout` for the first one (`None`: for ever). A signal may
-    /// end the wait early, with no edge. Returns whether there may be more edges than it could take at once.
+    /// Appends the next edges to `edges`, and waits at most `timeout` for the first one (`None`: for ever). A signal
+    /// may end the wait early, with no edge. Returns whether there may be more edges than it could take at once.
     ///
     /// # Errors
     ///
     /// Only those after which waiting again is pointless.
     fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<bool>;
 
-    /// Accepts the next connection of a listener, and returns where it comes from. Its edges are not reported until it is
-    /// [watched](Os::watch).
+    /// Accepts the next connection of a listener, and returns where it comes from. Its edges are not reported until it
+    /// is [watched](Os::watch).
     ///
     /// # Errors
     ///
@@ -64,8 +64,8 @@ pub trait Os {
         Protocol::NATIVE
     }
 
-    /// Closes the descriptor kept in reserve, so that one more connection can be accepted and told that there is no room.
-    /// Returns whether there was one.
+    /// Closes the descriptor kept in reserve, so that one more connection can be accepted and told that there is no
+    /// room. Returns whether there was one.
     fn spend_spare(&mut self) -> bool;
 
     /// Opens the descriptor in reserve again, if it was closed and the system has one left.
@@ -81,8 +81,8 @@ pub trait Os {
     /// Whether reads of this socket may always be cut short, as they may be after an unusual edge.
     fn is_unusual(&self, socket: &Self::Socket) -> bool;
 
-    /// Receives into `buffer`: 0 at the end of the stream. Fewer bytes than fit mean that no more are there, unless reads
-    /// may be cut short.
+    /// Receives into `buffer`: 0 at the end of the stream. Fewer bytes than fit mean that no more are there, unless
+    /// reads may be cut short.
     ///
     /// # Errors
     ///
@@ -96,7 +96,8 @@ pub trait Os {
     /// `WouldBlock` if nothing goes, `Interrupted` by a signal. Any other ends the connection.
     fn send(&mut self, socket: &mut Self::Socket, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Ends our side of the connection: nothing more will be sent. The other direction stays open. Errors do not matter.
+    /// Ends our side of the connection: nothing more will be sent. The other direction stays open. Errors do not
+    /// matter.
     fn shut_down(&mut self, socket: &mut Self::Socket);
 
     /// Stops listening, except for HTTP callers: these are still told that the hub shuts down.

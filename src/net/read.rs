@@ -101,8 +101,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             return match self.os.receive(&mut session.link.socket, &mut self.buffer) {
                 Ok(0) => Received::End,
                 Ok(count) => {
-                    // A short read has emptied the socket, which saves the call that would say so. If something else cut
-                    // it short (see `Edge`), no further edge comes for what is left.
+                    // A short read has emptied the socket, which saves the call that would say so. If something else
+                    // cut it short (see `Edge`), no further edge comes for what is left.
                     if count < self.buffer.len() && session.link.condition == Condition::Normal {
                         session.link.inbound = Inbound::Idle;
                     }

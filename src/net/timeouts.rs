@@ -143,8 +143,8 @@ impl Timeouts {
         self.0[timeout as usize].after()
     }
 
-    /// Starts a timeout, in place of the one of the same kind that ran. A time of zero turns a timeout off, except those
-    /// of [`TimerKind::Writing`], which then expire at once.
+    /// Starts a timeout, in place of the one of the same kind that ran. A time of zero turns a timeout off, except
+    /// those of [`TimerKind::Writing`], which then expire at once.
     pub(super) fn start(&mut self, links: &mut impl TimerSlots, slot: usize, timeout: Timeout, now: Duration) {
         let kind = timeout.kind();
         self.stop(links, slot, kind, now);

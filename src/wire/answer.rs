@@ -40,7 +40,8 @@ pub enum Answer<'a> {
     /// Replies to RELAY with RECEIPT: the byte of a [`Status`](super::Status) for each receiver, in the order of the
     /// request.
     Receipt(&'a [u8]),
-    /// Replies to SEND with RECEIPT: the byte of a [`Status`](super::Status) for each name, in the order of the request.
+    /// Replies to SEND with RECEIPT: the byte of a [`Status`](super::Status) for each name, in the order of the
+    /// request.
     SendReceipt(&'a [u8]),
     /// Replies to JOIN.
     Joined {

@@ -44,18 +44,17 @@ impl Bounds {
         let Some(row) = KindRow::of_request(header.kind) else {
             return Err(Fault::unknown_kind(header.kind, header.tag));
         };
-        let length = header.length as usize;
-        self.check_length(row, header.tag, length)?;
-        let fields_len = match row.payload {
-            Payload::Empty => return check_end(row, header, 0),
-            Payload::Id => return check_end(row, header, ID_LEN),
-            Payload::UpTo(_) | Payload::FromHub => return Ok(Some(header)),
-            Payload::IdsAndBody => count_in(&front[HEADER_LEN..]).map(|count| COUNT_LEN + ID_LEN * count),
-            Payload::NamesAndBody => self.names_end(&front[HEADER_LEN..]),
-            Payload::RoomAndBody => front.get(HEADER_LEN).map(|&len| 1 + usize::from(len)),
-        };
-        let body_len = fields_len.map_or(0, |fields_len| length.saturating_sub(fields_len));
-        self.check_body(row, header.tag, body_len)?;
+        let payload = &front[HEADER_LEN..];
+        match row.payload {
+            Payload::Empty => self.check_only_field(row, header, 0)?,
+            Payload::Id => self.check_only_field(row, header, ID_LEN)?,
+            Payload::UpTo(_) | Payload::FromHub => self.check_length(row, header.tag, header.length as usize)?,
+            Payload::IdsAndBody => {
+                self.check_parts(row, header, count_in(payload).map(|count| COUNT_LEN + ID_LEN * count))?;
+            }
+            Payload::NamesAndBody => self.check_parts(row, header, self.names_end(payload))?,
+            Payload::RoomAndBody => self.check_parts(row, header, payload.first().map(|&len| 1 + usize::from(len)))?,
+        }
         Ok(Some(header))
     }
 
@@ -94,6 +93,7 @@ impl Bounds {
     }
 
     /// The longest payload that is not error 3, in bytes. For a kind with no limit of its own it is that of a RELAY.
+    #[inline]
     fn max_payload(&self, payload: Payload) -> u64 {
         let (body, receivers) = (u64::from(self.max_body), usize::from(self.max_receivers));
         match payload {
@@ -106,19 +106,33 @@ impl Bounds {
         }
     }
 
+    #[inline]
     fn check_length(&self, row: &KindRow, tag: u16, length: usize) -> Result<(), Fault> {
         let limit = self.max_payload(row.payload);
-        if length as u64 <= limit {
-            return Ok(());
-        }
-        Err(too_large(row.kind, tag, format_args!("length {length} is over the limit of {limit}")))
+        if length as u64 <= limit { Ok(()) } else { Err(payload_too_large(row.kind, tag, length, limit)) }
     }
 
+    #[inline]
     fn check_body(&self, row: &KindRow, tag: u16, body: usize) -> Result<(), Fault> {
-        if body <= self.max_body as usize {
-            return Ok(());
+        if body <= self.max_body as usize { Ok(()) } else { Err(body_too_large(row.kind, tag, body, self.max_body)) }
+    }
+
+    /// Checks a payload of fields and a body. `fields_len` is `None` until enough of the payload has arrived to tell.
+    #[inline]
+    fn check_parts(&self, row: &KindRow, header: Header, fields_len: Option<usize>) -> Result<(), Fault> {
+        let length = header.length as usize;
+        self.check_length(row, header.tag, length)?;
+        self.check_body(row, header.tag, fields_len.map_or(0, |fields_len| length.saturating_sub(fields_len)))
+    }
+
+    /// Checks that a payload is not longer than its only field. If it is shorter, decoding it fails.
+    fn check_only_field(&self, row: &KindRow, header: Header, field_len: usize) -> Result<(), Fault> {
+        let length = header.length as usize;
+        self.check_length(row, header.tag, length)?;
+        match length.saturating_sub(field_len) {
+            0 => Ok(()),
+            count => Err(Fault::malformed(row.kind, header.tag, FieldError::TrailingBytes(count))),
         }
-        Err(too_large(row.kind, tag, format_args!("a body of {body} bytes is over the limit of {}", self.max_body)))
     }
 
     /// Bytes before the body of a SEND, once all its names have arrived. `None` for too many names: they are error 4,
@@ -138,16 +152,16 @@ fn tag_or_zero(front: &[u8]) -> u16 {
     front.get(2..4).map_or(0, BigEndian::read_u16)
 }
 
-/// Refuses a payload that is longer than its only field, of `field_len` bytes.
-fn check_end(row: &KindRow, header: Header, field_len: usize) -> Result<Option<Header>, Fault> {
-    match (header.length as usize).checked_sub(field_len) {
-        None | Some(0) => Ok(Some(header)),
-        Some(count) => Err(Fault::malformed(row.kind, header.tag, FieldError::TrailingBytes(count))),
-    }
+#[cold]
+fn payload_too_large(kind: Kind, tag: u16, length: usize, limit: u64) -> Fault {
+    let text = format!("{}: length {length} is over the limit of {limit}", kind.name());
+    Fault::new(ErrorCode::TooLarge, kind as u8, tag, text)
 }
 
-fn too_large(kind: Kind, tag: u16, what: std::fmt::Arguments<'_>) -> Fault {
-    Fault::new(ErrorCode::TooLarge, kind as u8, tag, format!("{}: {what}", kind.name()))
+#[cold]
+fn body_too_large(kind: Kind, tag: u16, body: usize, limit: u32) -> Fault {
+    let text = format!("{}: a body of {body} bytes is over the limit of {limit}", kind.name());
+    Fault::new(ErrorCode::TooLarge, kind as u8, tag, text)
 }
 
 #[cfg(test)]

@@ -89,13 +89,16 @@ impl Fault {
         Fault::new(ErrorCode::UnknownKind, kind, tag, text)
     }
 
-    /// Refuses flag bits that `kind` may not carry.
-    pub(super) fn check_flags(kind: Kind, header: Header) -> Result<(), Fault> {
-        let unknown = header.flags & !kind.flags();
-        if unknown == 0 {
-            return Ok(());
-        }
-        Err(Fault::malformed(kind, header.tag, format_args!("unknown flag {unknown:#04x}")))
+    /// Refuses flag bits that the kind of `row` may not carry.
+    #[inline]
+    pub(super) fn check_flags(row: &KindRow, header: Header) -> Result<(), Fault> {
+        let unknown = header.flags & !row.flags;
+        if unknown == 0 { Ok(()) } else { Err(Fault::unknown_flag(row.kind, header.tag, unknown)) }
+    }
+
+    #[cold]
+    fn unknown_flag(kind: Kind, tag: u16, flag: u8) -> Fault {
+        Fault::malformed(kind, tag, format_args!("unknown flag {flag:#04x}"))
     }
 
     /// A request whose payload does not fit its kind.

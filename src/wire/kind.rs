@@ -115,7 +115,8 @@ kinds! {
     Error         = 0xFF, "ERROR",           flag::FATAL,                   FromHub;
 }
 
-/// The index in [`KINDS`] of each kind byte, so that finding a row takes no search; `u8::MAX` for bytes that are no kind.
+/// The index in [`KINDS`] of each kind byte, so that finding a row takes no search. For bytes that are no kind it is
+/// `u8::MAX`.
 const ROW_OF_BYTE: [u8; 256] = {
     let mut rows = [u8::MAX; 256];
     let mut i = 0;

@@ -1,4 +1,6 @@
-//! The native protocol. The page below is its whole description, and its examples are run by a test.
+//! The native protocol, version 1: bytes to values and back. The page below describes all of it, and a test runs its
+//! examples.
+//!
 #![doc = include_str!("protocol.md")]
 
 mod answer;

@@ -3,7 +3,7 @@
 use super::field::{COUNT_LEN, FieldError, FieldReader, put_str8, put_str16, str8_len, str16_len};
 use super::header::put_frame;
 use super::id::ID_LEN;
-use super::{ErrorCode, Fault, Header, Ids, Kind, Names, VERSION, flag};
+use super::{ErrorCode, Fault, Header, Ids, Kind, KindRow, Names, VERSION, flag};
 
 /// A request. Its fields are borrowed from the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,14 +94,14 @@ impl<'a> Request<'a> {
     /// Error 1 if the flags or the payload do not fit the kind, 2 if the kind is no request, 10 if a HELLO asks for
     /// another version than [`VERSION`].
     pub fn decode(header: Header, payload: &'a [u8]) -> Result<Request<'a>, Fault> {
-        let kind = Kind::of_request(header.kind).ok_or_else(|| Fault::unknown_kind(header.kind, header.tag))?;
-        let malformed = |error: FieldError| Fault::malformed(kind, header.tag, error);
-        Fault::check_flags(kind, header)?;
+        let row = KindRow::of_request(header.kind).ok_or_else(|| Fault::unknown_kind(header.kind, header.tag))?;
+        let malformed = |error: FieldError| Fault::malformed(row.kind, header.tag, error);
+        Fault::check_flags(row, header)?;
         let mut fields = FieldReader(payload);
-        if kind == Kind::Hello {
+        if row.kind == Kind::Hello {
             check_version(header, &mut fields)?;
         }
-        let request = Self::read(kind, header.flags, &mut fields).map_err(malformed)?;
+        let request = Self::read(row.kind, header.flags, &mut fields).map_err(malformed)?;
         fields.end().map_err(malformed)?;
         Ok(request)
     }
@@ -162,7 +162,8 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// Appends the whole frame to `out`. A name, room or token that is too long for its count is cut between characters.
+    /// Appends the whole frame to `out`. A name, room or token that is too long for its count is cut between
+    /// characters.
     ///
     /// # Panics
     ///

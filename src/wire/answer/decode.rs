@@ -16,7 +16,7 @@ impl<'a> Answer<'a> {
             return Err(Fault::new(ErrorCode::UnknownKind, header.kind, header.tag, text));
         };
         let malformed = |error: FieldError| Fault::malformed(row.kind, header.tag, error);
-        Fault::check_flags(row.kind, header)?;
+        Fault::check_flags(row, header)?;
         let mut fields = FieldReader(payload);
         let answer = Self::read(row.kind, header.flags, &mut fields).map_err(malformed)?;
         fields.end().map_err(malformed)?;

@@ -16,12 +16,17 @@ impl Answer<'_> {
     }
 
     fn flags(&self) -> u8 {
-        let (is_set, flag) = match *self {
-            Answer::List { more, .. } | Answer::Who { more, .. } => (more, flag::MORE),
-            Answer::Mail { ack, .. } => (ack, flag::ACK),
-            Answer::Event { replay, .. } => (replay, flag::REPLAY),
-            Answer::Error { fatal, .. } => (fatal, flag::FATAL),
-            Answer::Welcome { .. }
+        match self {
+            Answer::List { more: true, .. } | Answer::Who { more: true, .. } => flag::MORE,
+            Answer::Mail { ack: true, .. } => flag::ACK,
+            Answer::Event { replay: true, .. } => flag::REPLAY,
+            Answer::Error { fatal: true, .. } => flag::FATAL,
+            Answer::List { .. }
+            | Answer::Who { .. }
+            | Answer::Mail { .. }
+            | Answer::Event { .. }
+            | Answer::Error { .. }
+            | Answer::Welcome { .. }
             | Answer::Identity(_)
             | Answer::Receipt(_)
             | Answer::SendReceipt(_)
@@ -33,9 +38,8 @@ impl Answer<'_> {
             | Answer::Stats(_)
             | Answer::Deliver { .. }
             | Answer::Beat { .. }
-            | Answer::Closing { .. } => (false, 0),
-        };
-        if is_set { flag } else { 0 }
+            | Answer::Closing { .. } => 0,
+        }
     }
 
     fn put_payload(&self, out: &mut Vec<u8>) {

@@ -122,7 +122,7 @@ fn check_front(first: u8, second: u8, sender: Side) -> Result<(), ProtocolError>
     } else if !matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG) {
         "an opcode is not defined"
     } else if is_masked != (sender == Side::Client) {
-        "a client must mask its frames, and a server must not"
+        "a client must mask its frames, and a server does not"
     } else if opcode >= CLOSE && (first & FIN == 0 || usize::from(second & !MASKED) > MAX_CONTROL) {
         "a control frame is fragmented, or over 125 bytes"
     } else {
