@@ -104,9 +104,9 @@ impl<L> Hub<L> {
         }
     }
 
-    /// How many bytes may be queued for a session before its own requests wait until it has read the answers. It is more
-    /// than others can fill, so that nobody is kept from asking by what others send: those who have waited are let in up
-    /// to half as much again, each with a body, which may be longer in the session's encoding.
+    /// How many bytes may be queued for a session before its own requests wait until it has read the answers. It is
+    /// more than others can fill, so that nobody is kept from asking by what others send: those who have waited are let
+    /// in up to half as much again, each with a body, which may be longer in the session's encoding.
     pub(super) fn room_for_answers(&self, encoding: Encoding) -> usize {
         let body = (self.limits.max_body as usize).saturating_mul(self.fan_out.codecs.max_growth(encoding));
         self.limits.queue.saturating_mul(2).saturating_add(body)

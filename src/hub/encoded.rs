@@ -24,8 +24,8 @@ impl EncodedFrames {
         EncodedFrames((0..codecs.len()).map(|_| Encoded::default()).collect())
     }
 
-    /// A payload in an encoding, which is not the native one. Returns too how many bytes were encoded for it now: 0 if it
-    /// was in the cache.
+    /// A payload in an encoding, which is not the native one. Returns too how many bytes were encoded for it now: 0 if
+    /// it was in the cache.
     pub fn get<'a>(
         &'a mut self,
         codecs: CodecTable,

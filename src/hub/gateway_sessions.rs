@@ -15,8 +15,8 @@ pub(super) struct IdsLent {
 }
 
 impl<L> Hub<L> {
-    /// Begins a request of an HTTP caller, which is then [executed](Hub::execute) under an id of its own. If so many are
-    /// asked that ids might run out one day, those of one connection share an id.
+    /// Begins a request of an HTTP caller, which is then [executed](Hub::execute) under an id of its own. If so many
+    /// are asked that ids might run out one day, those of one connection share an id.
     pub fn begin_http_request(&mut self, slot: usize) {
         let second = self.clock.now.as_secs();
         if self.ids_lent.second != second {

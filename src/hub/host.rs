@@ -10,8 +10,8 @@ impl<L> Hub<L> {
     ///
     /// # Errors
     ///
-    /// 6 if the room's name is not valid, 8 if the hub may not have another room or is at its memory limit; and why, for
-    /// a person.
+    /// 6 if the room's name is not valid, 8 if the hub may not have another room or is at its memory limit; and why,
+    /// for a person.
     pub fn publish_for_host(&mut self, room: &str, body: &[u8]) -> Result<u64, (ErrorCode, String)> {
         if self.is_over_memory() {
             let text = "the hub is at its memory limit, because clients do not read; try again later";

@@ -1,8 +1,9 @@
 //! The hub: who is here, and who receives what.
 //!
-//! Owns the sessions with their ids, names and [outboxes](Outbox), the rooms with their members and events, and executes
-//! requests. Does no I/O and reads no clock: bytes come in as they were received and the time as it is told, bytes go
-//! into outboxes, and what has to be done about them is in the [`Effects`]. The caller is the loop in `net`, or a test.
+//! Owns the sessions with their ids, names and [outboxes](Outbox), the rooms with their members and events, and
+//! executes requests. Does no I/O and reads no clock: bytes come in as they were received and the time as it is told,
+//! bytes go into outboxes, and what has to be done about them is in the [`Effects`]. The caller is the loop in `net`,
+//! or a test.
 //!
 //! The parts own their state and know nothing of each other. The hub's own methods are requests and events, which need
 //! several of them:

@@ -53,8 +53,8 @@ impl Receivers {
 #[derive(Debug, Default)]
 pub(super) struct Resolver {
     spare: Receivers,
-    /// The stamp of the last body. Sessions that bear it are among the receivers, so no set is needed to find an id that
-    /// is named twice. At 0, once in four billion bodies, all sessions' stamps are reset.
+    /// The stamp of the last body. Sessions that bear it are among the receivers, so no set is needed to find an id
+    /// that is named twice. At 0, once in four billion bodies, all sessions' stamps are reset.
     pub stamp: u32,
 }
 

@@ -21,8 +21,8 @@ pub(super) struct Waits {
     round: u32,
     /// A bit for each [`Reason`].
     reasons: u8,
-    /// It gave up waiting, because it may have been part of a deadlock: until it is no longer full itself, what it sends
-    /// to full receivers is refused.
+    /// It gave up waiting, because it may have been part of a deadlock: until it is no longer full itself, what it
+    /// sends to full receivers is refused.
     gave_up: bool,
 }
 

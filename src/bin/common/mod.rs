@@ -14,40 +14,47 @@ const WIDTH: usize = 80;
 /// the help is empty, the option shares the line of the next one.
 pub type OptionRow<'a> = (&'a str, &'a str, &'a str, &'a str);
 
-/// The text of `--help`: a first line, and the lines of the options.
+/// The text of `--help`: a first line, and the lines of the options. Texts must be ASCII.
 pub fn usage(first: &str, rows: &[OptionRow<'_>]) -> String {
-    let mut lines = format!("{first}\n");
-    let mut names = String::new();
+    let mut text = format!("{first}\n");
+    // Where the current line begins.
+    let mut start = text.len();
     for (short, long, value, help) in rows {
-        let short = if short.is_empty() { String::new() } else { format!("-{short}, ") };
-        match names.is_empty() {
-            true => names = format!("  {short:4}--{long} {value}"),
-            false => names = format!("{}, {short}--{long} {value}", names.trim_end()),
+        let is_first = text.len() == start;
+        text.push_str(if is_first { "  " } else { ", " });
+        if !short.is_empty() {
+            text.extend(["-", short, ", "]);
+        } else if is_first {
+            text.push_str("    ");
+        }
+        text.extend(["--", long]);
+        if !value.is_empty() {
+            text.extend([" ", value]);
         }
         if !help.is_empty() {
-            let line = std::mem::take(&mut names);
-            let names = line.trim_end();
-            let column = HELP_COLUMN.max(names.len() + 2);
-            let help = wrapped(help, WIDTH - column).join(&format!("\n{:column$}", ""));
-            lines.push_str(&format!("{names:column$}{help}\n"));
+            push_help(&mut text, start, help);
+            start = text.len();
         }
     }
-    lines
+    text
 }
 
-/// Splits a text at blanks into lines of at most `width` characters.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            Some(_) | None => lines.push(word.to_owned()),
+/// Appends the help of an option to its line, which begins at `start`, and wraps it.
+fn push_help(text: &mut String, start: usize, help: &str) {
+    let column = HELP_COLUMN.max(text.len() - start + 2);
+    let mut line = start;
+    let mut separator = column - (text.len() - start);
+    for word in help.split(' ') {
+        if text.len() - line + separator + word.len() > WIDTH {
+            text.push('\n');
+            line = text.len();
+            separator = column;
         }
+        text.extend(std::iter::repeat_n(' ', separator));
+        text.push_str(word);
+        separator = 1;
     }
-    lines
+    text.push('\n');
 }
 
 /// What is wrong with the options, and which of the `known` long names was probably meant.
@@ -61,7 +68,7 @@ pub fn wrong_option<'a>(fail: &Fail, known: impl IntoIterator<Item = &'a str>) -
 
 /// The known word that was probably meant by a misspelt one, if any is similar enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let distances = known.into_iter().map(|known| (strsim::damerau_levenshtein(word, known), known));
+    let distances = known.into_iter().map(|known| (strsim::osa_distance(word, known), known));
     distances
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, known)| *distance <= known.len().div_ceil(4))

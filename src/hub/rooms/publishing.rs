@@ -85,8 +85,8 @@ impl<L> Hub<L> {
         Emitted { id, cost }
     }
 
-    /// Puts an event into the outbox of each member but `except`. A member whose queue is full misses it, and sees so by
-    /// the ids. Returns what that cost.
+    /// Puts an event into the outbox of each member but `except`. A member whose queue is full misses it, and sees so
+    /// by the ids. Returns what that cost.
     fn tell_members(
         &mut self,
         key: u32,

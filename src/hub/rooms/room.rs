@@ -96,8 +96,8 @@ impl Rooms {
     ///
     /// # Panics
     ///
-    /// If there is none. A key is good from when it was found until its room is removed, which nothing does but leaving,
-    /// closing and expiry at their very end.
+    /// If there is none. A key is good from when it was found until its room is removed, which nothing does but
+    /// leaving, closing and expiry at their very end.
     pub fn at(&self, key: u32) -> &Room {
         &self.rooms[key as usize]
     }
