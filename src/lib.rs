@@ -1,8 +1,8 @@
 //! Cubby is a message hub small enough to run anywhere and to live inside another program. Clients connect; the hub
-//! tells them who they are and who else is here, relays a body to the users or names they give, and carries rooms with
-//! numbered events, history and presence.
+//! tells them who they are and who else is here, relays bodies to the users or names that they give, and keeps rooms
+//! with numbered events, history and presence.
 //!
-//! It is one thread with one poll loop and one slab of sessions. There is no async runtime and no task scheduler.
+//! One thread, one poll loop, one slab. No async runtime, no task scheduler.
 //!
 //! # A hub inside your program
 //!
@@ -11,7 +11,7 @@
 //! use std::thread;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     // With port 0 the system chooses one. `unix:/run/cubby.sock` is an address too, and `listen` may be repeated.
+//!     // Port 0: the system chooses. `unix:/run/cubby.sock` does as well, and `listen` may be said again.
 //!     let mut server = Server::builder().listen("127.0.0.1:0").max_connections(1000).bind()?;
 //!     let address = server.addresses()[0].to_string();
 //!     let handle = server.handle();
@@ -31,48 +31,48 @@
 //! }
 //! ```
 //!
-//! A program that owns its thread calls [`Server::turn`] instead of [`Server::run`]. One that has a poll loop nests the
-//! whole hub in it as a single descriptor: see [`Server::as_fd`](std::os::fd::AsFd::as_fd) and [`Server::patience`].
+//! A host that owns its thread calls [`Server::turn`] instead of [`Server::run`]. One that has a poll of its own nests
+//! the whole hub in it as a single descriptor: [`Server::as_fd`](std::os::fd::AsFd::as_fd), [`Server::patience`].
 //!
 //! # How a byte flows
 //!
 //! ```text
-//!             net                        wire            hub                           net
-//!   socket ─────────> one read buffer ─────────> request ────> outbox of each receiver ─────> socket
-//!           receive    for all links   Decoder           fan    small: copied into its   send
-//!                                        │       in place out   run of bytes
-//!                                        v                      large: held once, and
-//!                              unfinished tail,                 every outbox points to it
-//!                              kept with its session
+//!             net                        wire            hub                              net
+//!   socket ─────────> one read buffer ─────────> frame ──────> outbox of each receiver ─────────> socket
+//!           receive    for all links    decode,        execute   small frames: copied      flush
+//!                                       in place                 large frames: shared
 //! ```
 //!
-//! A turn of the loop is *wait → accept → read and execute → flush → reap*. Executing a request never touches a socket:
-//! it appends to outboxes, and each socket is sent to once, at the end of the turn.
+//! The bytes of an unfinished frame are kept with the session; an idle session owns no buffer. HTTP, JSON and WebSocket
+//! take the same way: the `web` gateway turns their bytes into requests, and its codecs encode the answers.
+//!
+//! A turn of the loop: *deadline → poll → read and execute → flush → reap*. Executing a request never touches a socket:
+//! it appends to outboxes, and each socket is written to once, at the end of the turn.
 //!
 //! # Where things are
 //!
 //! | room | what it owns |
 //! |---|---|
-//! | [`wire`] | bytes to values and back; knows no socket, no clock, no hub |
-//! | `hub` | sessions, rooms, and who receives what; does no I/O |
-//! | `net` | the loop: sockets, readiness, timeouts, listeners |
-//! | `web` | HTTP, WebSocket and JSON, as a gateway over the hub (feature `ws`) |
+//! | [`wire`] | bytes to values and back, for the native protocol and WebSocket framing; knows no socket, no clock, no hub |
+//! | `hub` | sessions, names, relays, rooms, back-pressure, budgets, and the ports; does no I/O |
+//! | `net` | the loop, and what it owns: sockets, readiness, timeouts, listeners |
+//! | `web` | the gateway for WebSocket, JSON and HTTP, the chat page, the metrics page (feature `ws`) |
 //! | `server` | the embedding API: [`Server`], [`Builder`], [`Handle`] |
 //! | `client` | a blocking [`Client`], over `wire` alone |
-//! | `limits`, `error` | every bound with its reason; errors of the operator and of the host program |
-//! | `stats`, `address` | what is counted; where a hub listens |
-//! | `deadlines`, `escape` | what is due when; which characters may not be shown as they are |
-//! | `marks` | which rare branches a test has reached |
+//! | `limits`, `error` | every bound in one place with its reason; errors, by whose fault they are |
+//! | `stats`, `address` | the counters and the table of metrics; where a hub listens |
+//! | `deadlines`, `escape` | lists of what is due when; characters that may not be shown as they are |
+//! | `marks`, `testing` | rare branches that tests have reached; the virtual system, the model, the fuzz bodies |
 //! | `json` | events as JSON, for logs and scripts (feature `json`) |
 //!
-//! Dependencies point one way: `server → {net, web} → hub → wire`, and `client → wire`. The modules of the last five rows
-//! may be used by all rooms, and use `wire` at most.
+//! Dependencies point one way: `server → {net, web} → hub → wire`, and `client → wire`; a test keeps it so. The rooms
+//! in the last five rows may be used by all, and know at most `wire`.
 //!
 //! # What it will never do
 //!
-//! Look into a body. Give an id twice. Drop what is queued for a user without telling that user. Let a client that does
-//! not read hold up clients that do not send to it, or one that asks for much hold up anybody. Trust a length. Wake up
-//! when there is nothing to do.
+//! Look into a body. Give an id twice. Drop what it has queued for a user without telling that user. Let a client that
+//! does not read hold up those who do not send to it, or one that asks for much hold up anybody. Trust a length. Wake
+//! up when there is nothing to do.
 
 #![forbid(unsafe_code)]
 

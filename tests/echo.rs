@@ -78,7 +78,7 @@ fn shake_hands(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let head = String::from_utf8_lossy(&head);
     let mut headers = head.lines().filter_map(|line| line.split_once(':'));
     let key = headers.find(|(name, _)| name.eq_ignore_ascii_case("Sec-WebSocket-Key"));
-    let accept = cubby::wire::websocket::accept_key(key.ok_or(io::ErrorKind::InvalidData)?.1.trim());
+    let accept = websocket::accept_key(key.ok_or(io::ErrorKind::InvalidData)?.1.trim());
     let reply =
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
     stream.write_all(format!("{reply}{accept}\r\n\r\n").as_bytes())?;
@@ -100,8 +100,8 @@ fn echo(messages: &mut MessageReader, input: &mut Vec<u8>, output: &mut Vec<u8>)
                 websocket::encode_close(if code == NO_CODE { 1000 } else { code }, "", output);
                 break false;
             }
-            Err(violation) => {
-                websocket::encode_close(violation.code(), violation.text(), output);
+            Err(error) => {
+                websocket::encode_close(error.code(), error.text(), output);
                 break false;
             }
         }

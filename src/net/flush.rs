@@ -33,7 +33,12 @@ impl<O: Os, G: Gateway> Loop<O, G> {
                     if taken < offered {
                         mark(Mark::PartlySent);
                     }
-                    self.note_sent(slot, taken);
+                    if link.timers.running(TimerKind::Outbound).is_some() {
+                        self.timeouts.renew(&mut self.hub, slot, Timeout::OutboundIdle, self.now);
+                    }
+                    if self.hub.sent(slot, taken) {
+                        self.end_stall(slot);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => mark(Mark::SendInterrupted),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -50,14 +55,9 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.shut_if_sent(slot);
     }
 
-    /// Accounts for bytes that the system took: the link is not idle, and its session may be full no longer.
-    fn note_sent(&mut self, slot: usize, bytes: usize) {
-        let Some(session) = self.hub.session(slot) else { return };
-        if session.link.timers.running(TimerKind::Outbound).is_some() {
-            self.timeouts.renew(&mut self.hub, slot, Timeout::OutboundIdle, self.now);
-        }
-        let is_full_no_longer = self.hub.sent(slot, bytes);
-        if is_full_no_longer && self.hub.session(slot).is_some_and(Session::is_open) {
+    /// A session is full no longer.
+    fn end_stall(&mut self, slot: usize) {
+        if self.hub.session(slot).is_some_and(Session::is_open) {
             self.stop_timeout(slot, TimerKind::Writing);
             self.update_reading_timeout(slot, false);
         }

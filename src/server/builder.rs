@@ -1,4 +1,4 @@
-//! How a server is set up.
+//! Setting up a server.
 
 use super::Server;
 use super::handle::Handle;
@@ -12,7 +12,7 @@ use std::io;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// Sets a [`Server`] up. Every limit has a default; see [`Limits`].
+/// Sets up a [`Server`]. Every limit has a default; see [`Limits`].
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing before `bind`"]
 pub struct Builder {
@@ -30,13 +30,13 @@ impl Builder {
         self
     }
 
-    /// Takes all limits at once, in place of those set before.
+    /// Sets all limits at once, in place of those set before.
     pub fn limits(mut self, limits: Limits) -> Builder {
         self.limits = limits;
         self
     }
 
-    /// Connections at once; one more is told error 14. See [`Limits::max_connections`].
+    /// Connections at once; a further one gets error 14. See [`Limits::max_connections`].
     pub fn max_connections(mut self, count: usize) -> Builder {
         self.limits.max_connections = count;
         self
@@ -54,25 +54,25 @@ impl Builder {
         self
     }
 
-    /// Bytes queued for one user before those who write to it wait. See [`Limits::queue`].
+    /// Bytes queued for one user before senders wait. See [`Limits::queue`].
     pub fn queue(mut self, bytes: usize) -> Builder {
         self.limits.queue = bytes;
         self
     }
 
-    /// Bytes from which on a body is shared rather than copied. See [`Limits::share_from`].
+    /// The smallest body, in bytes, that is shared rather than copied. See [`Limits::share_from`].
     pub fn share_from(mut self, bytes: usize) -> Builder {
         self.limits.share_from = bytes;
         self
     }
 
-    /// What becomes of what is for a user whose queue is full. See [`Limits::if_full`].
+    /// What happens to a RELAY or SEND to a user whose queue is full. See [`Limits::if_full`].
     pub fn if_full(mut self, policy: IfFull) -> Builder {
         self.limits.if_full = policy;
         self
     }
 
-    /// Bytes queued and half received in all. See [`Limits::memory`].
+    /// Bytes that the hub may hold: queued, or received and not executed. See [`Limits::memory`].
     pub fn memory(mut self, bytes: usize) -> Builder {
         self.limits.memory = bytes;
         self
@@ -90,13 +90,13 @@ impl Builder {
         self
     }
 
-    /// How long nothing is said to a user before a beat is. See [`Limits::heartbeat`].
+    /// After how long without sending anything to a user it is sent a BEAT. See [`Limits::heartbeat`].
     pub fn heartbeat(mut self, time: Duration) -> Builder {
         self.limits.heartbeat = time;
         self
     }
 
-    /// How long nothing is heard from a user before it is closed. See [`Limits::idle`].
+    /// After how long without receiving anything from a user it is closed. See [`Limits::idle`].
     pub fn idle(mut self, time: Duration) -> Builder {
         self.limits.idle = time;
         self
@@ -108,20 +108,20 @@ impl Builder {
         self
     }
 
-    /// Rooms in the hub; one more is error 8. See [`Limits::max_rooms`].
+    /// Rooms in the hub; a further one is error 8. See [`Limits::max_rooms`].
     pub fn max_rooms(mut self, count: usize) -> Builder {
         self.limits.max_rooms = count;
         self
     }
 
-    /// Rooms that one session may be in; one more is error 8. See [`Limits::rooms_per_session`].
+    /// Rooms that one session may be in; a further one is error 8. See [`Limits::rooms_per_session`].
     pub fn rooms_per_session(mut self, count: usize) -> Builder {
         self.limits.rooms_per_session = count;
         self
     }
 
-    /// What a room remembers: so many events, with so many bytes of bodies, and for so long once nobody is in it. See
-    /// [`Limits::history`].
+    /// What a room remembers: how many events, how many bytes of their bodies, and for how long once it has no members.
+    /// See [`Limits::history`].
     pub fn history(mut self, events: usize, bytes: usize, time: Duration) -> Builder {
         (self.limits.history, self.limits.history_bytes, self.limits.history_time) = (events, bytes, time);
         self
@@ -139,25 +139,25 @@ impl Builder {
         self
     }
 
-    /// How long a closed link's input is still discarded. See [`Limits::linger`].
+    /// How long the input of a closed connection is still discarded. See [`Limits::linger`].
     pub fn linger(mut self, time: Duration) -> Builder {
         self.limits.linger = time;
         self
     }
 
-    /// How long outboxes may take to empty at the end. See [`Limits::drain`].
+    /// How long the hub may take to send what is queued when it stops. See [`Limits::drain`].
     pub fn drain(mut self, time: Duration) -> Builder {
         self.limits.drain = time;
         self
     }
 
-    /// Listens on every address given; from here on connections are accepted by the kernel, and served once the server
-    /// turns. A unix socket that nobody listens on any more is replaced; one in use is not.
+    /// Listens on every address given. From now on the kernel accepts connections, and they are served once the server
+    /// turns. A stale unix socket is replaced; one in use is not.
     ///
     /// # Errors
     ///
-    /// The first limit or address that will not do, and why. Without an address there is nothing to fail: a hub that
-    /// only its host talks to.
+    /// The first limit or address that can not be used, and why. Without an address the hub is reached by its host
+    /// only, which is no error.
     pub fn bind(self) -> Result<Server, SetupError> {
         self.limits.check()?;
         let mut os = MioOs::new().map_err(SetupError::System)?;

@@ -3,5 +3,5 @@
 //! The bodies of the fuzz targets, a naive model of the hub, and a virtual operating system.
 
 pub mod fuzz;
-mod model;
+pub mod model;
 pub mod system;

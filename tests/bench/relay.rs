@@ -1,7 +1,7 @@
-//! `cargo bench --bench relay`: where the line lies between copying a body into every outbox and sharing it
+//! `cargo bench --bench relay`: from which size on it is cheaper to share a body than to copy it into every outbox
 //! (`SHARE_FROM` in `limits.rs`), in nanoseconds a delivery.
 //!
-//! Each delivery is put into an outbox, copied out of it as the kernel would, and forgotten. The median of many rounds.
+//! Each delivery is put into an outbox, copied out of it as the kernel would do, and removed. The table shows medians.
 
 use cubby::hub::{Outbox, Pool, Shared};
 use std::hint::black_box;
@@ -28,7 +28,7 @@ fn main() {
     }
 }
 
-/// Nanoseconds a delivery takes when `put` puts one frame into each of so many outboxes.
+/// Nanoseconds for each delivery if `put` puts one frame into each of the outboxes.
 fn median(receivers: usize, put: impl Fn(&mut [Outbox], &mut Pool)) -> f64 {
     let mut outboxes: Vec<Outbox> = (0..receivers).map(|_| Outbox::default()).collect();
     let mut pool = Pool::default();

@@ -48,10 +48,10 @@ const STRUCT_FIELDS: usize = 20;
 const FEATURE_LINES: usize = 10;
 
 /// Rooms that are features or programs, so that they do not belong to the core. Code for tests is a feature as well.
-const NOT_CORE: [&str; 9] = ["auth", "bin", "client", "cluster", "load", "store", "testing", "tls", "web"];
+const NOT_CORE: [&str; 8] = ["auth", "bin", "client", "cluster", "store", "testing", "tls", "web"];
 
 /// The files that may name `mio`: one of the hub's loop, and one of the load generator's.
-const MIO_FILES: [&str; 3] = ["src/net/mio_os.rs", "src/load/poll.rs", "src/bin/cubby/load/poll.rs"];
+const MIO_FILES: [&str; 2] = ["src/net/mio_os.rs", "src/bin/cubby/bench/load/poll.rs"];
 
 /// The one file that may hold unsafe code, and that once.
 const UNSAFE_FILE: &str = "src/bin/cubbyd/allocator.rs";
@@ -104,16 +104,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("client", &["address", "json", "stats", "wire"]),
-    // The load generator, which moves into the client's program.
-    ("load", &["address", "client", "web", "wire"]),
+    ("client", &["address", "json", "limits", "stats", "wire"]),
 ];
 
 /// What a program may not use, though the library has it: the daemon runs the server, the client's program a client.
-const NOT_FOR_PROGRAMS: [(&str, &[&str]); 2] = [
-    ("bin/cubby", &["auth", "cluster", "hub", "net", "server", "store", "tls", "web"]),
-    ("bin/cubbyd", &["client", "load"]),
-];
+const NOT_FOR_PROGRAMS: [(&str, &[&str]); 2] =
+    [("bin/cubby", &["auth", "cluster", "hub", "net", "server", "store", "tls", "web"]), ("bin/cubbyd", &["client"])];
 
 /// Rooms that may use all others: the root, which only names its parts, and code for tests.
 const FREE: [&str; 2] = ["", "testing"];

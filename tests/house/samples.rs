@@ -179,6 +179,8 @@ fn what_is_too_long_or_too_large_is_found() {
 
 #[test]
 fn a_file_without_its_first_line_and_one_that_nothing_declares_are_found() {
+    let elsewhere = ("src/bin/cubby/main.rs", "#[path = \"../common/mod.rs\"]\nmod common;");
+    assert_eq!(found(&[elsewhere, ("src/bin/common/mod.rs", "fn f() {}")]), [], "a path may lead up");
     let texts = [("src/lib.rs", "mod hub;"), ("src/hub.rs", "//! It owns this."), ("src/lost.rs", "//! This.")];
     let texts = texts.map(|(file, text)| (file.to_owned(), text.to_owned())).into();
     let found: Vec<_> = offences(&Tree::new(&texts)).into_iter().map(|offence| (offence.rule, offence.file)).collect();

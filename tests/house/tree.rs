@@ -298,7 +298,15 @@ fn attribute_path<'a>(text: &'a str, code: &str, at: usize) -> Option<&'a str> {
 fn place_of(texts: &BTreeMap<String, String>, file: &str, names: &[String], path: Option<&str>) -> Option<String> {
     let (dir, name) = file.rsplit_once('/').unwrap_or(("", file));
     if let Some(path) = path {
-        return Some(format!("{dir}/{path}")).filter(|place| texts.contains_key(place));
+        let mut parts: Vec<&str> = dir.split('/').collect();
+        for part in path.split('/') {
+            if part == ".." {
+                parts.pop();
+            } else {
+                parts.push(part);
+            }
+        }
+        return Some(parts.join("/")).filter(|place| texts.contains_key(place));
     }
     let dir = match name {
         "lib.rs" | "main.rs" | "mod.rs" => dir.to_owned(),

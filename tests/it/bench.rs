@@ -4,7 +4,7 @@ use crate::support::*;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-/// Runs `cubby bench`: its exit code, what it printed, what it said on standard error.
+/// Runs `cubby bench`, and returns its exit code, its output, and its standard error.
 fn bench(hub: &str, arguments: &str) -> (i32, String, String) {
     let arguments: Vec<&str> = ["bench"].into_iter().chain(arguments.split_whitespace()).collect();
     let output = run_command(hub, &arguments);
@@ -41,6 +41,42 @@ fn the_command_prints_json_with_what_the_hub_used() {
         let value = report.pointer(number).and_then(serde_json::Value::as_f64);
         assert!(value.is_some_and(|value| value > 0.0), "{number}: {printed}");
     }
+}
+
+#[test]
+fn held_and_churning_sessions_are_measured() {
+    let daemon = Daemon::start();
+    let report = |arguments: &str| {
+        let (code, printed, said) = bench(&daemon.addresses[0], &format!("{arguments} --json --pid {}", daemon.pid()));
+        assert_eq!((code, said.as_str()), (0, ""), "{printed}");
+        serde_json::from_str::<serde_json::Value>(&printed).expect("JSON")
+    };
+    let held = report("--hold 50 --rest 0.1");
+    assert_eq!((&held["connections"], &held["messages"]), (&50.into(), &0.into()));
+    assert!(held["hub"]["memoryBytesPerConnection"].is_f64() && held["hub"]["restingProcessorNs"].is_u64(), "{held}");
+    let churn = report("--churn 40");
+    assert_eq!((&churn["sessions"], &churn["connections"]), (&40.into(), &0.into()));
+    assert!(churn["hub"]["processorNsPerSession"].as_f64() > Some(0.0), "{churn}");
+    let (code, printed, _) = bench(&daemon.addresses[0], "--sweep churn=10,20");
+    assert!(code == 0 && printed.contains("come/s") && printed.contains("sessions a second"), "{printed}");
+}
+
+#[cfg(feature = "ws")]
+#[test]
+fn the_web_is_a_protocol_as_well() {
+    let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--ws", "127.0.0.1:0"]);
+    let web = daemon.addresses[1].trim_start_matches("http://");
+    for (name, hub) in [("ws", format!("ws://{web}")), ("json", web.to_owned())] {
+        let arguments = format!("--protocol {name} --hub {hub} --rooms 3 --subscribers 2 --messages 300 --json");
+        let (code, printed, said) = bench("", &arguments);
+        assert_eq!((code, said.as_str()), (0, ""), "{name}");
+        let report: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+        assert_eq!((&report["protocol"], &report["deliveries"]), (&name.into(), &600.into()));
+        let (code, _, said) = bench("", &format!("--protocol {name} --hub ws://{web}/nowhere --messages 9"));
+        assert!(code == 1 && said.contains("the hub accepted 0 of 101 sessions, then: "), "{said}");
+    }
+    let (code, _, said) = bench("", &format!("--protocol redis --hub {} --messages 9", daemon.addresses[0]));
+    assert!(code == 1 && said.contains("not of this protocol"), "{said}");
 }
 
 #[test]
@@ -92,13 +128,13 @@ fn a_wrong_command_line_is_exit_code_2_and_an_absent_hub_1() {
 }
 
 #[test]
-fn it_has_a_help_of_its_own() {
+fn bench_has_its_own_help() {
     let (code, printed, _) = bench("", "--help");
     assert!(code == 0 && printed.starts_with("Usage: cubby bench [OPTIONS]"), "{printed}");
 }
 
 #[test]
-fn a_hub_that_dies_is_an_error_of_the_command() {
+fn a_hub_that_dies_is_an_error() {
     let daemon = Daemon::start();
     let mut command = cubby(&daemon.addresses[0], &["bench", "--secs", "600", "--relay", "2"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubby starts");
@@ -108,7 +144,7 @@ fn a_hub_that_dies_is_an_error_of_the_command() {
     assert!(output.status.code() == Some(1) && text(&output.stdout).contains("errors               3"));
 }
 
-/// What becomes of a run that is interrupted once messages flow.
+/// The output of a run that a signal interrupts once it runs.
 fn interrupted(arguments: &[&str]) -> std::process::Output {
     let daemon = Daemon::start();
     let mut command = cubby(&daemon.addresses[0], arguments);
@@ -127,14 +163,24 @@ fn a_signal_ends_a_run_early_with_what_it_has() {
 }
 
 #[test]
-fn messages_that_a_signal_kept_from_being_sent_are_exit_code_1() {
+fn messages_that_were_not_sent_because_of_a_signal_are_exit_code_1() {
     let output = interrupted(&["bench", "--messages", "9000000000", "--relay", "2", "--size", "1K"]);
     let (printed, said) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.code() == Some(1) && said.contains(" of 9000000000 messages"), "{said}");
     assert!(printed.contains("\nstopped "), "{printed}");
 }
 
-/// Waits until the command says that messages flow. It goes on to say so every two seconds, which nobody reads.
+#[test]
+fn a_signal_ends_a_churn_and_a_rest() {
+    let output = interrupted(&["bench", "--churn", "100000000"]);
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains(" of 100000000 sessions"), "{said}");
+    let output = interrupted(&["bench", "--hold", "5", "--rest", "600"]);
+    let printed = text(&output.stdout);
+    assert!(output.status.code() == Some(0) && printed.contains("connections          5"), "{printed}");
+}
+
+/// Waits until the command reports that it runs. It goes on to report that every two seconds, which nobody reads.
 fn wait_until_running(child: &mut std::process::Child) {
     let said = BufReader::new(child.stderr.as_mut().expect("piped")).lines();
     let running = said.map_while(Result::ok).any(|line| line.starts_with("running"));

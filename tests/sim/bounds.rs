@@ -1,7 +1,7 @@
 //! What must hold after each turn: bounds on work, on memory and on time.
 
 use crate::asks::ROOMS;
-use crate::model::Model;
+use crate::ledger::Ledger;
 use cubby::Limits;
 use cubby::hub::{Hub, Session};
 use cubby::testing::system::{LISTENERS, VirtualSocket, World};
@@ -111,15 +111,15 @@ impl Watch {
     }
 
     /// Notes whom the hub has let go of, whenever somebody has come or gone.
-    pub fn note_departed<L>(&mut self, model: &mut Model, hub: &Hub<L>) {
+    pub fn note_departed<L>(&mut self, ledger: &mut Ledger, hub: &Hub<L>) {
         let now = (hub.stats.accepted, hub.stats.users);
         if self.users == now {
             return;
         }
         self.users = now;
         for seen in &self.seen {
-            let user = hub.session(seen.slot).filter(|user| user.id().0 == model.people[seen.wire].id);
-            model.people[seen.wire].departed |= user.is_none_or(|user| !user.is_open());
+            let user = hub.session(seen.slot).filter(|user| user.id().0 == ledger.people[seen.wire].id);
+            ledger.people[seen.wire].departed |= user.is_none_or(|user| !user.is_open());
         }
     }
 
@@ -128,7 +128,7 @@ impl Watch {
         self.turns.is_multiple_of(4)
     }
 
-    pub fn check_links(&mut self, world: &World, model: &Model, hub: &Hub<cubby::net::Link<VirtualSocket>>) {
+    pub fn check_links(&mut self, world: &World, ledger: &Ledger, hub: &Hub<cubby::net::Link<VirtualSocket>>) {
         let limits = hub.limits();
         self.seen.retain_mut(|seen| {
             let wire = &world.wires[seen.wire];
@@ -136,7 +136,7 @@ impl Watch {
                 return false;
             }
             let user = hub.session(seen.slot).expect("a connection that is open has a user");
-            assert_eq!(user.id().0, model.people[seen.wire].id, "who lives in slot {}", seen.slot);
+            assert_eq!(user.id().0, ledger.people[seen.wire].id, "who lives in slot {}", seen.slot);
             check_queue(user, limits);
             if user.is_waiting() || user.has_backlog() {
                 seen.free_since = world.now;

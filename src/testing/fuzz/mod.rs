@@ -3,11 +3,14 @@
 //! Each takes whatever bytes the fuzzer makes, and panics where a promise is broken.
 
 mod hub_ops;
+mod loop_ops;
+mod ops;
 #[cfg(feature = "ws")]
 mod ws;
 
 use crate::wire::{Answer, Bounds, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Header, Request};
 pub use hub_ops::hub_ops;
+pub use loop_ops::{loop_ops, loop_seed};
 #[cfg(feature = "ws")]
 pub use ws::ws;
 

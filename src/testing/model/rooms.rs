@@ -1,23 +1,17 @@
 //! The naive hub's rooms.
 
-use super::{Model, is_fit, str8};
-use std::collections::{BTreeMap, BTreeSet};
+use super::story::what::{ADD, CLOSE, JOIN, LEAVE, MESSAGE, REMOVE};
+use super::{Model, is_fit, text};
+use std::collections::BTreeSet;
 
-pub const MAX_ROOMS: usize = 4;
-pub const ROOMS_PER_SESSION: usize = 2;
-pub const HISTORY: usize = 4;
-pub const HISTORY_BYTES: usize = 60;
-pub const HISTORY_SECS: u64 = 10;
+pub(super) const MAX_ROOMS: usize = 4;
+pub(super) const ROOMS_PER_SESSION: usize = 2;
+pub(super) const HISTORY: usize = 4;
+pub(super) const HISTORY_BYTES: usize = 60;
+pub(super) const HISTORY_SECS: u64 = 10;
 
 /// Who sends what the host says.
 const HOST: u64 = 1;
-
-const MESSAGE: u8 = 1;
-const JOIN: u8 = 2;
-const ADD: u8 = 3;
-const REMOVE: u8 = 4;
-const LEAVE: u8 = 5;
-const CLOSE: u8 = 6;
 
 #[derive(Default)]
 pub struct Room {
@@ -180,7 +174,7 @@ impl Model {
         there.newest += 1;
         let mut payload = vec![what];
         [there.newest, unix_ms, session].iter().for_each(|number| payload.extend(number.to_be_bytes()));
-        payload.extend([str8(room), str8(name), body.to_vec()].concat());
+        payload.extend([text(room), text(name), body.to_vec()].concat());
         there.kept.push((there.newest, payload.clone(), body.len()));
         let bodies = |room: &Room| room.kept.iter().map(|(_, _, len)| len).sum::<usize>();
         while there.kept.len() > HISTORY || bodies(there) > HISTORY_BYTES {
@@ -209,7 +203,7 @@ impl Model {
 
     fn who(&mut self, user: usize, tag: u16, room: &str) {
         let members = self.rooms[room].members.iter().map(|&member| &self.clients[member]);
-        let payload = members.flat_map(|client| [&client.id.to_be_bytes()[..], &str8(&client.name)].concat()).collect();
+        let payload = members.flat_map(|client| [&client.id.to_be_bytes()[..], &text(&client.name)].concat()).collect();
         self.foretell(user, (0x8B, 0, tag, payload));
     }
 
@@ -219,22 +213,5 @@ impl Model {
             let ids = room.members.iter().map(|&member| self.clients[member].id).collect();
             (&name[..], ids, room.kept.iter().map(|(_, payload, _)| &payload[..]).collect())
         })
-    }
-}
-
-/// Where users wait: that an event's number rises, and that it is the same for all who hear it.
-pub fn check_event(
-    heard: &mut BTreeMap<(Vec<u8>, u64), Vec<u8>>,
-    newest: &mut BTreeMap<Vec<u8>, u64>,
-    is_replay: bool,
-    payload: &[u8],
-) {
-    let id = u64::from_be_bytes(payload[1..9].try_into().expect("eight bytes"));
-    let room = payload[26..26 + usize::from(payload[25])].to_vec();
-    let same = heard.entry((room.clone(), id)).or_insert_with(|| payload.to_vec());
-    assert_eq!(same, payload, "event {id} is the same for all");
-    if !is_replay {
-        let before = newest.insert(room, id).unwrap_or_default();
-        assert!(before < id, "event {id} after {before}");
     }
 }

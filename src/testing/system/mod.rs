@@ -60,7 +60,8 @@ impl Os for VirtualOs {
     }
 
     fn protocol(&self, listener: usize) -> Protocol {
-        self.0.borrow().listeners[listener].protocol
+        // Edges that mean nothing may name a listener that is not there.
+        self.0.borrow().listeners.get(listener).map_or(Protocol::NATIVE, |listener| listener.protocol)
     }
 
     fn spend_spare(&mut self) -> bool {

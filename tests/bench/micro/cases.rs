@@ -1,24 +1,24 @@
-//! What is measured: a list of cases, for the clock and for the counter of instructions.
+//! The cases that are measured, by the clock or by counting instructions.
 
 use crate::{crowd, wire};
 use std::fmt;
 
 /// One thing to measure.
 pub struct Case {
-    /// What it is, unlike any other.
+    /// Its unique name.
     pub name: String,
-    /// Messages that one round is about.
+    /// Messages of one round.
     pub messages: usize,
-    /// Receivers of each; 0 where none is received.
+    /// Receivers of each message; 0 if none is delivered.
     pub receivers: usize,
     make: Box<dyn Fn() -> Round + Send + Sync>,
 }
 
-/// What is measured of a case. It may be called as often as one likes, and does the same each time.
+/// The part of a case that is measured. It does the same at each call.
 pub type Round = Box<dyn FnMut()>;
 
 impl Case {
-    /// A case of so many messages a round, each to so many receivers; `make` makes ready for it.
+    /// A case of these messages a round, each to these receivers. `make` prepares it.
     pub fn new(
         name: String,
         [messages, receivers]: [usize; 2],
@@ -27,7 +27,7 @@ impl Case {
         Case { name, messages, receivers, make: Box::new(make) }
     }
 
-    /// Makes ready for it.
+    /// Prepares the case.
     pub fn prepare(&self) -> Round {
         (self.make)()
     }
@@ -44,7 +44,7 @@ pub fn all() -> Vec<Case> {
     [wire::decode(), wire::encode(), crowd::relay(), crowd::publish(), crowd::send()].into_iter().flatten().collect()
 }
 
-/// A number of bytes as people write it.
+/// A number of bytes, for people.
 pub fn bytes(count: usize) -> String {
     if count < 1024 { format!("{count} B") } else { format!("{} KiB", count / 1024) }
 }

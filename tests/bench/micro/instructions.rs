@@ -1,9 +1,9 @@
-//! The same cases counted in instructions, by callgrind: no clock and no hardware counter, so that it does not matter
-//! what else the machine does.
+//! Counts the instructions of the cases with callgrind. There is no clock and no hardware counter, so the result does
+//! not depend on what else the machine does.
 //!
-//! Each case runs twice in a process of its own, the second time with twice as many rounds: the difference is what
-//! the rounds cost, without what made ready for them. That needs no symbols, which a release build does not have. To
-//! see where they go, function by function, keep the symbols and collect in the rounds alone:
+//! Each case runs twice in a process of its own, the second time with twice as many rounds. The difference is the cost
+//! of the rounds without their preparation. This needs no symbols, which a release build does not have. To see the cost
+//! of each function, keep the symbols and collect in the rounds only:
 //!
 //! ```text
 //! CARGO_PROFILE_BENCH_STRIP=none CARGO_PROFILE_BENCH_DEBUG=1 cargo bench --bench micro --no-run
@@ -19,20 +19,20 @@ use std::process::{Command, ExitCode};
 /// The option that asks for the table.
 pub const TABLE: &str = "--instructions";
 
-/// The option with which it calls itself: how many rounds of which case.
+/// The option with which the program calls itself, before the number of rounds and the case.
 pub const ROUNDS: &str = "--rounds";
 
-/// Messages or deliveries of the shorter run, at least: enough that a few thousand instructions more or less in making
-/// ready, by the seeds of hash tables, do not show.
+/// Messages or deliveries of the shorter run, at least. The preparation varies by a few thousand instructions, because
+/// hash tables have random seeds; this is enough to hide that.
 const ITEMS: usize = 20_000;
 
-/// Prints what each case costs that has one of `words` in its name.
+/// Prints the cost of each case that has one of `words` in its name.
 pub fn print_table(words: &[&str]) -> ExitCode {
     let is_wanted = |case: &Case| words.is_empty() || words.iter().any(|word| case.name.contains(word));
     let wanted: Vec<Case> = cases::all().into_iter().filter(is_wanted).collect();
     if wanted.is_empty() {
         let names: Vec<String> = cases::all().into_iter().map(|case| case.name).collect();
-        eprintln!("no case has such a word in its name; choose from:\n{}", names.join("\n"));
+        eprintln!("no case has such a word in its name; the cases are:\n{}", names.join("\n"));
         return ExitCode::from(2);
     }
     println!("{:<32} {:>12} {:>12}", "instructions", "a message", "a delivery");
@@ -64,7 +64,7 @@ fn count(case: &Case) -> io::Result<f64> {
     Ok((twice - once) / rounds as f64)
 }
 
-/// Instructions of a process that runs so many rounds.
+/// Instructions of a process that runs this number of rounds.
 fn collected(case: &Case, rounds: usize) -> io::Result<f64> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(std::env::current_exe()?);
@@ -78,7 +78,7 @@ fn collected(case: &Case, rounds: usize) -> io::Result<f64> {
     collected.filter(|_| output.status.success()).ok_or_else(|| io::Error::other(format!("no count:\n{said}")))
 }
 
-/// Runs a case so many times, for whoever counts.
+/// Runs a case this number of times, under callgrind.
 pub fn run_rounds(rounds: &str, name: &str) {
     let case = cases::all().into_iter().find(|case| case.name == name).expect("the name of a case");
     let mut round = case.prepare();
@@ -87,7 +87,7 @@ pub fn run_rounds(rounds: &str, name: &str) {
     }
 }
 
-/// Stands between making ready and what is measured, so that it can be told by its name.
+/// Separates the preparation from what is measured, so that callgrind can tell them apart by this name.
 #[inline(never)]
 fn one_round(round: &mut Round) {
     round();

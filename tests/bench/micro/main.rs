@@ -1,8 +1,8 @@
-//! What single parts of the hot path cost, without sockets.
+//! `cargo bench --bench micro`: the cost of parts of the hot path, without sockets.
 //!
-//! `cargo bench --bench micro` shows times, and items a second: deliveries where a message goes to many, messages
-//! elsewhere. `cargo bench --bench micro -- --instructions` counts instructions instead, which tells two commits apart
-//! on a busy machine too. A word after either chooses the cases that have it in their names.
+//! It shows times, and items a second: deliveries if a message goes to receivers, else messages. With
+//! `-- --instructions` it counts instructions instead, which distinguishes two commits also on a busy machine. Further
+//! words select the cases that have them in their names.
 
 mod cases;
 mod crowd;
@@ -15,7 +15,7 @@ use divan::counter::ItemsCount;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Cargo puts an argument of its own somewhere among them.
+    // Cargo adds an argument of its own.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [instructions::TABLE, ref words @ ..] => return instructions::print_table(words),

@@ -1,4 +1,4 @@
-//! Bytes to values and back, alone.
+//! The cost of decoding and encoding alone.
 
 use crate::cases::{Case, bytes};
 use cubby::wire::{
@@ -10,7 +10,7 @@ use std::hint::black_box;
 /// Frames that one round decodes or encodes.
 const FRAMES: usize = 16;
 
-/// A RELAY of a body of `len` bytes, as it comes from a client.
+/// A RELAY of a body of `len` bytes, as a client sends it.
 pub fn relay_frame(receivers: &[UserId], len: usize) -> Vec<u8> {
     let (mut ids, mut frame) = (Vec::new(), Vec::new());
     Ids::encode(receivers, &mut ids);
@@ -19,7 +19,7 @@ pub fn relay_frame(receivers: &[UserId], len: usize) -> Vec<u8> {
     frame
 }
 
-/// Requests to one receiver: lying whole in what is read, and each cut in half by the end of a read.
+/// Requests to one receiver: complete in one read, and each split in half between two reads.
 pub fn decode() -> Vec<Case> {
     let sizes = [16, 64, 4096];
     let whole = sizes.map(|len| {
@@ -47,7 +47,7 @@ fn decode_case(name: String, reads: impl Fn() -> Vec<Vec<u8>> + Send + Sync + 's
     })
 }
 
-/// How many requests end in what was read.
+/// Decodes what was read, and returns how many requests that completes.
 fn decode_read(decoder: &mut Decoder, mut read: &[u8], bounds: Bounds) -> usize {
     let mut frames = 0;
     while let Some(frame) = decoder.next(&mut read, |front| bounds.admit(front)).expect("it is admitted") {
@@ -57,7 +57,7 @@ fn decode_read(decoder: &mut Decoder, mut read: &[u8], bounds: Bounds) -> usize 
     frames
 }
 
-/// What the hub says most, and what it says to many.
+/// The most frequent answers, and what is sent to many.
 pub fn encode() -> Vec<Case> {
     let (user, server) = (UserId(1 << 22), SERVER);
     let welcome = Answer::Welcome {

@@ -1,10 +1,11 @@
-//! `cubby bench`: puts load on a running hub or broker, and reports rates, latencies and costs. The load itself comes
-//! from `load`, in a protocol of `protocols`; here are the command, its progress and its report.
+//! `cubby bench`: puts load on a running hub or broker, and reports rates, latencies and costs. `load` makes the load and
+//! `drivers` speaks the protocols; here are the command, its progress and its report.
 
+mod drivers;
 mod load;
 mod options;
 mod progress;
-mod protocols;
+mod protocol;
 mod report;
 mod sweep;
 mod units;
@@ -148,6 +149,7 @@ fn fail_on_errors<'r>(reports: impl IntoIterator<Item = &'r Report>) -> Result<(
         short = short.or(report.shortfall());
     }
     let what = match (first, short) {
+        (Some(what), _) if count == 1 => show::safe(&format!("1 error: {what}")),
         (Some(what), _) => show::safe(&format!("{count} errors; the first: {what}")),
         (None, _) if missed > 0 => format!("{missed} deliveries were missed"),
         (None, Some(short)) => short,

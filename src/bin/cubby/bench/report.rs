@@ -47,6 +47,10 @@ impl Report {
         Some(format!("stopped after {done} of {asked} {what}"))
     }
 
+    pub fn sessions_per_second(&self) -> f64 {
+        self.per_second(self.outcome.sessions)
+    }
+
     fn per_second(&self, count: u64) -> f64 {
         let secs = self.outcome.elapsed.as_secs_f64();
         if secs > 0.0 { count as f64 / secs } else { 0.0 }
@@ -81,7 +85,7 @@ impl Report {
     }
 
     /// The hub's memory for each connection, in bytes.
-    fn memory_each(&self) -> Option<f64> {
+    pub fn memory_each(&self) -> Option<f64> {
         let memory = self.hub.memory.filter(|_| self.outcome.connections > 0)?;
         Some((memory.now as f64 - memory.before as f64) / self.outcome.connections as f64)
     }
@@ -159,7 +163,7 @@ impl Report {
 
     fn churn_rows(&self, row: &mut dyn FnMut(&str, String)) {
         let sessions = self.outcome.sessions;
-        row("sessions", format!("{:>9}/s   {sessions} in all", units::count(self.per_second(sessions))));
+        row("sessions", format!("{:>9}/s   {sessions} in all", units::count(self.sessions_per_second())));
         if let Some(nanos) = self.hub_nanos() {
             row("hub", format!("{:>9} of processor time for each session", units::nanos(nanos)));
         }
@@ -201,7 +205,7 @@ impl Report {
             "latencyNs": latency,
             "connections": outcome.connections,
             "sessions": outcome.sessions,
-            "sessionsPerSecond": self.per_second(outcome.sessions),
+            "sessionsPerSecond": self.sessions_per_second(),
             "hub": {
                 "processorNs": self.hub.processor.map(|time| time.as_nanos() as u64),
                 "processorNsPerMessage": each(outcome.messages),
@@ -245,6 +249,7 @@ pub fn describe(work: &Work) -> String {
         Case::Relay if groups > 1 => format!("{groups} groups, {publishers} to {subscribers} in each"),
         Case::Relay if is_native => format!("relay, {publishers} to {subscribers}"),
         Case::Relay => format!("{publishers} to {subscribers}"),
+        Case::Rooms if groups == 1 => format!("a room, {publishers} to {subscribers}"),
         Case::Rooms => format!("{groups} rooms, {publishers} to {subscribers} in each"),
         Case::Hold => format!("{} sessions that only stay connected", work.plan.idle),
         Case::Churn(count) => format!("{count} sessions that come and go one by one"),

@@ -2,6 +2,7 @@
 
 use super::report::Report;
 use super::units;
+use super::work::Case;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -16,9 +17,6 @@ pub fn reports(runs: &[Run]) -> impl Iterator<Item = &Report> {
     runs.iter().filter_map(|(_, outcome)| outcome.as_ref().ok())
 }
 
-/// The columns after the value.
-const HEADS: [&str; 9] = ["sent/s", "recv/s", "bytes/s", "p50", "p99", "hub", "memory", "missed", "errors"];
-
 /// Characters of each of them.
 const CELL: usize = 8;
 
@@ -26,37 +24,48 @@ const CELL: usize = 8;
 pub fn table(option: &str, runs: &[Run]) -> String {
     let width = runs.iter().map(|(value, _)| value.len()).chain([option.len()]).max().unwrap_or_default();
     let mut text = format!("{option:>width$}");
-    HEADS.iter().for_each(|head| text.push_str(&format!("{head:>CELL$}")));
+    let first = reports(runs).next().map(cells).unwrap_or_default();
+    first.iter().for_each(|(head, _)| text.push_str(&format!("{head:>CELL$}")));
     for (value, outcome) in runs {
         text.push_str(&format!("\n{value:>width$}"));
         match outcome {
             Ok(report) => {
-                cells(report).iter().for_each(|cell| text.push_str(&format!("{cell:>CELL$}")));
+                cells(report).iter().for_each(|(_, cell)| text.push_str(&format!("{cell:>CELL$}")));
                 text.push_str(if report.outcome.stopped { "  stopped" } else { "" });
             }
             Err(_) => text.push_str(&format!("{:>CELL$}", "failed")),
         }
     }
     chart(&mut text, "deliveries a second", width, runs, |report| Some(report.deliveries_per_second()), units::count);
-    chart(&mut text, "processor time of the hub for each delivery", width, runs, Report::hub_nanos, units::nanos);
+    chart(&mut text, "sessions a second", width, runs, |report| Some(report.sessions_per_second()), units::count);
+    let is_churn = reports(runs).any(|report| matches!(report.case, Case::Churn(_)));
+    let name = format!("processor time of the hub for each {}", if is_churn { "session" } else { "delivery" });
+    chart(&mut text, &name, width, runs, Report::hub_nanos, units::nanos);
     text
 }
 
-fn cells(report: &Report) -> [String; 9] {
+/// The columns after the value, each with its head.
+fn cells(report: &Report) -> Vec<(&'static str, String)> {
     let or_none = |figure: Option<String>| figure.unwrap_or_else(|| "-".to_owned());
-    let memory = report.hub.memory.map(|memory| units::bytes(memory.now as f64));
-    let count = |count: u64| units::count(count as f64);
-    [
-        units::count(report.messages_per_second()),
-        units::count(report.deliveries_per_second()),
-        units::bytes(report.bytes_per_second()),
-        or_none(report.latency(0.5).map(units::nanos)),
-        or_none(report.latency(0.99).map(units::nanos)),
-        or_none(report.hub_nanos().map(units::nanos)),
-        or_none(memory),
-        count(report.outcome.missed),
-        count(report.outcome.errors),
-    ]
+    let memory = ("memory", or_none(report.hub.memory.map(|memory| units::bytes(memory.now as f64))));
+    let hub = ("hub", or_none(report.hub_nanos().map(units::nanos)));
+    let missed = ("missed", units::count(report.outcome.missed as f64));
+    let errors = ("errors", units::count(report.outcome.errors as f64));
+    match report.case {
+        Case::Relay | Case::Rooms => vec![
+            ("sent/s", units::count(report.messages_per_second())),
+            ("recv/s", units::count(report.deliveries_per_second())),
+            ("bytes/s", units::bytes(report.bytes_per_second())),
+            ("p50", or_none(report.latency(0.5).map(units::nanos))),
+            ("p99", or_none(report.latency(0.99).map(units::nanos))),
+            hub,
+            memory,
+            missed,
+            errors,
+        ],
+        Case::Hold => vec![memory, ("each", or_none(report.memory_each().map(units::bytes))), errors],
+        Case::Churn(_) => vec![("come/s", units::count(report.sessions_per_second())), hub, memory, errors],
+    }
 }
 
 /// Appends a bar for each run whose figure is known.

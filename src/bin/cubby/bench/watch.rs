@@ -1,7 +1,7 @@
 //! What the hub uses during a run: measured by the id of its process, or as the hub itself reports it.
 
 use super::load::{Phase, process_time};
-use super::protocols::Endpoint;
+use super::protocol::Endpoint;
 use cubby::Client;
 use std::fs;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use super::load::{Extent, Pace, Plan, Sizes};
 use super::options;
-use super::protocols::{Endpoint, Protocol};
+use super::protocol::{Endpoint, Protocol};
 use getopts::Matches;
 use std::ops::RangeInclusive;
 use std::time::Duration;

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 /// Bytes read at once.
 const READ_BYTES: usize = 4096;
 
-/// The sessions that come before those that count are this fraction of them.
+/// The sessions before those that count are this fraction of them, but at most `WARM_UP_MAX`.
 const WARM_UP: u64 = 10;
+const WARM_UP_MAX: u64 = 1000;
 
 /// How often progress is reported.
 const TICK: Duration = Duration::from_millis(100);
@@ -36,7 +37,7 @@ pub fn connect_and_leave<D: Driver>(
         progress(&Progress { phase, share, elapsed, messages: 0, deliveries: 0, errors: 0 });
     };
     let mut outcome = Outcome::default();
-    for (phase, all) in [(Phase::WarmingUp, count / WARM_UP), (Phase::Running, count)] {
+    for (phase, all) in [(Phase::WarmingUp, (count / WARM_UP).min(WARM_UP_MAX)), (Phase::Running, count)] {
         report(phase, 0, count, Duration::ZERO);
         let (began, processor, mut next_report) = (Instant::now(), thread_time(), TICK);
         let mut done = 0;

@@ -1,7 +1,7 @@
 //! The load generator against a hub in the same process.
 
 use super::*;
-use crate::bench::protocols::NativeDriver as Native;
+use crate::bench::drivers::NativeDriver as Native;
 use cubby::{Builder, Client, Server};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -56,7 +56,7 @@ impl Driver for Nats {
             }
             [b'-', b'E', b'R', b'R', why @ ..] => Incoming::Refused(String::from_utf8_lossy(why).trim().to_owned()),
             [b'I', b'N', b'F', b'O', ..] | b"+OK" => Incoming::Other,
-            _ => return Err(format!("{:?} is no line of this protocol", String::from_utf8_lossy(line))),
+            _ => return Err(format!("{} is no line of it", super::excerpt(line))),
         };
         Ok(Some((start, heard)))
     }

@@ -1,31 +1,8 @@
-//! The protocols that `cubby bench` speaks: what each can do, where its hub is by default, and its driver.
+//! The protocols that `cubby bench` speaks: what each can do, and where its hub is by default.
 
-#[cfg(feature = "ws")]
-mod framing;
-mod mqtt;
-mod native;
-mod nats;
-mod raw;
-mod redis;
-#[cfg(test)]
-mod tests;
-#[cfg(feature = "ws")]
-mod websocket;
-
-use super::load::{self, Driver, LoadError, Outcome, Progress, Sizes};
-use super::work::{Case, Work};
+use super::load::Sizes;
 use crate::settings::hub_address;
 use cubby::Address;
-use mqtt::Mqtt;
-use native::Native;
-use nats::Nats;
-use raw::Raw;
-use redis::Redis;
-#[cfg(feature = "ws")]
-use websocket::{WebBinary, WebJson};
-
-#[cfg(test)]
-pub use native::Native as NativeDriver;
 
 /// The path of a WebSocket address that names none.
 const WS_PATH: &str = "/ws";
@@ -36,7 +13,7 @@ const JSON_BODY_MIN: usize = 32;
 /// The most bytes that an MQTT packet may have, less room for its topic.
 const MQTT_BODY_MAX: usize = 268_435_455 - 64;
 
-/// What a hub is spoken to in.
+/// The protocol of a hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// Cubby's own frames over TCP or a unix socket.
@@ -183,37 +160,6 @@ impl Protocol {
             Protocol::Nats | Protocol::Redis | Protocol::Mqtt | Protocol::Raw => {
                 format!("is a server of protocol {} running there? name another address with --hub", self.name())
             }
-        }
-    }
-}
-
-impl Work {
-    /// Carries out the run with the drivers of its protocol.
-    pub fn run(&self, progress: &mut dyn FnMut(&Progress)) -> Result<Outcome, LoadError> {
-        match self.endpoint.protocol {
-            Protocol::Native if self.case == Case::Rooms => self.run_with(Native::rooms, progress),
-            Protocol::Native => self.run_with(Native::relay, progress),
-            #[cfg(feature = "ws")]
-            Protocol::Ws => self.run_with(|| WebBinary::new(&self.endpoint.path), progress),
-            #[cfg(feature = "ws")]
-            Protocol::Json => self.run_with(|| WebJson::new(&self.endpoint.path), progress),
-            #[cfg(not(feature = "ws"))]
-            Protocol::Ws | Protocol::Json => Err(LoadError::Plan("there is no WebSocket in this program".to_owned())),
-            Protocol::Nats => self.run_with(Nats::default, progress),
-            Protocol::Redis => self.run_with(Redis::default, progress),
-            Protocol::Mqtt => self.run_with(Mqtt::default, progress),
-            Protocol::Raw => self.run_with(Raw::default, progress),
-        }
-    }
-
-    fn run_with<D: Driver>(
-        &self,
-        driver: impl FnMut() -> D,
-        progress: &mut dyn FnMut(&Progress),
-    ) -> Result<Outcome, LoadError> {
-        match self.case {
-            Case::Relay | Case::Rooms | Case::Hold => load::run(&self.plan, driver, progress),
-            Case::Churn(count) => load::connect_and_leave(&self.plan, count.into(), driver, progress),
         }
     }
 }

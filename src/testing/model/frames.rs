@@ -1,9 +1,10 @@
-//! Frames by hand: what clients write and how they read. Shares no code with the crate, on purpose.
+//! Frames by hand: what clients write, and how they read. Shares no code with the crate, on purpose.
 
 /// Bytes before a payload.
 pub const HEADER: usize = 8;
 
-/// The kinds that a client says.
+/// The kinds that a client sends.
+#[allow(missing_docs)] // each is named as the protocol does
 pub mod kind {
     pub const HELLO: u8 = 0x01;
     pub const IDENTITY: u8 = 0x02;
@@ -22,8 +23,9 @@ pub mod kind {
     pub const STATS: u8 = 0x0F;
 }
 
-/// What stands before a payload.
+/// What stands before a payload, but for its length.
 #[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)] // each is named as the protocol does
 pub struct Head {
     pub kind: u8,
     pub flags: u8,
@@ -31,17 +33,47 @@ pub struct Head {
 }
 
 /// Appends a frame to `out`.
-pub fn frame(out: &mut Vec<u8>, head: Head, payload: &[u8]) {
+pub fn put_frame(out: &mut Vec<u8>, head: Head, payload: &[u8]) {
     out.extend_from_slice(&[head.kind, head.flags]);
     out.extend_from_slice(&head.tag.to_be_bytes());
     out.extend_from_slice(&(payload.len() as u32).to_be_bytes());
     out.extend_from_slice(payload);
 }
 
+/// The bytes of a frame.
+pub fn frame(kind: u8, flags: u8, tag: u16, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_frame(&mut out, Head { kind, flags, tag }, payload);
+    out
+}
+
 /// Appends a short text with its length.
 pub fn put_text(out: &mut Vec<u8>, text: &str) {
     out.push(text.len() as u8);
     out.extend_from_slice(text.as_bytes());
+}
+
+/// A short text with its length.
+pub fn text(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_text(&mut out, text);
+    out
+}
+
+/// The bytes of a RELAY.
+pub fn relay(ids: &[u64], body: &[u8], receipt: bool) -> Vec<u8> {
+    let mut payload = (ids.len() as u16).to_be_bytes().to_vec();
+    ids.iter().for_each(|id| payload.extend(id.to_be_bytes()));
+    payload.extend(body);
+    frame(kind::RELAY, receipt.into(), 9, &payload)
+}
+
+/// The bytes of a SEND.
+pub fn send(names: &[&str], body: &[u8], flags: u8) -> Vec<u8> {
+    let mut payload = (names.len() as u16).to_be_bytes().to_vec();
+    names.iter().for_each(|name| put_text(&mut payload, name));
+    payload.extend(body);
+    frame(kind::SEND, flags, 8, &payload)
 }
 
 /// The first whole frame of `bytes`: its head and its payload.
@@ -52,9 +84,11 @@ pub fn first(bytes: &[u8]) -> Option<(Head, &[u8])> {
     Some((Head { kind: head[0], flags: head[1], tag: u16::from_be_bytes([head[2], head[3]]) }, payload))
 }
 
-/// Reads a payload from its front. It is an error of the hub where a field is not there.
+/// Reads a payload from its front. A field that is missing is an error of the hub.
+#[derive(Debug)]
 pub struct Fields<'a>(pub &'a [u8]);
 
+#[allow(missing_docs)] // each is named for what it takes off the front
 impl<'a> Fields<'a> {
     fn take(&mut self, count: usize) -> &'a [u8] {
         assert!(self.0.len() >= count, "a field of {count} bytes runs past the payload");

@@ -61,7 +61,7 @@ impl Driver for Redis {
             [b':', ..] => Incoming::Other,
             b"+PONG" => Incoming::Ready(0),
             [b'-', why @ ..] => Incoming::Refused(String::from_utf8_lossy(why).into_owned()),
-            _ => return Err(format!("{:?} is no line of this protocol", String::from_utf8_lossy(line))),
+            _ => return Err(format!("{} is no line of it", super::excerpt(line))),
         };
         Ok(Some((start, heard)))
     }

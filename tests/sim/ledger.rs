@@ -1,8 +1,9 @@
-//! The naive model: every message and whom it was meant for, every user, and what must be so when all is quiet.
+//! The ledger: every message and its receivers, every user, and what must be true when all is quiet. It stands beside
+//! the model, which would have to know in which order the hub executes what clients ask at the same time.
 
-use crate::frames::Fields;
-use crate::story::Story;
 use cubby::Limits;
+use cubby::testing::model::frames::Fields;
+use cubby::testing::model::story::Story;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -62,7 +63,7 @@ pub struct Person {
 
 /// All that is known.
 #[derive(Debug, Default)]
-pub struct Model {
+pub struct Ledger {
     pub messages: Vec<Message>,
     /// One for each connection.
     pub people: Vec<Person>,
@@ -106,10 +107,10 @@ fn is_body(number: usize, bytes: &[u8]) -> bool {
     bytes.iter().enumerate().skip(8).all(|(at, &byte)| byte == (number + at) as u8)
 }
 
-impl Model {
-    /// A model of a hub that has nobody in it, whose rooms' true story is written there.
-    pub fn new(limits: &Limits, story: Arc<Mutex<Story>>) -> Model {
-        Model {
+impl Ledger {
+    /// A ledger of a hub without users. `story` is what its listener hears.
+    pub fn new(limits: &Limits, story: Arc<Mutex<Story>>) -> Ledger {
+        Ledger {
             max_body: limits.max_body,
             max_receivers: limits.max_receivers,
             heartbeat: (limits.heartbeat.as_secs() as u16, !limits.heartbeat.is_zero()),
@@ -118,7 +119,7 @@ impl Model {
             may_flood: limits.rate == 0,
             under_way: if limits.rate == 0 { 300 } else { limits.rate as usize * 2 },
             story,
-            ..Model::default()
+            ..Ledger::default()
         }
     }
 

@@ -260,7 +260,7 @@ impl Driver for WebBinary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::protocols::framing::{From, Message, Messages, put, put_close};
+    use crate::bench::drivers::framing::{From, Message, Messages, put, put_close};
 
     const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                             Sec-WebSocket-Accept: ";
