@@ -13,11 +13,11 @@
 //! ```
 
 mod backlog;
-mod binary;
-mod codec;
+pub(crate) mod binary;
+pub(crate) mod codec;
 mod encoding;
-mod http;
-mod json;
+pub(crate) mod http;
+pub(crate) mod json;
 mod metrics;
 mod page;
 mod policy;
@@ -125,3 +125,6 @@ impl Gateway for Web {
         self.take(slot);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -256,7 +256,7 @@ fn agreement(key: &str, protocol: &str) -> String {
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\
          Sec-WebSocket-Protocol: {protocol}\r\n\r\n",
-        cubby::wire::websocket::accept_key(key)
+        websocket::accept_key(key)
     )
 }
 

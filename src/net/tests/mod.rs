@@ -4,6 +4,8 @@ mod crowd;
 mod memory;
 mod pressure;
 mod time;
+#[cfg(feature = "ws")]
+mod web;
 
 use super::{Edge, Loop};
 use crate::hub::{Gateway, NativeOnly, Protocol, RemoteAddr, Session};
