@@ -1,4 +1,4 @@
-//! The hub behind nginx, as the README configures it, and behind `haproxy`.
+//! The hub behind nginx and behind HAProxy, as `deploy/README.md` configures them.
 
 use crate::support::proxy::{Proxy, ask, haproxy, nginx};
 use crate::support::*;
@@ -136,7 +136,7 @@ fn programs_come_through_it(front: &Proxy, ann: &mut Page) {
     let event = ann.expect("message");
     assert_eq!((&event["userId"], &event["message"]), (&"carl".into(), &"hello page".into()));
     let output = run(cubby(&front.hub(), &["stats"]), b"");
-    assert!(text(&output.stderr).contains("on the hub's own machine alone"), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("only to clients on the hub's own machine"), "{}", text(&output.stderr));
     let mut client = Client::connect(&front.hub()).expect("the hub answers");
     let (own, large) = (client.welcome().user, vec![0xA5; 1 << 20]);
     assert_eq!(client.relay(&[own], &large).expect("a receipt"), [Status::Queued]);
@@ -145,12 +145,12 @@ fn programs_come_through_it(front: &Proxy, ann: &mut Page) {
 }
 
 #[test]
-fn through_nginx_as_the_readme_configures_it() {
+fn through_nginx_as_its_page_configures_it() {
     serves_all(nginx);
 }
 
 #[test]
-fn through_haproxy() {
+fn through_haproxy_as_its_page_configures_it() {
     serves_all(haproxy);
 }
 

@@ -1,4 +1,4 @@
-//! Proxies in front of a hub: nginx, as the README configures it, and `haproxy`.
+//! Proxies in front of a hub: nginx and HAProxy, as `deploy/README.md` configures them.
 
 use super::*;
 use std::io::{Read, Write};
@@ -70,28 +70,31 @@ pub fn ask(address: &str, target: &str, headers: &str) -> (u16, String) {
     (status, answer.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned()))
 }
 
-/// The block of nginx's configuration in the README, with other addresses and another time-out.
-fn nginx_server(proxy: &str, hub: &str, cut_after: &str) -> String {
-    let readme = include_str!("../../README.md");
-    let (_, block) = readme.split_once("```nginx\n").expect("there is such a block");
+/// The block of a proxy's configuration in `deploy/README.md`, with other addresses and another timeout.
+fn block(language: &str, replaced: &[(&str, String)]) -> String {
+    let page = include_str!("../../deploy/README.md");
+    let (_, block) = page.split_once(&format!("```{language}\n")).expect("there is such a block");
     let mut block = block.split_once("```").expect("it ends").0.to_owned();
-    for (shown, ours) in [("listen 80;", format!("listen {proxy};")), ("127.0.0.1:8080", hub.to_owned())] {
+    for (shown, ours) in replaced {
         assert_eq!(block.matches(shown).count(), 1, "{shown}");
-        block = block.replace(shown, &ours);
+        block = block.replace(shown, ours);
     }
-    let shown = "proxy_read_timeout 75s;";
-    assert!(block.contains(shown));
-    block.replace(shown, &format!("proxy_read_timeout {cut_after};"))
+    block
 }
 
 pub fn nginx(hub: &str, cut_after: &str) -> Proxy {
     let config = |proxy: &str, dir: &str| {
+        let replaced = [
+            ("listen 80;", format!("listen {proxy};")),
+            ("127.0.0.1:8080", hub.to_owned()),
+            ("proxy_read_timeout 75s;", format!("proxy_read_timeout {cut_after};")),
+        ];
         let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         let temporary: String = kinds.iter().map(|kind| format!("{kind}_temp_path {dir}/{kind};\n")).collect();
         format!(
             "daemon off;\nmaster_process off;\npid {dir}/pid;\nerror_log stderr;\nevents {{}}\n\
              http {{\naccess_log off;\n{temporary}{}}}\n",
-            nginx_server(proxy, hub, cut_after)
+            block("nginx", &replaced)
         )
     };
     Proxy::start(&install::program("nginx", &["nginx-light"]), config, &["-p", ".", "-e", "stderr", "-c"])
@@ -99,11 +102,12 @@ pub fn nginx(hub: &str, cut_after: &str) -> Proxy {
 
 pub fn haproxy(hub: &str, cut_after: &str) -> Proxy {
     let config = |proxy: &str, _: &str| {
-        format!(
-            "defaults\n mode http\n option forwardfor\n retries 0\n timeout connect 5s\n timeout client 5s\n \
-             timeout server 5s\n timeout tunnel {cut_after}\nfrontend web\n bind {proxy}\n default_backend hub\n\
-             backend hub\n server hub {hub}\n"
-        )
+        let replaced = [
+            ("bind :80", format!("bind {proxy}")),
+            ("127.0.0.1:8080", hub.to_owned()),
+            ("timeout tunnel 75s", format!("timeout tunnel {cut_after}\n    retries 0")),
+        ];
+        block("haproxy", &replaced)
     };
     Proxy::start(&install::program("haproxy", &["haproxy"]), config, &["-db", "-f"])
 }

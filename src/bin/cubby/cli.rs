@@ -84,7 +84,7 @@ const OPTIONS: &[OptionRow<'_>] = &[
     ("", "mess", "", "chat: append each incoming line to ./NAME.mess"),
     ("j", "json", "", "print JSON, one object per line"),
     ("t", "timeout", "SECS", "how long to wait for the hub's replies (30)"),
-    ("h", "help", "", "print this help"),
+    ("h", "help", "", "print this help; deploy/REFERENCE.md says more"),
     ("V", "version", "", "print the version"),
 ];
 

@@ -60,8 +60,8 @@ const fn row(
     Row { short, long, value, default, help, apply }
 }
 
-/// All options, in the order in which they are listed and applied. Adding one takes a row here; but keep the list on a
-/// screen of 24 lines.
+/// All options, in the order in which they are listed and applied. Adding one takes a row here and a section of
+/// `deploy/REFERENCE.md`; but keep the list on a screen of 24 lines.
 const OPTIONS: &[Row] = &[
     row("l", "listen", "ADDRESS", "127.0.0.1:7070", "HOST:PORT or unix:PATH; repeatable", Values(config::listen)),
     #[cfg(feature = "ws")]
@@ -102,7 +102,7 @@ const OPTIONS: &[Row] = &[
     row("v", "verbose", "", "", "", Flags(|config| config.log = Some(log::LevelFilter::Debug))),
     row("", "log", "LEVEL", "info", "error, warn, info, debug (-v), trace or off", Value(config::log_level)),
     row("h", "help", "", "", "", Print(help)),
-    row("V", "version", "", "", "print this help, or the version", Print(version)),
+    row("V", "version", "", "", "print this, or the version; see deploy/REFERENCE.md", Print(version)),
 ];
 
 fn help() -> String {
@@ -196,6 +196,24 @@ mod tests {
             assert_eq!((outcome, &config.limits), (Ok(()), &Limits::default()), "--{}", row.long);
             assert_eq!(config.flush_every(), Config::default().flush_every(), "--{}", row.long);
         }
+    }
+
+    #[test]
+    fn the_reference_has_a_section_for_each_option_with_its_default() {
+        let page = include_str!("../../../deploy/REFERENCE.md");
+        let sections: Vec<(&str, &str)> =
+            page.split("\n### `").skip(1).filter_map(|part| part.split_once("`\n\n")).collect();
+        let mut rest = sections.iter();
+        for row in OPTIONS {
+            let short = if row.short.is_empty() { String::new() } else { format!("-{}, ", row.short) };
+            let heading = format!("{short}--{} {}", row.long, row.value);
+            let (_, text) = rest.find(|section| section.0 == heading.trim_end()).expect(row.long);
+            let default = row.default.split([',', ' ']).next().unwrap_or_default().trim_end_matches(':');
+            let shown = text.strip_prefix("Default: `").and_then(|text| text.split('`').next()).unwrap_or_default();
+            assert_eq!(shown, default, "--{}", row.long);
+        }
+        #[cfg(feature = "ws")]
+        assert_eq!(sections.len(), OPTIONS.len(), "the page has no section of an option that is gone");
     }
 
     #[test]
