@@ -1,6 +1,6 @@
 //! What the tests of the web side share: a client that speaks HTTP in literal bytes, and one that speaks WebSocket.
 
-use crate::support::*;
+use super::*;
 use cubby::wire::websocket;
 use serde_json::Value;
 use std::io::Read;
