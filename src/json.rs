@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use std::fmt::Write;
 
 /// Bytes in base64, which is how JSON carries bodies that are not text.
-pub fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
@@ -94,8 +94,7 @@ impl<'a> EventJson<'a> {
     }
 
     /// The same event, as the reply to a request for history with this tag.
-    #[cfg(feature = "ws")]
-    pub(crate) fn replayed(self, replay: bool, tag: Option<u16>) -> EventJson<'a> {
+    pub fn replayed(self, replay: bool, tag: Option<u16>) -> EventJson<'a> {
         EventJson { replay, tag: tag.filter(|_| replay), ..self }
     }
 }

@@ -53,7 +53,7 @@
 //!
 //! | room | what it owns |
 //! |---|---|
-//! | [`wire`] | bytes to values and back, for the native protocol and WebSocket framing; knows no socket, no clock, no hub |
+//! | [`wire`] | the native protocol and WebSocket framing as values; knows no socket, no clock, no hub |
 //! | `hub` | sessions, names, relays, rooms, back-pressure, budgets, and the ports; does no I/O |
 //! | `net` | the loop, and what it owns: sockets, readiness, timeouts, listeners |
 //! | `web` | the gateway for WebSocket, JSON and HTTP, the chat page, the metrics page (feature `ws`) |
@@ -90,13 +90,14 @@ pub mod testing;
 pub mod web;
 pub mod wire;
 
+#[cfg(feature = "json")]
+pub mod json;
+
 mod address;
 mod client;
 mod deadlines;
 mod error;
 mod escape;
-#[cfg(feature = "json")]
-mod json;
 mod limits;
 mod name;
 mod server;
@@ -107,12 +108,10 @@ pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined
 pub use error::{Gone, HostError, LimitError, SetupError};
 pub use escape::{escape_unfit, is_unshowable};
 pub use hub::{HOST, Listener, SharedEvent};
-#[cfg(feature = "json")]
-pub use json::{EventJson, json_line};
 pub use limits::{IfFull, Limits};
 pub use name::name_fault;
 pub use server::{Builder, EventSender, Events, EventsWaker, Handle, Server, WhenFull, event_channel};
-pub use stats::{Frames, Stats, TURN_TIMES, Tally};
+pub use stats::{Frames, METRICS, Metric, MetricType, Stats, TURN_TIMES, Tally};
 pub use wire::{ErrorCode, Event, EventRef, EventType, Status, UserId};
 
 /// The README's example is compiled and run as well.

@@ -49,18 +49,19 @@ pub const FIRST_FRAME: Duration = Duration::from_secs(10);
 /// a second, and at this rate the four billion ids last for two and a half days.
 pub const HTTP_IDS_A_SECOND: u32 = 20_000;
 
-/// What it costs to parse a message in JSON, and each byte of it, as bytes copied.
+/// Bounds of HTTP and JSON.
 #[cfg(feature = "ws")]
-pub const JSON_COST: (usize, usize) = (256, 16);
+pub mod http {
+    /// What it costs to parse a message in JSON, and each byte of it, as bytes copied.
+    pub const JSON_PARSE_COST: (usize, usize) = (256, 16);
 
-/// The most bytes of an HTTP request before its body: enough for a browser with a few cookies, and what other servers
-/// accept.
-#[cfg(feature = "ws")]
-pub const MOST_HEAD: usize = 8 * 1024;
+    /// The most bytes of an HTTP request before its body: enough for a browser with a few cookies, and what other
+    /// servers accept.
+    pub const MAX_HEAD_LEN: usize = 8 * 1024;
 
-/// The most headers of an HTTP request: a browser sends about twenty, a proxy adds a few.
-#[cfg(feature = "ws")]
-pub const MOST_HEADERS: usize = 64;
+    /// The most headers of an HTTP request: a browser sends about twenty, a proxy adds a few.
+    pub const MAX_HEADERS: usize = 64;
+}
 
 /// Bytes a second by which an unfinished frame must grow, or its time is over. A slow line is waited for, a dripping
 /// one is not.

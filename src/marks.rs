@@ -18,7 +18,8 @@ macro_rules! marks {
 
 marks! {
     // Queues and waiting.
-    SessionFull, EventMissed, SenderWaits, SelfWaits, LetInOverTheLimit, Resumed, ResumedAndWaits, HeldUnread, Postponed,
+    SessionFull, EventMissed, SenderWaits, SelfWaits, LetInOverTheLimit, Resumed, ResumedAndWaits, HeldUnread,
+    Postponed,
     DeadlockBroken, Refused, RefusedWithoutReceipt, SharedFrame, Batch,
     // Pace and memory.
     RateLimited, StillRateLimited, Squeezed, Favoured, FarOverMemory, Evicted, EvictedDeparted, OutboxTruncated,

@@ -111,7 +111,8 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-    /// Bytes held now: queued, of incomplete requests, or of requests that wait. A frame for many receivers counts once.
+    /// Bytes held now: queued, of incomplete requests, or of requests that wait. A frame for many receivers counts
+    /// once.
     pub held: u64,
     /// The most bytes that were held at the end of a turn.
     pub most_held: u64,
@@ -137,7 +138,7 @@ pub struct Stats {
 
 /// How a metric changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MetricType {
+pub enum MetricType {
     /// It only grows.
     Counter,
     /// It rises and falls.
@@ -148,16 +149,15 @@ use MetricType::{Counter, Gauge};
 
 /// One row of [`METRICS`].
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "ws"), allow(dead_code, reason = "only the page /metrics shows types and help texts"))]
-pub(crate) struct Metric {
+pub struct Metric {
     /// Its name in [`Stats::fields`], in JSON, and on the page `/metrics` (there with `_` for `-`).
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Counter or gauge.
-    pub(crate) metric_type: MetricType,
+    pub metric_type: MetricType,
     /// What it says, without the full stop.
-    pub(crate) help: &'static str,
+    pub help: &'static str,
     /// Its value.
-    pub(crate) value: fn(&Stats) -> u64,
+    pub value: fn(&Stats) -> u64,
 }
 
 const fn metric(name: &'static str, metric_type: MetricType, help: &'static str, value: fn(&Stats) -> u64) -> Metric {
@@ -165,7 +165,7 @@ const fn metric(name: &'static str, metric_type: MetricType, help: &'static str,
 }
 
 /// Every plain number of [`Stats`], in the order in which all forms show them.
-pub(crate) const METRICS: [Metric; 25] = [
+pub const METRICS: [Metric; 25] = [
     metric("users", Gauge, "Users connected now", |stats| stats.users),
     metric("most-users", Gauge, "Most users that were connected at once", |stats| stats.most_users),
     metric("accepted", Counter, "Connections accepted", |stats| stats.accepted),

@@ -1,6 +1,6 @@
 //! The handshake of a WebSocket, the client's side: it asks for native frames in binary messages.
 
-use crate::limits::{MOST_HEAD, MOST_HEADERS};
+use crate::limits::http::{MAX_HEAD_LEN, MAX_HEADERS};
 use crate::wire::websocket::accept_key;
 use std::io::Write;
 
@@ -41,11 +41,11 @@ pub enum Reply {
 ///
 /// Why it is not one, for a person to read.
 pub fn read_reply(bytes: &[u8], key: &str) -> Result<Reply, &'static str> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let head_len = match response.parse(bytes) {
         Ok(httparse::Status::Complete(len)) => len,
-        Ok(httparse::Status::Partial) if bytes.len() < MOST_HEAD => return Ok(Reply::More),
+        Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD_LEN => return Ok(Reply::More),
         Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
             return Err("the server sends headers without end");
         }
@@ -114,9 +114,9 @@ mod tests {
         let (status, reason) = (404, "Not Found".to_owned());
         assert_eq!(other, Ok(Reply::Other { status, reason, body_at: 46, body_len: Some(12) }));
         assert!(reply("SSH-2.0-OpenSSH_9.2\n").is_err_and(|why| why.contains("speaks no HTTP")));
-        let endless = "HTTP/1.1 101 Yes\n".to_owned() + &"X: y\n".repeat(MOST_HEADERS + 1);
+        let endless = "HTTP/1.1 101 Yes\n".to_owned() + &"X: y\n".repeat(MAX_HEADERS + 1);
         assert!(reply(&endless).is_err_and(|why| why.contains("without end")));
-        let long = "HTTP/1.1 101 Yes\nX: ".to_owned() + &"y".repeat(MOST_HEAD);
+        let long = "HTTP/1.1 101 Yes\nX: ".to_owned() + &"y".repeat(MAX_HEAD_LEN);
         assert!(reply(&long).is_err_and(|why| why.contains("without end")));
     }
 }

@@ -89,7 +89,7 @@ impl<'a> Body<'a> {
     }
 
     /// Bytes of the body.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len
     }
 

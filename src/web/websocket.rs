@@ -5,7 +5,7 @@ use super::binary;
 use super::encoding::{BINARY, JSON};
 use super::json::request::{JsonRequest, max_message_len};
 use crate::hub::{Encoding, Hub, RequestContext, Session};
-use crate::limits::JSON_COST;
+use crate::limits::http::JSON_PARSE_COST;
 use crate::wire::websocket::{self as framing, Message, MessageReader, ProtocolError, Side};
 use crate::wire::{Bounds, ErrorCode, Fault, HEADER_LEN};
 
@@ -97,7 +97,7 @@ fn carry_out<L>(
 }
 
 fn execute_json<L>(hub: &mut Hub<L>, slot: usize, text: &str, more: bool) -> Option<BlockedRequest> {
-    hub.charge_parsing(JSON_COST.0 + JSON_COST.1 * text.len());
+    hub.charge_parsing(JSON_PARSE_COST.0 + JSON_PARSE_COST.1 * text.len());
     match JsonRequest::parse(text, &hub.limits().bounds()) {
         Ok(json) => {
             let request = json.request();

@@ -4,7 +4,8 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::{body, show};
-use cubby::{Event, EventJson, Push};
+use cubby::json::EventJson;
+use cubby::{Event, Push};
 use serde_json::json;
 use std::collections::BTreeMap;
 

@@ -21,7 +21,7 @@ pub fn line(text: &str) -> Result<(), Failure> {
 
 /// Prints a JSON object as one line.
 pub fn json(object: &impl Serialize) -> Result<(), Failure> {
-    line(&cubby::json_line(object))
+    line(&cubby::json::json_line(object))
 }
 
 /// Writes a line to standard error.

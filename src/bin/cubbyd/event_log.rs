@@ -4,7 +4,8 @@
 //! and reported in the log. The writer collects lines in a buffer and writes it from time to time. If that fails, it
 //! keeps the buffer and tries again; while the buffer is full, it takes nothing from the channel.
 
-use cubby::{EventJson, EventSender, Events, EventsWaker, SharedEvent, WhenFull, event_channel, json_line};
+use cubby::json::{EventJson, json_line};
+use cubby::{EventSender, Events, EventsWaker, SharedEvent, WhenFull, event_channel};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};

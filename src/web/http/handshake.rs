@@ -70,7 +70,7 @@ fn choose(headers: Headers<'_>) -> Result<(Option<&'static str>, Encoding), Refu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::MOST_HEADERS;
+    use crate::limits::http::MAX_HEADERS;
     use crate::web::encoding::{BINARY, JSON};
 
     const UPGRADE: &str = "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -79,7 +79,7 @@ mod tests {
     /// What becomes of a handshake with further headers.
     fn read(headers: &str) -> Result<Handshake, u16> {
         let text = format!("{UPGRADE}{headers}\r\n");
-        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         assert_eq!(request.parse(text.as_bytes()), Ok(httparse::Status::Complete(text.len())));
         Handshake::read(Headers(request.headers)).map_err(|refusal| refusal.status)

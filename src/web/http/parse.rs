@@ -4,7 +4,7 @@ use super::call::Call;
 use super::head::Head;
 use super::refusal::Refusal;
 use super::route::Route;
-use crate::limits::{MOST_HEAD, MOST_HEADERS};
+use crate::limits::http::{MAX_HEAD_LEN, MAX_HEADERS};
 use crate::wire::Bounds;
 
 /// What decides whether a request is accepted.
@@ -34,18 +34,18 @@ pub enum Parsed<'b> {
 ///
 /// Why it is refused.
 pub fn parse<'b>(bytes: &'b [u8], rules: Rules<'_>) -> Result<Parsed<'b>, Refusal> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     let head_len = match request.parse(bytes) {
-        Ok(httparse::Status::Complete(len)) if len <= MOST_HEAD => len,
-        Ok(httparse::Status::Partial) if bytes.len() < MOST_HEAD => {
+        Ok(httparse::Status::Complete(len)) if len <= MAX_HEAD_LEN => len,
+        Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD_LEN => {
             return Ok(Parsed::Incomplete { expects_continue: false });
         }
         Err(httparse::Error::TooManyHeaders) => {
-            return Err(Refusal::new(431, format!("a request may have {MOST_HEADERS} headers")));
+            return Err(Refusal::new(431, format!("a request may have {MAX_HEADERS} headers")));
         }
         Err(error) => return Err(Refusal::new(400, format!("this is no HTTP request: {error}"))),
-        Ok(_) => return Err(Refusal::new(431, format!("the headers of a request may have {MOST_HEAD} bytes"))),
+        Ok(_) => return Err(Refusal::new(431, format!("the headers of a request may have {MAX_HEAD_LEN} bytes"))),
     };
     parse_call(&Head::read(&request)?, head_len, &bytes[head_len..], rules)
 }
