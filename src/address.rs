@@ -1,36 +1,37 @@
-//! Where a hub listens and a client connects: `HOST:PORT`, `unix:PATH`, or, for clients, `ws://HOST:PORT/PATH`.
+//! The addresses on which a hub listens and to which a client connects: `HOST:PORT`, `unix:PATH`, or, for clients only,
+//! `ws://HOST:PORT/PATH`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The port of a WebSocket address that gives none.
+/// The port of a WebSocket address without one.
 const WS_PORT: &str = "80";
 
-/// The path of one that gives none, where a hub's door answers.
+/// The path of a WebSocket address without one: that of a hub.
 const WS_PATH: &str = "/ws";
 
-/// An address as people write it. A host's name is looked up only when it is used.
+/// An address as people write it. The host's name is looked up only when the address is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// `HOST:PORT`, with an IPv6 host in brackets.
+    /// `HOST:PORT`, with brackets around an IPv6 host.
     Tcp(String),
     /// `unix:PATH`.
     Unix(PathBuf),
-    /// `ws://HOST:PORT/PATH`, by WebSocket; without a port it is 80, without a path `/ws`. Only clients connect so: a
-    /// hub listens for them on a `HOST:PORT`.
+    /// `ws://HOST:PORT/PATH`, for WebSocket; the port defaults to 80, the path to `/ws`. Only clients use this form: a
+    /// hub listens for them on `HOST:PORT`.
     Ws {
-        /// `HOST:PORT`, with an IPv6 host in brackets.
+        /// `HOST:PORT`, with brackets around an IPv6 host.
         host_and_port: String,
-        /// The path from its slash on, and the query behind it.
+        /// The path with its first slash, and the query if there is one.
         path: String,
     },
 }
 
-/// An address that has none of these forms.
+/// A text that is not an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressError {
-    /// What was given.
+    /// The text.
     pub given: String,
     /// What is wrong with it.
     pub why: &'static str,
@@ -41,8 +42,8 @@ impl fmt::Display for AddressError {
         let AddressError { given, why } = self;
         write!(
             f,
-            "{given:?} is no address: {why}; write HOST:PORT, as in 127.0.0.1:7070, or unix:PATH, or, as a client, \
-             ws://HOST:PORT"
+            "{given:?} is not an address: {why}; write HOST:PORT, as in 127.0.0.1:7070, or unix:PATH, or, for a \
+             client, ws://HOST:PORT"
         )
     }
 }
@@ -58,7 +59,7 @@ impl FromStr for Address {
         } else if let Some(rest) = given.strip_prefix("ws://") {
             web_socket(rest)
         } else if given.starts_with("wss://") {
-            Err("no TLS is spoken here; let a tunnel that speaks it, as `ssh -L` does, lead to the hub")
+            Err("TLS is not supported; use a tunnel to the hub, such as `ssh -L`")
         } else if given.contains("://") {
             Err("the only scheme is ws://")
         } else {
@@ -68,32 +69,32 @@ impl FromStr for Address {
     }
 }
 
-/// The address that stands behind `ws://`. What stands there goes into a request's headers, so it may not hold what
-/// would end one.
+/// Parses the rest of an address after `ws://`. It is copied into the header of a request, so it must not contain
+/// characters that could end a header line.
 fn web_socket(rest: &str) -> Result<Address, &'static str> {
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let is_fit = |text: &str, not: &[char]| text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains(not);
     if !is_fit(host, &['@', '?', '#', '\\', ',', '"']) {
-        return Err("a character stands before the path that no host and port has");
+        return Err("there is a character before the path that a host and port cannot have");
     }
     if !is_fit(path, &['#', '\\', '"']) {
-        return Err("the path holds a character that must be percent-encoded");
+        return Err("there is a character in the path that must be percent-encoded");
     }
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
     let host_and_port = if has_port { host.to_owned() } else { format!("{host}:{WS_PORT}") };
     check(&host_and_port)?;
-    // As in every URL, a slash alone is no path.
+    // As in every URL, a single slash means that there is no path.
     let path = if path.len() > 1 { path } else { WS_PATH };
     Ok(Address::Ws { host_and_port, path: path.to_owned() })
 }
 
-/// Whether this is a `HOST:PORT`, or why not.
+/// Checks that this is `HOST:PORT`.
 fn check(host_and_port: &str) -> Result<(), &'static str> {
     let (host, port) = host_and_port.rsplit_once(':').ok_or("the port is missing")?;
     if host.is_empty() {
         Err("the host is missing")
     } else if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
-        Err("an IPv6 host goes in brackets, as in [::1]:7070")
+        Err("an IPv6 host needs brackets, as in [::1]:7070")
     } else if port.parse::<u16>().is_err() || port.starts_with('+') {
         Err("the port is not a number from 0 to 65535")
     } else {
@@ -129,24 +130,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_an_address_is_said() {
+    fn an_error_says_what_is_wrong_with_an_address() {
         for (text, why) in [
             ("7070", "the port is missing"),
             (":7070", "the host is missing"),
-            ("::1:7070", "an IPv6 host goes in brackets, as in [::1]:7070"),
+            ("::1:7070", "an IPv6 host needs brackets, as in [::1]:7070"),
             ("localhost:", "the port is not a number from 0 to 65535"),
             ("localhost:65536", "the port is not a number from 0 to 65535"),
             ("unix:", "the path is missing"),
             ("ws://", "the host is missing"),
             ("ws://:80", "the host is missing"),
             ("ws://hub:", "the port is not a number from 0 to 65535"),
-            ("ws://::1", "an IPv6 host goes in brackets, as in [::1]:7070"),
-            ("ws://ann:secret@hub", "a character stands before the path that no host and port has"),
-            ("ws://hub?x", "a character stands before the path that no host and port has"),
-            ("ws://hub\r\nX: y", "a character stands before the path that no host and port has"),
-            ("ws://hub/ws HTTP/1.1", "the path holds a character that must be percent-encoded"),
-            ("ws://hub/ws\r\nX: y", "the path holds a character that must be percent-encoded"),
-            ("ws://hub/ws#top", "the path holds a character that must be percent-encoded"),
+            ("ws://::1", "an IPv6 host needs brackets, as in [::1]:7070"),
+            ("ws://ann:secret@hub", "there is a character before the path that a host and port cannot have"),
+            ("ws://hub?x", "there is a character before the path that a host and port cannot have"),
+            ("ws://hub\r\nX: y", "there is a character before the path that a host and port cannot have"),
+            ("ws://hub/ws HTTP/1.1", "there is a character in the path that must be percent-encoded"),
+            ("ws://hub/ws\r\nX: y", "there is a character in the path that must be percent-encoded"),
+            ("ws://hub/ws#top", "there is a character in the path that must be percent-encoded"),
             ("http://hub:8080/ws", "the only scheme is ws://"),
         ] {
             assert_eq!(text.parse::<Address>().map_err(|error| error.why), Err(why), "{text}");
@@ -168,8 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn what_to_do_where_tls_is_asked_for_is_said() {
-        let error = "wss://hub/ws".parse::<Address>().expect_err("no TLS is spoken");
+    fn the_error_for_wss_says_what_to_do() {
+        let error = "wss://hub/ws".parse::<Address>().expect_err("TLS is not supported");
         assert!(error.to_string().contains("ssh -L") && error.to_string().ends_with("ws://HOST:PORT"), "{error}");
     }
 }

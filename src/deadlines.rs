@@ -1,7 +1,7 @@
-//! What is to be looked at, and when: links that are silent, slow or closing, rooms that nobody is in.
+//! Lists of deadlines: when an idle, slow or closing link, or an empty room, is due to be looked at.
 //!
-//! All that stands in one list is due the same time after it was put there, so the order of arrival is the order of
-//! being due: putting one in, taking one out and finding the next are O(1), with no memory but a [`Hook`] in each.
+//! All entries of a list are due the same time after they were put there, so they are due in the order in which they
+//! came. Adding one, removing one and finding the next are O(1), and need no memory beyond a [`Hook`] in each entry.
 
 use crate::limits::SLACK;
 use std::time::Duration;
@@ -9,89 +9,90 @@ use std::time::Duration;
 /// No slot: the end of a list.
 const NONE: u32 = u32::MAX;
 
-/// Where something stands in a list, and since when. It is in one list at the most.
+/// The place of an entry in a list, and since when it is there. A hook is in one list at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Hook {
-    before: u32,
-    behind: u32,
-    /// Milliseconds of the moment, less whole turns of 2^32: 49 days, which is over
+    previous: u32,
+    next: u32,
+    /// The moment in milliseconds, modulo 2^32: this wraps after 49 days, which is more than
     /// [`MAX_TIME`](crate::limits::MAX_TIME).
     since: u32,
 }
 
 impl Hook {
+    /// A hook that is in no list.
     pub const fn new() -> Hook {
-        Hook { before: NONE, behind: NONE, since: 0 }
+        Hook { previous: NONE, next: NONE, since: 0 }
     }
 }
 
-/// Where the hooks are.
+/// Finds the hooks of the entries.
 pub trait Hooks {
-    /// The hook of one kind of what lives in a slot.
+    /// The hook of this kind in the entry of this slot.
     fn hook(&mut self, kind: usize, slot: u32) -> &mut Hook;
 }
 
-/// A list of what is due the same time after it was put there.
+/// A list of entries that are due the same time after they were added.
 #[derive(Debug)]
 pub struct Deadlines {
-    /// Which of a slot's hooks this list uses.
+    /// Which hook of an entry this list uses.
     kind: usize,
     after: Duration,
-    /// By how much it may come late.
+    /// By how much an entry may be late.
     slack: Duration,
     first: u32,
     last: u32,
-    /// Since when the first one is here.
+    /// Since when the first entry is here.
     since: Duration,
 }
 
 impl Deadlines {
-    /// A list of what is due exactly `after` it was put there.
+    /// A list of entries that are due exactly `after` they were added.
     pub fn exact(kind: usize, after: Duration) -> Deadlines {
         Deadlines { kind, after, slack: Duration::ZERO, first: NONE, last: NONE, since: Duration::ZERO }
     }
 
-    /// A list of what may be due a little later, and whose moment is [renewed](Deadlines::renew) often: a renewal costs
-    /// next to nothing, and those that are due about together are looked at together.
+    /// A list of entries that may be due a little later, and are [renewed](Deadlines::renew) often: renewing costs next
+    /// to nothing, and entries that are due at about the same time are handled together.
     pub fn slack(kind: usize, after: Duration) -> Deadlines {
         Deadlines { slack: (after / SLACK).max(Duration::from_millis(1)), ..Deadlines::exact(kind, after) }
     }
 
-    /// The time after which all is due that is put here.
+    /// The time after which entries are due.
     pub fn after(&self) -> Duration {
         self.after
     }
 
-    /// Puts a slot at the end. It is in no list that uses the same hooks.
+    /// Adds an entry at the end. Its hook must be in no list.
     pub fn push(&mut self, hooks: &mut impl Hooks, slot: u32, now: Duration) {
-        *hooks.hook(self.kind, slot) = Hook { before: self.last, behind: NONE, since: millis(now) };
+        *hooks.hook(self.kind, slot) = Hook { previous: self.last, next: NONE, since: millis(now) };
         if self.last == NONE {
             (self.first, self.since) = (slot, now);
         } else {
-            hooks.hook(self.kind, self.last).behind = slot;
+            hooks.hook(self.kind, self.last).next = slot;
         }
         self.last = slot;
     }
 
-    /// Takes a slot out, which is in this list.
+    /// Removes an entry, which must be in this list.
     pub fn remove(&mut self, hooks: &mut impl Hooks, slot: u32, now: Duration) {
-        let Hook { before, behind, .. } = std::mem::replace(hooks.hook(self.kind, slot), Hook::new());
-        match before {
-            NONE => self.first = behind,
-            before => hooks.hook(self.kind, before).behind = behind,
+        let Hook { previous, next, .. } = std::mem::replace(hooks.hook(self.kind, slot), Hook::new());
+        match previous {
+            NONE => self.first = next,
+            previous => hooks.hook(self.kind, previous).next = next,
         }
-        match behind {
-            NONE => self.last = before,
-            behind => hooks.hook(self.kind, behind).before = before,
+        match next {
+            NONE => self.last = previous,
+            next => hooks.hook(self.kind, next).previous = previous,
         }
-        if before == NONE && behind != NONE {
-            let age = millis(now).wrapping_sub(hooks.hook(self.kind, behind).since);
+        if previous == NONE && next != NONE {
+            let age = millis(now).wrapping_sub(hooks.hook(self.kind, next).since);
             self.since = now.saturating_sub(Duration::from_millis(age.into()));
         }
     }
 
-    /// Notes that what stands in `slot`, which is in this list, is due from now on only after the whole time again.
-    /// Does so a few dozen times in that time at the most, however often it is called.
+    /// Makes an entry, which must be in this list, due after the whole time again. However often this is called, it
+    /// moves the entry only a few dozen times in that time.
     pub fn renew(&mut self, hooks: &mut impl Hooks, slot: u32, now: Duration) {
         let age = millis(now).wrapping_sub(hooks.hook(self.kind, slot).since);
         if Duration::from_millis(age.into()) > self.slack {
@@ -100,12 +101,12 @@ impl Deadlines {
         }
     }
 
-    /// When to look again.
+    /// When to look for due entries again.
     pub fn next(&self) -> Option<Duration> {
         (self.first != NONE).then(|| self.since + self.after + 2 * self.slack)
     }
 
-    /// Takes the next one out that is due at `now`.
+    /// Removes the next entry that is due at `now`, and returns its slot.
     pub fn pop(&mut self, hooks: &mut impl Hooks, now: Duration) -> Option<u32> {
         let slot = self.first;
         if slot == NONE || self.since + self.after + self.slack > now {
@@ -116,7 +117,7 @@ impl Deadlines {
     }
 }
 
-/// Milliseconds, as a hook notes them.
+/// A moment in milliseconds, as a hook notes it.
 fn millis(time: Duration) -> u32 {
     time.as_millis() as u32
 }

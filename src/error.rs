@@ -1,20 +1,20 @@
-//! Errors by whose fault they are. The peer's is a [`Fault`](crate::wire::Fault), and goes to the peer. The operator's
-//! are here, and each says what to do next. Ours are panics that name the invariant they broke.
+//! Errors of the operator and of the host program. Each says what to do next. A client's errors are not here: see
+//! [`Fault`](crate::wire::Fault). A bug of the hub itself is a panic that names the broken invariant.
 
 use crate::wire::ErrorCode;
 use std::fmt;
 use std::io;
 
-/// A limit that no hub can keep.
+/// A limit that is out of range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitError {
-    /// The limit's name, as its field is called, with hyphens.
+    /// The limit's name: that of its field, with hyphens.
     pub name: &'static str,
-    /// What was asked.
+    /// The value that was given.
     pub value: usize,
-    /// The least that would do.
+    /// The smallest valid value.
     pub least: usize,
-    /// The most that would do.
+    /// The largest valid value.
     pub most: usize,
 }
 
@@ -22,8 +22,8 @@ impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LimitError { name, value, least, most } = self;
         match *most {
-            usize::MAX => write!(f, "{name} is {value}, but must be at least {least}"),
-            _ => write!(f, "{name} is {value}, but must be from {least} to {most}"),
+            usize::MAX => write!(f, "{name} is {value}; it must be at least {least}"),
+            _ => write!(f, "{name} is {value}; it must be from {least} to {most}"),
         }
     }
 }
@@ -36,14 +36,14 @@ impl std::error::Error for LimitError {}
 pub enum SetupError {
     /// A limit is out of range.
     Limit(LimitError),
-    /// An address could not be listened on.
+    /// The hub cannot listen on an address.
     Listen {
         /// The address, as it was given.
         address: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The system refused something that every hub needs (a poll descriptor).
+    /// The system refused a poll descriptor, which every hub needs.
     System(io::Error),
 }
 
@@ -52,21 +52,19 @@ impl fmt::Display for SetupError {
         match self {
             SetupError::Limit(error) => error.fmt(f),
             SetupError::Listen { address, source } => {
-                write!(f, "can not listen on {address}: {source}")?;
-                what_to_do(source).map_or(Ok(()), |advice| write!(f, "; {advice}"))
+                write!(f, "cannot listen on {address}: {source}")?;
+                advice(source).map_or(Ok(()), |advice| write!(f, "; {advice}"))
             }
             SetupError::System(source) => write!(f, "the system refused a poll descriptor: {source}"),
         }
     }
 }
 
-/// What an operator can do about an address that can not be had.
-fn what_to_do(source: &io::Error) -> Option<&'static str> {
+/// What an operator can do if the hub cannot listen on an address.
+fn advice(source: &io::Error) -> Option<&'static str> {
     match source.kind() {
-        io::ErrorKind::AddrInUse => Some("stop what is listening there, or choose another address with --listen"),
-        io::ErrorKind::PermissionDenied => {
-            Some("choose a port above 1023, or a path that this user may write, with --listen")
-        }
+        io::ErrorKind::AddrInUse => Some("stop the program that is listening there, or choose another address"),
+        io::ErrorKind::PermissionDenied => Some("choose a port above 1023, or a path that this user may write"),
         io::ErrorKind::AddrNotAvailable => Some("choose an address of this machine, such as 127.0.0.1 or 0.0.0.0"),
         io::ErrorKind::NotFound => Some("create the directory first"),
         _ => None,
@@ -104,15 +102,15 @@ impl std::error::Error for Gone {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HostError {
-    /// The body is over the hub's limit of so many bytes, which its clients were promised.
+    /// The body is larger than the hub's limit, which is given here in bytes.
     TooLarge(u32),
-    /// The room's name will not do, and why.
+    /// The name is not valid; the text says why.
     BadName(String),
-    /// The hub has as many rooms as it may, or holds as much as it may; it says which.
+    /// A limit of the hub is reached; the text says which.
     LimitReached(String),
-    /// So much was posted that the hub has not come to it yet.
+    /// The queue of requests that were posted to the hub is full.
     Busy,
-    /// It was asked within a turn of the hub, on the hub's own thread, which can not wait for itself.
+    /// The request was made on the hub's own thread during a turn. The hub cannot wait for itself.
     WouldDeadlock,
     /// The hub has ended.
     Gone,
@@ -121,12 +119,12 @@ pub enum HostError {
 impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HostError::TooLarge(limit) => write!(f, "the body is over the hub's limit of {limit} bytes"),
+            HostError::TooLarge(limit) => write!(f, "the body is larger than the hub's limit of {limit} bytes"),
             HostError::BadName(why) | HostError::LimitReached(why) => f.write_str(why),
             HostError::WouldDeadlock => {
-                f.write_str("the hub's own thread can not wait for the hub; ask from another thread, or use `post`")
+                f.write_str("the hub's own thread cannot wait for the hub; use another thread, or `post`")
             }
-            HostError::Busy => f.write_str("the hub has not come yet to what was posted before; post less, or later"),
+            HostError::Busy => f.write_str("too many requests are waiting for the hub; post less, or later"),
             HostError::Gone => Gone.fmt(f),
         }
     }

@@ -1,4 +1,4 @@
-//! Events as JSON, one object each: what an event log holds, and what people's scripts read.
+//! Events as JSON objects, for event logs, for scripts, and for clients that speak JSON.
 
 use crate::escape::is_unshowable;
 use crate::wire::{EventRef, EventType, UserId};
@@ -7,19 +7,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 use std::fmt::Write;
 
-/// Bytes in base64, as JSON carries what is not text.
+/// Bytes in base64, which is how JSON carries bodies that are not text.
 pub fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// An object on a line. JSON itself escapes no control characters above 0x1F, nor those that reorder a line; but it
-/// may, within strings, and nowhere else does such a character stand.
+/// An object as one line of JSON that is safe to show on a terminal. Ordinary JSON leaves control characters above 0x1F
+/// and characters that reorder text as they are. They can only occur in strings, so they are escaped here.
 ///
 /// # Panics
 ///
-/// Where a map has keys that are no strings.
+/// If a map has keys that are not strings.
 pub fn json_line(object: &impl Serialize) -> String {
-    let text = serde_json::to_string(object).expect("the keys of what we write are strings");
+    let text = serde_json::to_string(object).expect("all keys are strings");
     let is_plain = |&byte: &u8| byte < 0x7F;
     if text.as_bytes().iter().all(is_plain) || !text.contains(is_unshowable) {
         return text;
@@ -35,28 +35,29 @@ pub fn json_line(object: &impl Serialize) -> String {
     escaped
 }
 
-/// An event as JSON has it. What does not concern it is left out.
+/// An event as a JSON object, to be serialized or passed to [`json_line`]. Keys that do not apply to an event are left
+/// out.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventJson<'a> {
     id: u64,
     chatroom_id: &'a str,
     r#type: &'static str,
-    /// The name; absent for the unnamed.
+    /// The session's name; left out if it has none.
     #[serde(skip_serializing_if = "str::is_empty")]
     user_id: &'a str,
-    /// A decimal string: an id does not fit the numbers that many readers of JSON have.
+    /// A decimal string, because many JSON parsers cannot represent numbers of 64 bits.
     #[serde(serialize_with = "as_text")]
     session_id: UserId,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
-    /// In place of `message` where the body is not text.
+    /// Used instead of `message` if the body is not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     message_base64: Option<String>,
     unix_time: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     unix_ms: Option<u64>,
-    /// Only where it was asked for again; and the tag of who asked.
+    /// Present if the event was requested from the history; with the tag of that request.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     replay: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,7 +69,7 @@ fn as_text<S: Serializer>(id: &UserId, serializer: S) -> Result<S::Ok, S::Error>
 }
 
 impl<'a> EventJson<'a> {
-    /// With the time in whole seconds.
+    /// An event with its time in seconds.
     pub fn new(event: &EventRef<'a>) -> EventJson<'a> {
         let is_message = event.what == EventType::Message;
         let text = str::from_utf8(event.body);
@@ -87,14 +88,14 @@ impl<'a> EventJson<'a> {
         }
     }
 
-    /// With the time in milliseconds too.
+    /// An event with its time in seconds and in milliseconds.
     pub fn with_unix_ms(event: &EventRef<'a>) -> EventJson<'a> {
         EventJson { unix_ms: Some(event.unix_ms), ..EventJson::new(event) }
     }
 
-    /// The same, where it was asked for: by a request with this tag, if it had one.
+    /// The same event, as the reply to a request for history with this tag.
     #[cfg(feature = "ws")]
-    pub fn replayed(self, replay: bool, tag: Option<u16>) -> EventJson<'a> {
+    pub(crate) fn replayed(self, replay: bool, tag: Option<u16>) -> EventJson<'a> {
         EventJson { replay, tag: tag.filter(|_| replay), ..self }
     }
 }
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
 
     fn json(event: &EventRef<'_>) -> String {
-        serde_json::to_string(&EventJson::new(event)).expect("it has no strange keys")
+        serde_json::to_string(&EventJson::new(event)).expect("all keys are strings")
     }
 
     const EVENT: EventRef<'_> = EventRef {
@@ -118,23 +119,23 @@ mod tests {
     };
 
     #[test]
-    fn a_message_is_these_keys() {
+    fn a_message_has_these_keys() {
         let text = "{\"id\":18,\"chatroomId\":\"lobby\",\"type\":\"message\",\"userId\":\"ann\",\
                     \"sessionId\":\"4194304\",\
                     \"message\":\"hi\",\"unixTime\":1700000000}";
         assert_eq!(json(&EVENT), text);
-        let text = serde_json::to_string(&EventJson::with_unix_ms(&EVENT)).expect("it has no strange keys");
+        let text = serde_json::to_string(&EventJson::with_unix_ms(&EVENT)).expect("all keys are strings");
         assert!(text.ends_with(",\"unixTime\":1700000000,\"unixMs\":1700000000123}"), "{text}");
     }
 
     #[test]
-    fn what_is_not_text_is_in_base64_and_an_empty_message_is_a_message() {
+    fn a_body_that_is_not_text_is_in_base64_and_an_empty_message_is_a_message() {
         assert!(json(&EventRef { body: &[0xFF, 0], ..EVENT }).contains("\"messageBase64\":\"/wA=\""));
         assert!(json(&EventRef { body: b"", ..EVENT }).contains("\"message\":\"\""));
     }
 
     #[test]
-    fn what_does_not_concern_an_event_is_left_out() {
+    fn keys_that_do_not_apply_to_an_event_are_left_out() {
         let text = json(&EventRef { what: EventType::Leave, name: "", body: b"", ..EVENT });
         assert!(!text.contains("userId") && !text.contains("message"), "{text}");
     }

@@ -1,6 +1,6 @@
 //! Cubby is a message hub small enough to run anywhere and to live inside another program. Clients connect; the hub
-//! tells them who they are and who else is here, relays a body to the users or names they give, and carries rooms with
-//! numbered events, history and presence.
+//! tells them who they are and who else is here, relays bodies to the users or names that they give, and keeps rooms
+//! with numbered events, history and presence.
 //!
 //! One thread, one poll loop, one slab. No async runtime, no task scheduler.
 //!
@@ -37,56 +37,57 @@
 //! # How a byte flows
 //!
 //! ```text
-//!             net                        wire           hub                            net
-//!   socket ─────────> one read buffer ─────────> frame ─────> outbox of each receiver ─────> socket
-//!           receive    for all links   Decoder          carry  small: copied into its   send
-//!                                        │      in place  out   run of bytes
-//!                                        v                      large: held once, and
-//!                              unfinished tail,                 pointed to by all
-//!                              kept with its user
+//!             net                        wire            hub                              net
+//!   socket ─────────> one read buffer ─────────> frame ──────> outbox of each receiver ─────────> socket
+//!           receive    for all links    decode,        execute   small frames: copied      flush
+//!                                       in place                 large frames: shared
 //! ```
 //!
-//! A turn of the loop: *deadline → poll → read and carry out → flush → reap*. Carrying out a request never touches a
-//! socket: it appends to outboxes, and each socket is sent to once, at the turn's end.
+//! The bytes of an unfinished frame are kept with the session; an idle session owns no buffer. HTTP, JSON and WebSocket
+//! take the same way: the `web` gateway turns their bytes into requests, and its codecs encode the answers.
+//!
+//! A turn of the loop: *deadline → poll → read and execute → flush → reap*. Executing a request never touches a socket:
+//! it appends to outboxes, and each socket is written to once, at the end of the turn.
 //!
 //! # Where things are
 //!
 //! | room | what it owns |
 //! |---|---|
-//! | [`wire`] | bytes to values and back; knows no socket, no clock, no hub |
-//! | `door` | dialects: native frames as WebSocket messages, as JSON and over HTTP (a feature, `ws`) |
-//! | `hub` | who is here, and who hears what; does no I/O |
-//! | `net` | the loop, and what it owns: sockets, readiness, deadlines, listeners |
+//! | [`wire`] | bytes to values and back, for the native protocol and WebSocket framing; knows no socket, no clock, no hub |
+//! | `hub` | sessions, names, relays, rooms, back-pressure, budgets, and the ports; does no I/O |
+//! | `net` | the loop, and what it owns: sockets, readiness, timeouts, listeners |
+//! | `web` | the gateway for WebSocket, JSON and HTTP, the chat page, the metrics page (feature `ws`) |
 //! | `server` | the embedding API: [`Server`], [`Builder`], [`Handle`] |
-//! | `client` | a blocking [`Client`], over `wire` alone, or in messages of a WebSocket |
+//! | `client` | a blocking [`Client`], over `wire` alone |
 //! | `limits`, `error` | every bound in one place with its reason; errors, by whose fault they are |
-//! | `stats`, `address` | what is counted; where a hub listens |
-//! | `deadlines`, `escape`, `usage` | what is due when; what a line may hold; how options are shown (hidden) |
-//! | `marks` | which rare branches a test has reached |
-//! | `json` | events as JSON, for logs and scripts (a feature, `json`) |
+//! | `stats`, `address` | the counters and the table of metrics; where a hub listens |
+//! | `deadlines`, `escape` | lists of what is due when; characters that may not be shown as they are |
+//! | `marks`, `testing` | rare branches that tests have reached; the virtual system, the model, the fuzz bodies |
+//! | `json` | events as JSON, for logs and scripts (feature `json`) |
 //!
-//! Dependencies point one way: `server → net → hub → door → wire`, and `client → door → wire`. What all rooms may use
-//! (the last five rows) knows of `wire` at the most.
+//! Dependencies point one way: `server → {net, web} → hub → wire`, and `client → wire`; a test keeps it so. The rooms
+//! in the last five rows may be used by all, and know at most `wire`.
 //!
 //! # What it will never do
 //!
 //! Look into a body. Give an id twice. Drop what it has queued for a user without telling that user. Let a client that
-//! does not read hold up those who do not write to it, or one that asks for much hold up anybody. Trust a length. Wake
+//! does not read hold up those who do not send to it, or one that asks for much hold up anybody. Trust a length. Wake
 //! up when there is nothing to do.
 
 #![forbid(unsafe_code)]
 
-#[doc(hidden)]
-pub mod door;
-#[doc(hidden)]
-#[cfg(feature = "fuzzing")]
-pub mod fuzzing;
 #[doc(hidden)]
 pub mod hub;
 #[doc(hidden)]
 pub mod marks;
 #[doc(hidden)]
 pub mod net;
+#[doc(hidden)]
+#[cfg(feature = "testing")]
+pub mod testing;
+#[doc(hidden)]
+#[cfg(feature = "ws")]
+pub mod web;
 pub mod wire;
 
 mod address;
@@ -99,26 +100,18 @@ mod json;
 mod limits;
 mod server;
 mod stats;
-#[cfg(feature = "bins")]
-mod usage;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Push, Welcome};
 pub use error::{Gone, HostError, LimitError, SetupError};
-#[doc(hidden)]
 pub use escape::{escape_unfit, is_unshowable};
-#[doc(hidden)]
 pub use hub::name_fault;
 pub use hub::{HOST, Listener, SharedEvent};
-#[doc(hidden)]
 #[cfg(feature = "json")]
-pub use json::{EventJson, base64, json_line};
+pub use json::{EventJson, json_line};
 pub use limits::{IfFull, Limits};
 pub use server::{Builder, EventSender, Events, EventsWaker, Handle, Server, WhenFull, event_channel};
 pub use stats::{Frames, Stats, TURN_TIMES, Tally};
-#[doc(hidden)]
-#[cfg(feature = "bins")]
-pub use usage::{OptionRow, usage};
 pub use wire::{ErrorCode, Event, EventRef, EventType, Status, UserId};
 
 /// The README's example is compiled and run as well.

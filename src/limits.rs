@@ -1,227 +1,227 @@
-//! Every bound in one place, each with its reason. Those that an operator may set are fields of [`Limits`]; the others
-//! are constants, and what they owe one another is asserted when this file is compiled.
+//! Every bound in one place, each with its reason. The fields of [`Limits`] can be set by the operator; the others are
+//! constants. How they depend on one another is asserted when this file is compiled.
 
 use crate::error::LimitError;
 use crate::wire::{Bounds, HEADER_LEN, MAX_BODY, MAX_PING};
 use std::time::Duration;
 
-/// Bytes of a user's or a room's name: fits a terminal line, a log line and a str8 with room to spare.
+/// The most bytes in the name of a user or a room: they fit a terminal line, a log line and a str8.
 pub const MAX_NAME: usize = 64;
 
-/// Members in one frame of a WHO reply: 37 KiB at the most.
+/// Members in one frame of a WHO reply, which has 37 KiB at most.
 pub const WHO_FRAME_MEMBERS: usize = 512;
 
-/// Ids in one frame of a LIST reply: 64 KiB, so that a long list never becomes one long frame.
+/// Ids in one frame of a LIST reply: 64 KiB, so that a long list is never one long frame.
 pub const LIST_FRAME_IDS: usize = 8192;
 
-/// Bytes of the one buffer that every link is read into. Larger reads gain little over the kernel's own copying; this
-/// size still fits the processor's second-level cache.
+/// Bytes of the one buffer that every connection is read into. Larger reads gain little, because the kernel copies
+/// anyway; this size still fits the processor's second-level cache.
 pub const READ_BUFFER: usize = 64 * 1024;
 
-/// Bytes that one link may have read in a turn before the others get theirs: a few buffers, under a millisecond.
+/// Bytes that are read from one connection in a turn before it is another's turn: a few buffers, under a millisecond.
 pub const READ_BUDGET: usize = 4 * READ_BUFFER;
 
-/// Bytes more, for all links together, for each that is to be flushed in that turn: to relay them takes a tenth of a
-/// send's time.
+/// Bytes that are read beyond [`READ_BUDGET`], for all connections together, for each connection that this turn will
+/// flush: relaying them takes a tenth of the time of one send.
 pub const READ_FOR_EACH: usize = 128;
 
-/// Connections accepted from one listener in a turn, so that a crowd at the door does not stop those inside.
+/// Connections accepted from one listener in a turn, so that a rush of new ones does not hold up the others.
 pub const ACCEPT_BUDGET: usize = 128;
 
-/// How long accepting rests when the machine has no descriptor or memory left. It must be retried by time: an
-/// edge-triggered poll does not repeat itself for the connections already waiting.
+/// How long accepting pauses when the machine has no descriptor or memory left. It must be retried after a time,
+/// because an edge-triggered poll does not report waiting connections again.
 pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Bytes a second that a link on its way out must take, or else it is closed with what is left: a slow line is waited
-/// for, a dripping one is not.
+/// Bytes a second that the peer of a closing connection must read, or it is closed with the rest unsent. A slow line is
+/// waited for, a dripping one is not.
 pub const CLOSING_PACE: usize = 16 * 1024;
 
-/// How long a user that was too slow may take nothing of what is queued before it is given up: long enough that one
-/// that reads again hears why. A kernel reports in steps of a megabyte what a slow reader takes.
+/// How long a session that was closed as too slow may read nothing before it is given up: long enough to read why if it
+/// reads again. A kernel reports what a slow peer reads in steps of a megabyte.
 pub const LAST_WORDS: Duration = Duration::from_secs(4);
 
-/// How long a link waits for its peer's end while the hub shuts down: a round trip to anywhere. Those who stop a hub
-/// wait for this as well, so it is shorter than [`Limits::linger`].
+/// How long a connection waits for its peer's end while the hub shuts down: a round trip to anywhere. Whoever stops the
+/// hub waits for this too, so it is shorter than [`Limits::linger`].
 pub const LAST_LINGER: Duration = Duration::from_millis(300);
 
-/// How long the first frame of a connection may take from its first byte on, where others may take longer: who does not
-/// speak the protocol does not keep its place for long.
+/// How long the first frame of a connection may take from its first byte. Later frames may take longer; but a peer that
+/// does not speak the protocol should not keep its place for long.
 pub const FIRST_FRAME: Duration = Duration::from_secs(10);
 
-/// Requests over HTTP that get an id of their own in a second, of all callers. About as many connections can come and
-/// go in one, and at this pace the four billion ids last for two days and a half.
-#[cfg(feature = "ws")]
-pub const IDS_LENT_A_SECOND: u32 = 20_000;
+/// HTTP requests of all callers that get an id of their own in one second. About as many connections can come and go in
+/// a second, and at this rate the four billion ids last for two and a half days.
+pub const HTTP_IDS_A_SECOND: u32 = 20_000;
 
-/// What it costs to read a message in JSON, and each byte of it, as bytes copied.
+/// What it costs to parse a message in JSON, and each byte of it, as bytes copied.
 #[cfg(feature = "ws")]
 pub const JSON_COST: (usize, usize) = (256, 16);
 
-/// Bytes of an HTTP request before its body: what browsers send with a few cookies, and what other servers take.
+/// The most bytes of an HTTP request before its body: enough for a browser with a few cookies, and what other servers
+/// accept.
 #[cfg(feature = "ws")]
 pub const MOST_HEAD: usize = 8 * 1024;
 
-/// Headers of an HTTP request: a browser sends some twenty, a proxy adds a few.
+/// The most headers of an HTTP request: a browser sends about twenty, a proxy adds a few.
 #[cfg(feature = "ws")]
 pub const MOST_HEADERS: usize = 64;
 
-/// Bytes a second that an unfinished frame must grow by, or else its time is over: a slow line is waited for, a
-/// dripping one is not.
+/// Bytes a second by which an unfinished frame must grow, or its time is over. A slow line is waited for, a dripping
+/// one is not.
 pub const FRAME_PACE: usize = 16 * 1024;
 
-/// How long somebody who is waited for may wait itself, before what it sends to the full is refused: the two may be
-/// waiting for each other. Half of [`Limits::stall`] at the most, for that ends their waiting as well.
+/// How long a full session may wait for full receivers before what it sends to them is refused: they may be waiting for
+/// each other. At most half of [`Limits::stall`], which ends such waiting as well.
 pub const CIRCLE: Duration = Duration::from_secs(1);
 
-/// Turns in a row that leave edges waiting in the system, for which those who seem silent or slow are spared: their
-/// edges may be among these. After so many all that there can be have come.
+/// For this many turns in a row that left edges waiting in the system, no connection is closed as silent or slow: its
+/// edge may be among them. After that many turns, every edge has been seen.
 pub const BEHIND: u32 = 64;
 
-/// A wait that lasts so much longer than it should was stopped with the whole process. What came meanwhile is looked at
-/// before anybody is blamed for silence.
+/// If a wait lasts this much longer than it should, the whole process was stopped. Then what came meanwhile is handled
+/// before any connection is closed as silent.
 pub const OVERSLEPT: Duration = Duration::from_millis(50);
 
-/// Connections closed at once, at the most, to make room: what many hold a little of takes many.
+/// The most connections that are closed at once to free memory: if each holds little, it takes many.
 pub const EVICTIONS: usize = 64;
 
-/// How long reading rests where a connection asks more often than it may: short, so that what it asks flows evenly.
+/// How long a session that is over its rate limit is not read: short, so that its requests flow evenly.
 pub const PACE_REST: Duration = Duration::from_millis(20);
 
-/// A time-out may come late by so much of itself: those that are due together are looked at together, and a link that
-/// is busy is noted only so often.
+/// A timeout may be late by this fraction of itself: timeouts that are due together are handled together, and a busy
+/// connection restarts its timeout only that often.
 pub const SLACK: u32 = 64;
 
-/// Links that may stand beyond the limit of connections and linger, so that they surely hear why. Further ones are told
-/// in one breath and closed.
+/// Connections beyond the limit of connections that may linger to read why they are refused. Further ones are sent the
+/// reason once and closed at once.
 pub const TURNED_AWAY: usize = 64;
 
-/// Users that fit the slot bits of an id, less those turned away.
+/// Sessions that fit the slot bits of an id, less those that are turned away.
 pub const MAX_CONNECTIONS: usize = (1 << SLOT_BITS) - TURNED_AWAY;
 
-/// Bits of a user id that are its slot: four million, far beyond what one thread should serve.
+/// Bits of a user id that are its slot: four million sessions, far more than one thread should serve.
 pub const SLOT_BITS: u32 = 22;
 
-/// Rooms that any hub may have: their keys are half a machine word, and a user may be in all of them.
+/// The most rooms that any hub may have: their keys are half a machine word, and a session may be in all of them.
 pub const MAX_ROOMS: usize = 1 << 24;
 
-/// What it costs to point an outbox to a frame that is held once, as bytes copied.
-pub const POINTER_COST: usize = 256;
+/// What it costs to let an outbox point to a shared frame, as bytes copied.
+pub const SHARE_COST: usize = 256;
 
-/// What it costs to tell a room, however small, who is gone, as bytes copied.
-pub const PARTING_COST: usize = 256;
+/// What it costs to tell a room of a departure, however few its members are, as bytes copied.
+pub const DEPARTURE_COST: usize = 256;
 
-/// What a place in an outbox's backlog costs beside the bytes that it holds or points to: its entry, the allocation's
-/// own part, and the pointers to it.
-pub const PIECE_COST: usize = 64;
+/// Bytes that a segment of an outbox costs beside those that it holds or points to: its entry, the overhead of the
+/// allocation, and the pointers to it.
+pub const SEGMENT_COST: usize = 64;
 
-/// Bytes that may be copied to the members of a room for one event before it is pointed to by all, however small.
-pub const COPIED_AT_ONCE: usize = 4 * 1024 * 1024;
+/// The most bytes that are copied to the members of a room for one event. Beyond that all of them point to one frame.
+pub const MAX_COPIED_EVENT: usize = 4 * 1024 * 1024;
 
-/// Bytes of body from which on that helps: pointing costs about as much memory.
-pub const WORTH_POINTING: usize = 512;
+/// The smallest body in bytes for which that is done: a pointer costs about as much memory.
+pub const MIN_SHARED_EVENT: usize = 512;
 
-/// A table that has room for so many times what is in it gives some back: halving at a quarter keeps that cheap for
-/// each one taken out.
+/// A table is shrunk when it has room for this many times what is in it: to half of its room, so that a removal stays
+/// cheap on average.
 pub const SPARSE: usize = 4;
 
-/// What an event costs that is remembered, beside its frame: where it is held, and how often.
+/// Bytes that a remembered event costs beside its frame: the entry, the reference count, the allocation.
 pub const KEPT_OVERHEAD: usize = 128;
 
 /// The longest time that an operator may set: a month, so that no sum of a moment and a time overflows.
 pub const MAX_TIME: Duration = Duration::from_secs(31 * 86_400);
 
-/// Bytes of the smallest queue: a turn may fill half of it, and should get somewhere by that.
+/// Bytes of the smallest queue. A turn fills at most half of it, which must be enough for progress.
 const MIN_QUEUE: usize = 1024;
 
-/// Bytes after which an outbox starts a new run, so that what is sent is given back piece by piece.
+/// Bytes after which an outbox starts a new run, so that memory is freed run by run as it is sent.
 pub const RUN_FULL: usize = 64 * 1024;
 
-/// Bytes of a full run that may be left over; what is more is given back.
+/// Bytes of a full run that may be left unused. If more is unused, the run is shrunk.
 pub const RUN_SLACK: usize = RUN_FULL / 8;
 
-/// Bytes that a fresh run has room for: some ten small frames.
+/// Bytes that a new run has room for: about ten small frames.
 pub const RUN_ROOM: usize = 1024;
 
-/// Bytes of runs that the hub keeps for the next outbox that needs one; beyond that they go back to the allocator. As
-/// many as one turn of a thousand receivers uses: with a quarter of that, telling them took half as long again.
+/// Bytes of spare runs that the hub keeps for the next outbox that needs one; further runs are freed. One turn with a
+/// thousand receivers uses as many: with a quarter of that, such a turn took half as long again.
 pub const SPARE_RUNS: usize = 4 * 1024 * 1024;
 
-/// How often those of them are given back that were not needed meanwhile. They lie where the last burst of traffic left
-/// them, and one at the top of the heap keeps all below it.
+/// How often the spare runs are freed that were not needed meanwhile. They lie where the last burst of traffic left
+/// them, and one at the top of the heap keeps the allocator from returning what is below it.
 pub const TRIM_EVERY: Duration = Duration::from_secs(1);
 
-/// Bytes that a burst must have held for its end to be worth a word to the host: less is nothing to any machine.
+/// Bytes that a burst must have held before the host is told of its end: no machine misses less than that.
 pub const WORTH_TRIMMING: usize = 256 * 1024;
 
-/// What becomes of a RELAY or a SEND to a user whose queue is full.
+/// What happens to a RELAY or a SEND to a user whose queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IfFull {
-    /// It waits, and its sender is not read meanwhile.
+    /// It waits, and its sender is not read until there is room.
     #[default]
     Wait,
-    /// It is refused: status 2 in the receipt, error 8 where none was asked for.
+    /// It is refused: status 2 in the receipt, or error 8 if no receipt was asked for.
     Refuse,
-    /// The user that does not read is closed, with error 12, at the end of the turn in which somebody writes to it.
+    /// The user that does not read is closed with error 12, at the end of the turn in which somebody sends to it.
     Close,
 }
 
-/// What an operator may choose. [`Limits::default`] is what the protocol promises clients.
+/// The limits that an operator can set. The protocol promises [`Limits::default`] to clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections at once. One more is told error 14 and closed.
+    /// Connections at once. A further one gets error 14 and is closed.
     pub max_connections: usize,
-    /// Connections at once from one address (of IPv6: one /64 network); 0: no limit. One more is told error 14 and
-    /// closed.
+    /// Connections at once from one address (for IPv6: one /64 network); 0: no limit. A further one gets error 14 and
+    /// is closed.
     pub max_per_address: usize,
-    /// Requests a second that one connection may ask for long, after as many at once; 0: no limit. Beyond it, it is
-    /// read later.
+    /// Requests a second of one connection in the long run, and as many at once; 0: no limit. Beyond it the connection
+    /// is read later.
     pub rate: u32,
-    /// Bytes of body in one frame; one more is error 3. See also [`set_max_body`](Limits::set_max_body).
+    /// Bytes of body in one frame; a larger one is error 3. See also [`set_max_body`](Limits::set_max_body).
     pub max_body: u32,
-    /// Receivers of one RELAY, names of one SEND; one more is error 4.
+    /// Receivers of one RELAY, or names of one SEND; more are error 4.
     pub max_receivers: u16,
-    /// Bytes queued for one user beyond which those who write to it have to wait, until it is down to half. Those who
-    /// have waited are then let in up to half as much again. A body of any size is let in where less is queued.
+    /// Bytes queued for one user beyond which senders have to wait until half of them are sent. Senders that have
+    /// waited are then let in up to half as much again. If less is queued, a body of any size is let in.
     pub queue: usize,
-    /// What becomes of a RELAY or a SEND to a user whose queue is full.
+    /// What happens to a RELAY or a SEND to a user whose queue is full.
     pub if_full: IfFull,
-    /// Bytes that the hub may hold, queued, half received or waiting to be carried out, before no further request is
-    /// read, but what is needed to finish one that is begun. What many hear is counted once. Where less than a quarter
-    /// of it drains in [`stall`](Limits::stall), the one for whom most is held is closed. The host is refused then.
+    /// Bytes that the hub may hold: queued, or received and not executed. At this limit it reads only what is needed to
+    /// finish a request that is begun, and refuses what the host asks. A frame for many receivers counts once. If less
+    /// than a quarter of the limit is sent within [`stall`](Limits::stall), the session that holds most is closed.
     pub memory: usize,
-    /// Bodies of so many bytes or more are held once and pointed to by every outbox; smaller ones are copied into
-    /// each. The default is where `cargo bench --bench relay` finds both to cost the same.
+    /// Bodies of at least this many bytes are held once and shared by all outboxes; smaller ones are copied into each.
+    /// The default is where both cost the same, by `cargo bench --bench relay`.
     pub share_from: usize,
-    /// What may be put into outboxes in a turn, as bytes copied, before further requests wait for the next turn. What
-    /// one asks in ten bytes, a room tells to thousands: this is a few milliseconds of it.
+    /// What may be put into outboxes in one turn, as bytes copied, before further requests wait for the next turn. A
+    /// request of ten bytes may reach thousands of members; this is a few milliseconds of such work.
     pub fan_out: usize,
-    /// Rooms in the hub, those counted that only have a history; one more is error 8.
+    /// Rooms in the hub, including those without members that still remember events; a further one is error 8.
     pub max_rooms: usize,
-    /// Rooms that one session may be in; one more is error 8.
+    /// Rooms that one session may be in; a further one is error 8.
     pub rooms_per_session: usize,
-    /// Events that a room remembers.
+    /// Events that one room remembers.
     pub history: usize,
-    /// Bytes of all the bodies that a room remembers.
+    /// Bytes of all bodies that one room remembers.
     pub history_bytes: usize,
-    /// Bytes that all rooms remember together. Beyond them, rooms that hold more than their share of it forget what is
-    /// oldest there.
+    /// Bytes that all rooms remember together. Beyond it, rooms that remember more than the average forget their oldest
+    /// events.
     pub history_total: usize,
-    /// How long a room that nobody is in remembers anything, since its last event.
+    /// How long a room without members remembers its events, from its last event on.
     pub history_time: Duration,
-    /// How long a user may stay over its queue limit, or take nothing much of what is left when it is being closed;
-    /// zero: it is closed at once.
+    /// How long a user may stay over its queue limit, or read next to nothing while it is being closed; zero: it is
+    /// closed at once.
     pub stall: Duration,
-    /// How long nothing may be said to a user before it is sent a BEAT; zero: for ever.
+    /// After how long without sending anything to a user it is sent a BEAT; zero: never.
     pub heartbeat: Duration,
-    /// How long nothing may be heard from a user before it is closed; zero: for ever.
+    /// After how long without receiving anything from a user it is closed; zero: never.
     pub idle: Duration,
-    /// How long a frame may take from its first byte on, unless it comes at 16 KiB a second; zero: for ever. The first
-    /// frame of a connection has 10 s at the most.
+    /// How long a frame may take from its first byte, unless it arrives at 16 KiB a second; zero: for ever. The first
+    /// frame of a connection may take 10 s at most.
     pub frame_time: Duration,
-    /// How long a closed link's input is still discarded, so that a client that is still sending can read why.
+    /// How long the input of a closed connection is still discarded, so that a client that is sending can read why.
     pub linger: Duration,
-    /// How long all outboxes together may take to empty when the hub shuts down; zero: what is queued is lost.
+    /// How long the hub may take to send what is queued when it shuts down; zero: what is queued is lost.
     pub drain: Duration,
 }
 
@@ -255,21 +255,20 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What the wire needs of them.
+    /// The limits that the wire checks before a payload has come.
     pub fn bounds(&self) -> Bounds {
         Bounds { max_body: self.max_body, max_receivers: self.max_receivers }
     }
 
-    /// Sets the limit of a body, and lets the queue and the memory grow with it: four such bodies fit.
+    /// Sets the limit of a body. The queue and the memory grow with it, so that four such bodies fit.
     pub fn set_max_body(&mut self, bytes: u32) {
         self.max_body = bytes;
         self.queue = self.queue.max((bytes as usize).saturating_mul(4));
         self.memory = self.memory.max(self.queue);
     }
 
-    /// Bytes by which more than [`memory`](Limits::memory) may be held so that a frame that is begun can still be
-    /// finished: such a frame, and what may have gone over when the limit was met, which is a read, or the copies of
-    /// one body.
+    /// Bytes that may be held beyond [`memory`](Limits::memory), so that a frame that is begun can be finished: the
+    /// frame, and what went over when the limit was met, which is one read or the copies of one body.
     pub(crate) fn memory_slack(&self) -> usize {
         let copies = self.share_from.saturating_mul(self.max_receivers.into());
         copies.saturating_add(self.max_body as usize + READ_BUFFER)
@@ -280,11 +279,11 @@ impl Limits {
         self.frame_time.min(FIRST_FRAME)
     }
 
-    /// Whether the hub can keep them.
+    /// Checks that the hub can keep them.
     ///
     /// # Errors
     ///
-    /// The first limit that it can not keep, and what would do.
+    /// The first limit that is out of range, and its range.
     pub fn check(&self) -> Result<(), LimitError> {
         let within = |name, value: usize, least: usize, most: usize| {
             if (least..=most).contains(&value) { Ok(()) } else { Err(LimitError { name, value, least, most }) }

@@ -1,5 +1,5 @@
 //! Coverage marks: which rare branches were met. They let the simulator show that its seeds reach what they are for,
-//! and cost nothing but where the `fuzzing` feature is on and assertions are checked: a benchmark has the feature too.
+//! and cost nothing but where the `testing` feature is on and assertions are checked: a benchmark has the feature too.
 
 /// Declares the marks, and the list of them all.
 macro_rules! marks {
@@ -18,23 +18,23 @@ macro_rules! marks {
 
 marks! {
     // Queues and waiting.
-    UserFull, EventMissed, SenderWaits, SelfWaits, LetInOverTheLimit, Resumed, ResumedAndWaits, HeldUnread, Postponed,
-    CircleBroken, Refused, RefusedWithoutReceipt, SharedFrame, Volley,
+    SessionFull, EventMissed, SenderWaits, SelfWaits, LetInOverTheLimit, Resumed, ResumedAndWaits, HeldUnread, Postponed,
+    DeadlockBroken, Refused, RefusedWithoutReceipt, SharedFrame, Batch,
     // Pace and memory.
-    Paced, PacedStill, Squeezed, Favoured, FarOverMemory, Evicted, EvictedDeparted, OutboxCut,
+    RateLimited, StillRateLimited, Squeezed, Favoured, FarOverMemory, Evicted, EvictedDeparted, OutboxTruncated,
     // Sending and reading.
     PartlySent, NothingSent, BrokeWhileSending, BrokeWhileReading, ReadInterrupted, SendInterrupted, EndInAFrame,
     ReadBudget, VacantEdge,
     // Accepting.
     AcceptRests, AcceptFailedOnce, NotWatched, TurnedAway, TurnedAwayInOneBreath, AddressFull, SpareSpent, NoSpare,
     // Time.
-    Beat, AskedWhetherItLives, SilentClosed, SilentButUnread, FrameGrew, FrameTooSlow, TooSlow, FullAndClosed,
+    Heartbeat, AskedWhetherItLives, SilentClosed, SilentButUnread, FrameGrew, FrameTooSlow, TooSlow, FullAndClosed,
     DepartedUnsent, TookSome, ClosedWithUnsent, LingerOver, DoomedWhileHeldUp,
     // Rooms and names.
-    RoomForgotten, RoomExpired, RoomClosed, HistoryCut, NameMoved, PartingWaits,
+    RoomForgotten, RoomExpired, RoomClosed, HistoryCut, NameMoved, DepartureWaits,
 }
 
-#[cfg(all(feature = "fuzzing", debug_assertions))]
+#[cfg(all(feature = "testing", debug_assertions))]
 mod counting {
     use super::{MARKS, Mark};
     use std::cell::Cell;
@@ -54,16 +54,16 @@ mod counting {
     }
 }
 
-#[cfg(all(feature = "fuzzing", debug_assertions))]
+#[cfg(all(feature = "testing", debug_assertions))]
 pub use counting::{counts, mark};
 
 /// Nothing is counted.
-#[cfg(all(feature = "fuzzing", not(debug_assertions)))]
+#[cfg(all(feature = "testing", not(debug_assertions)))]
 pub fn counts() -> Vec<(String, u64)> {
     Vec::new()
 }
 
 /// Does nothing.
-#[cfg(not(all(feature = "fuzzing", debug_assertions)))]
+#[cfg(not(all(feature = "testing", debug_assertions)))]
 #[inline(always)]
 pub fn mark(_mark: Mark) {}

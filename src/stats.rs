@@ -1,11 +1,12 @@
-//! What the hub counts. One thread adds; a copy is handed out whole.
+//! What the hub counts: the counters, the table of metrics that names and explains them, and their forms as text and
+//! JSON. One thread counts; readers get a copy.
 
 use crate::wire::{ERROR_CODES, ErrorCode, KINDS, Kind, KindRow};
 use std::fmt::{self, Write};
 use std::ops::AddAssign;
 use std::time::Duration;
 
-/// Frames of one kind, and the bytes they have with their headers.
+/// Frames of one kind, and their bytes with the headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Frames.
@@ -21,7 +22,7 @@ impl AddAssign for Tally {
     }
 }
 
-/// A [`Tally`] for each kind of frame: requests as they are carried out, all others as they are queued.
+/// A [`Tally`] for each kind of frame. A request is counted when it is carried out, any other frame when it is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frames([Tally; KINDS.len()]);
 
@@ -32,27 +33,27 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// Counts so many frames of one kind, each of so many bytes.
+    /// Counts frames of one kind, each of `len` bytes.
     pub(crate) fn count(&mut self, kind: Kind, frames: u64, len: usize) {
         self.add(kind, frames, frames * len as u64);
     }
 
-    /// Counts so many frames of one kind, of so many bytes in all.
+    /// Counts frames of one kind with `bytes` in all.
     pub(crate) fn add(&mut self, kind: Kind, frames: u64, bytes: u64) {
         self.0[KindRow::index(kind)] += Tally { frames, bytes };
     }
 
-    /// What was counted of one kind.
+    /// The tally of one kind.
     pub fn of(&self, kind: Kind) -> Tally {
         self.0[KindRow::index(kind)]
     }
 
-    /// What was counted of all requests.
+    /// The tally of all requests.
     pub fn requests(&self) -> Tally {
         self.sum(true)
     }
 
-    /// What was counted of all replies, pushes and errors.
+    /// The tally of all replies, pushes and errors.
     pub fn answers(&self) -> Tally {
         self.sum(false)
     }
@@ -63,24 +64,24 @@ impl Frames {
         sum
     }
 
-    /// Each kind with its name: all requests, or all else.
+    /// The tally of each kind with the name of the kind: either of all requests or of all other kinds.
     pub(crate) fn by_name(&self, requests: bool) -> impl Iterator<Item = (&'static str, Tally)> {
         let rows = KINDS.iter().zip(&self.0).filter(move |(row, _)| row.kind.is_request() == requests);
         rows.map(|(row, tally)| (row.name, *tally))
     }
 }
 
-/// Turns by how long they took: the first place counts those under 1 us, each further one those under twice as long,
-/// the last one all that took longer.
+/// The number of buckets of [`Stats::turn_times`]. The first bucket counts turns under 1 us, each further bucket turns
+/// under twice the bound of the one before, and the last bucket all longer turns.
 pub const TURN_TIMES: usize = 24;
 
-/// Counters since the hub began, and the gauges of this moment.
+/// Counters since the hub started, and gauges of this moment. [`METRICS`] names and explains the plain numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Users here now.
+    /// Users connected now.
     pub users: u64,
-    /// Most users that were here at once.
+    /// The most users that were connected at once.
     pub most_users: u64,
     /// Connections accepted.
     pub accepted: u64,
@@ -88,11 +89,11 @@ pub struct Stats {
     pub refused_full: u64,
     /// Connections refused at the limit of one address.
     pub refused_address: u64,
-    /// Connections refused because the machine had no descriptor left.
+    /// Connections refused because the process had no file descriptor left.
     pub refused_descriptors: u64,
-    /// Times that accepting rested because the machine had no descriptor or memory left.
+    /// Times that accepting paused because the system had no file descriptor or memory left.
     pub accept_rests: u64,
-    /// Connections that ended by the peer's will: BYE, or the end of its stream.
+    /// Connections that the peer ended, by BYE or by the end of its stream.
     pub left: u64,
     /// Connections that broke.
     pub broken: u64,
@@ -100,21 +101,21 @@ pub struct Stats {
     pub upgraded: u64,
     /// HTTP requests that could be read, WebSocket handshakes included.
     pub http_requests: u64,
-    /// Connections that the hub closed, by [error code](ErrorCode), the first being code 1.
+    /// Connections that the hub closed, by [error code](ErrorCode); the first is code 1.
     pub closed: [u64; ERROR_CODES.len()],
     /// Frames in and out, by kind.
     pub frames: Frames,
     /// Requests answered with an error.
     pub faults: u64,
-    /// Bytes read.
+    /// Bytes received.
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-    /// Bytes held now: queued, half received, or waiting to be carried out. What many hear is counted once.
+    /// Bytes held now: queued, of incomplete requests, or of requests that wait. A frame for many receivers counts once.
     pub held: u64,
-    /// Most bytes that were held at the end of a turn.
+    /// The most bytes that were held at the end of a turn.
     pub most_held: u64,
-    /// Rooms there are now, those counted that only have a history.
+    /// Rooms that exist now, including those that only have a history.
     pub rooms: u64,
     /// Events of all rooms.
     pub events: u64,
@@ -124,22 +125,99 @@ pub struct Stats {
     pub refused: u64,
     /// Times that a user's requests had to wait for a full receiver.
     pub waits: u64,
-    /// Times that a user's requests had to wait because it asked more often than it may.
+    /// Times that a user's requests had to wait because of the rate limit.
     pub paced: u64,
-    /// Times that all requests had to wait because the hub held as much as it may.
+    /// Times that all requests had to wait because the memory limit was reached.
     pub squeezes: u64,
     /// Turns of the loop.
     pub turns: u64,
-    /// Turns by how long they took. See [`TURN_TIMES`].
+    /// Turns by duration. See [`TURN_TIMES`].
     pub turn_times: [u64; TURN_TIMES],
 }
 
+/// How a metric changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MetricType {
+    /// It only grows.
+    Counter,
+    /// It rises and falls.
+    Gauge,
+}
+
+use MetricType::{Counter, Gauge};
+
+/// One row of [`METRICS`].
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "ws"), allow(dead_code, reason = "only the page /metrics shows types and help texts"))]
+pub(crate) struct Metric {
+    /// Its name in [`Stats::fields`], in JSON, and on the page `/metrics` (there with `_` for `-`).
+    pub(crate) name: &'static str,
+    /// Counter or gauge.
+    pub(crate) metric_type: MetricType,
+    /// What it says, without the full stop.
+    pub(crate) help: &'static str,
+    /// Its value.
+    pub(crate) value: fn(&Stats) -> u64,
+}
+
+const fn metric(name: &'static str, metric_type: MetricType, help: &'static str, value: fn(&Stats) -> u64) -> Metric {
+    Metric { name, metric_type, help, value }
+}
+
+/// Every plain number of [`Stats`], in the order in which all forms show them.
+pub(crate) const METRICS: [Metric; 25] = [
+    metric("users", Gauge, "Users connected now", |stats| stats.users),
+    metric("most-users", Gauge, "Most users that were connected at once", |stats| stats.most_users),
+    metric("accepted", Counter, "Connections accepted", |stats| stats.accepted),
+    metric("refused-full", Counter, "Connections refused at the limit of all connections", |stats| stats.refused_full),
+    metric("refused-address", Counter, "Connections refused at the limit of one address", |stats| {
+        stats.refused_address
+    }),
+    metric("refused-descriptors", Counter, "Connections refused because no file descriptor was left", |stats| {
+        stats.refused_descriptors
+    }),
+    metric(
+        "accept-rests",
+        Counter,
+        "Times that accepting paused because the system had no file descriptor or memory left",
+        |stats| stats.accept_rests,
+    ),
+    metric("left", Counter, "Connections that the peer ended", |stats| stats.left),
+    metric("broken", Counter, "Connections that broke", |stats| stats.broken),
+    metric("upgraded", Counter, "Connections that became WebSockets", |stats| stats.upgraded),
+    metric("http-requests", Counter, "HTTP requests that could be read, WebSocket handshakes included", |stats| {
+        stats.http_requests
+    }),
+    metric("requests", Counter, "Requests carried out, of all kinds", |stats| stats.frames.requests().frames),
+    metric("answers", Counter, "Replies, pushes and errors queued, of all kinds", |stats| {
+        stats.frames.answers().frames
+    }),
+    metric("faults", Counter, "Requests answered with an error", |stats| stats.faults),
+    metric("bytes-in", Counter, "Bytes received", |stats| stats.bytes_in),
+    metric("bytes-out", Counter, "Bytes sent", |stats| stats.bytes_out),
+    metric("held", Gauge, "Bytes held now: queued, of incomplete requests, or of requests that wait", |stats| {
+        stats.held
+    }),
+    metric("most-held", Gauge, "Most bytes that were held at the end of a turn", |stats| stats.most_held),
+    metric("rooms", Gauge, "Rooms that exist now", |stats| stats.rooms),
+    metric("events", Counter, "Events of all rooms", |stats| stats.events),
+    metric("events-missed", Counter, "Events that a member missed because its queue was full", |stats| {
+        stats.events_missed
+    }),
+    metric("refused", Counter, "Deliveries refused because the receiver's queue was full", |stats| stats.refused),
+    metric("waits", Counter, "Times that requests had to wait for a full receiver", |stats| stats.waits),
+    metric("paced", Counter, "Times that requests had to wait because of the rate limit", |stats| stats.paced),
+    metric("squeezes", Counter, "Times that requests had to wait because the memory limit was reached", |stats| {
+        stats.squeezes
+    }),
+];
+
 impl Stats {
-    /// Counts a turn that took so long.
+    /// Counts a turn of this duration.
     pub(crate) fn count_turn(&mut self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let place = (u64::BITS - micros.leading_zeros()) as usize;
-        self.turn_times[place.min(TURN_TIMES - 1)] += 1;
+        let bucket = (u64::BITS - micros.leading_zeros()) as usize;
+        self.turn_times[bucket.min(TURN_TIMES - 1)] += 1;
     }
 
     /// Counts a connection that the hub closed.
@@ -152,41 +230,14 @@ impl Stats {
         self.closed[code as usize - 1]
     }
 
-    /// Each plain number by name.
-    pub fn fields(&self) -> [(&'static str, u64); 25] {
-        [
-            ("users", self.users),
-            ("most-users", self.most_users),
-            ("accepted", self.accepted),
-            ("refused-full", self.refused_full),
-            ("refused-address", self.refused_address),
-            ("refused-descriptors", self.refused_descriptors),
-            ("accept-rests", self.accept_rests),
-            ("left", self.left),
-            ("broken", self.broken),
-            ("upgraded", self.upgraded),
-            ("http-requests", self.http_requests),
-            ("requests", self.frames.requests().frames),
-            ("answers", self.frames.answers().frames),
-            ("faults", self.faults),
-            ("bytes-in", self.bytes_in),
-            ("bytes-out", self.bytes_out),
-            ("held", self.held),
-            ("most-held", self.most_held),
-            ("rooms", self.rooms),
-            ("events", self.events),
-            ("events-missed", self.events_missed),
-            ("refused", self.refused),
-            ("waits", self.waits),
-            ("paced", self.paced),
-            ("squeezes", self.squeezes),
-        ]
+    /// Each plain number with its name.
+    pub fn fields(&self) -> [(&'static str, u64); METRICS.len()] {
+        METRICS.map(|metric| (metric.name, (metric.value)(self)))
     }
 
-    /// All of it as one JSON object: the [fields](Stats::fields), then `closed` (by the name of the error), `frames-in`
-    /// and `frames-out` (by kind, each with `frames` and `bytes`), `turns`, and `turn-times` (by their bound in
-    /// microseconds, the turns that took less than that, but not less than half of it). What never happened is left out
-    /// of these.
+    /// All numbers as one JSON object: the [fields](Stats::fields), then `closed` (by the name of the error),
+    /// `frames-in` and `frames-out` (by kind, each with `frames` and `bytes`), `turns`, and `turn-times` (turns by the
+    /// bound of their bucket in microseconds). These objects leave out what is 0.
     pub fn to_json(&self) -> String {
         let mut out = String::from("{");
         for (name, value) in self.fields() {
@@ -195,19 +246,19 @@ impl Stats {
         let closed = ERROR_CODES.iter().zip(self.closed).filter(|(_, count)| *count > 0);
         put_object(&mut out, "closed", closed.map(|(row, count)| (row.1, count.to_string())));
         for (name, requests) in [("frames-in", true), ("frames-out", false)] {
-            let heard = self.frames.by_name(requests).filter(|(_, tally)| tally.frames > 0);
+            let counted = self.frames.by_name(requests).filter(|(_, tally)| tally.frames > 0);
             let both = |Tally { frames, bytes }| format!("{{\"frames\":{frames},\"bytes\":{bytes}}}");
-            put_object(&mut out, name, heard.map(|(name, tally)| (name, both(tally))));
+            put_object(&mut out, name, counted.map(|(name, tally)| (name, both(tally))));
         }
         put(&mut out, format_args!("\"turns\":{}", self.turns));
         let times = self.turn_times.iter().enumerate().filter(|(_, count)| **count > 0);
-        put_object(&mut out, "turn-times", times.map(|(place, count)| (turn_time(place), count.to_string())));
+        put_object(&mut out, "turn-times", times.map(|(bucket, count)| (turn_time(bucket), count.to_string())));
         out.push('}');
         out
     }
 }
 
-/// Appends a member of a JSON object, after a comma where it is not the first.
+/// Appends a member of a JSON object, after a comma unless it is the first.
 fn put(out: &mut String, member: fmt::Arguments<'_>) {
     if !out.ends_with('{') {
         out.push(',');
@@ -215,12 +266,12 @@ fn put(out: &mut String, member: fmt::Arguments<'_>) {
     out.write_fmt(member).expect("a string takes all that is written to it");
 }
 
-/// The name of a place among [`Stats::turn_times`].
-fn turn_time(place: usize) -> String {
-    if place + 1 == TURN_TIMES { "longer".to_owned() } else { format!("under-{}-us", 1u64 << place) }
+/// The name of a bucket of [`Stats::turn_times`].
+fn turn_time(bucket: usize) -> String {
+    if bucket + 1 == TURN_TIMES { "longer".to_owned() } else { format!("under-{}-us", 1u64 << bucket) }
 }
 
-/// Appends an object of members whose names need no escape.
+/// Appends a member that is an object. The names in it need no escapes.
 fn put_object(out: &mut String, name: &str, members: impl Iterator<Item = (impl fmt::Display, String)>) {
     put(out, format_args!("\"{name}\":{{"));
     members.for_each(|(name, value)| put(out, format_args!("\"{name}\":{value}")));
@@ -228,7 +279,7 @@ fn put_object(out: &mut String, name: &str, members: impl Iterator<Item = (impl 
 }
 
 impl fmt::Display for Stats {
-    /// The [fields](Stats::fields), what was closed, and the turns, on one line.
+    /// The [fields](Stats::fields), the connections closed by error, and the turns, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in self.fields() {
             write!(f, "{name} {value} ")?;
@@ -252,6 +303,16 @@ mod tests {
         }
         assert_eq!(stats.turn_times[..4], [1, 1, 2, 1]);
         assert_eq!((stats.turn_times[10], stats.turn_times[TURN_TIMES - 1]), (1, 1));
+    }
+
+    #[test]
+    fn every_metric_has_a_name_and_a_help_text_of_its_own() {
+        for (i, metric) in METRICS.iter().enumerate() {
+            assert!(!metric.help.is_empty() && !metric.help.ends_with('.'), "{}", metric.name);
+            assert!(METRICS[..i].iter().all(|other| other.name != metric.name && other.help != metric.help));
+        }
+        let gauges = METRICS.iter().filter(|metric| metric.metric_type == Gauge).map(|metric| metric.name);
+        assert!(gauges.eq(["users", "most-users", "held", "most-held", "rooms"]));
     }
 
     #[test]

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| cubby::fuzzing::decode(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| cubby::testing::fuzz::decode(data));

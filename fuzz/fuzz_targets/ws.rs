@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| cubby::fuzzing::ws(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| cubby::testing::fuzz::ws(data));

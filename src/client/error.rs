@@ -9,57 +9,57 @@ use std::io;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The address is none.
+    /// The address is not valid.
     Address(AddressError),
     /// The hub could not be reached.
     Connect {
-        /// Where it was looked for.
+        /// The hub's address.
         address: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The connection broke.
     Io(io::Error),
-    /// The hub did not answer in time.
+    /// The hub did not reply in time.
     TimedOut,
-    /// The hub closed the connection without a word.
+    /// The hub closed the connection and gave no reason.
     Closed,
-    /// The hub closed the connection and said why.
+    /// The hub closed the connection and gave a reason.
     Closing {
-        /// Why.
+        /// The reason.
         code: ErrorCode,
-        /// Why, for a person.
+        /// The reason, for a person.
         text: String,
     },
     /// The hub refused the request.
     Refused {
-        /// Why.
+        /// The reason.
         code: ErrorCode,
-        /// Whether the connection ended with it.
+        /// Whether the hub closed the connection as well.
         fatal: bool,
         /// What was wrong, for a person.
         text: String,
     },
-    /// The body is over the limit that the hub announced, in bytes.
+    /// The body is larger than the hub accepts. It was not sent.
     TooLarge {
-        /// Bytes of the body.
+        /// The body's size in bytes.
         len: usize,
-        /// Bytes that the hub takes.
+        /// The hub's limit in bytes.
         max: u32,
     },
-    /// More receivers than the hub announced it takes, or none.
+    /// There are no receivers, or more than the hub accepts. Nothing was sent.
     Receivers {
-        /// Receivers named.
+        /// The number of receivers.
         count: usize,
-        /// Receivers that the hub takes.
+        /// The hub's limit.
         max: u16,
     },
-    /// A name does not fit its field, and was not sent.
+    /// A name does not fit its field. Nothing was sent.
     NameTooLong {
-        /// Bytes of the name.
+        /// The name's length in bytes.
         len: usize,
     },
-    /// The other side is no hub, or one that says what this client can not read.
+    /// The server is not a hub, or sends something that this client does not understand.
     NoHub(String),
 }
 
@@ -67,21 +67,19 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ClientError::Address(error) => error.fmt(f),
-            ClientError::Connect { address, source } => write!(f, "can not reach a hub at {address}: {source}"),
+            ClientError::Connect { address, source } => write!(f, "cannot connect to a hub at {address}: {source}"),
             ClientError::Io(error) => write!(f, "the connection to the hub broke: {error}"),
-            ClientError::TimedOut => f.write_str("the hub did not answer in time"),
+            ClientError::TimedOut => f.write_str("the hub did not reply in time"),
             ClientError::Closed => f.write_str("the hub closed the connection"),
             ClientError::Closing { code, text } => write!(f, "the hub closed the connection, error {code}: {text}"),
-            ClientError::Refused { code, text, .. } => write!(f, "the hub refused, error {code}: {text}"),
-            ClientError::TooLarge { len, max } => {
-                write!(f, "the body is {len} bytes; this hub takes at most {max}")
-            }
+            ClientError::Refused { code, text, .. } => write!(f, "the hub refused the request, error {code}: {text}"),
+            ClientError::TooLarge { len, max } => write!(f, "the body has {len} bytes; this hub accepts at most {max}"),
             ClientError::Receivers { count, max } => {
-                write!(f, "{count} receivers are named; this hub takes 1 to {max} at once")
+                write!(f, "there are {count} receivers; this hub accepts 1 to {max} in one request")
             }
-            ClientError::NameTooLong { len } => write!(f, "the name is {len} bytes; no name has more than 255"),
+            ClientError::NameTooLong { len } => write!(f, "the name has {len} bytes; at most 255 are possible"),
             ClientError::NoHub(what) => {
-                write!(f, "what answers there is no hub, or none that this client can read: {what}")
+                write!(f, "the server is not a Cubby hub, or not one that this client understands: {what}")
             }
         }
     }
@@ -92,7 +90,14 @@ impl std::error::Error for ClientError {
         match self {
             ClientError::Address(error) => Some(error),
             ClientError::Connect { source, .. } | ClientError::Io(source) => Some(source),
-            _ => None,
+            ClientError::TimedOut
+            | ClientError::Closed
+            | ClientError::Closing { .. }
+            | ClientError::Refused { .. }
+            | ClientError::TooLarge { .. }
+            | ClientError::Receivers { .. }
+            | ClientError::NameTooLong { .. }
+            | ClientError::NoHub(_) => None,
         }
     }
 }

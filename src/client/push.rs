@@ -1,53 +1,68 @@
-//! What reaches a client without being asked for.
+//! Frames that a client receives without having asked for them.
 
 use crate::wire::{Answer, Event, UserId};
 
-/// What reaches a client without being asked for.
+/// What a client receives without having asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Push {
-    /// Somebody relayed a body to this session.
+    /// A body that was relayed to this session.
     Delivery(Delivery),
-    /// Somebody sent a body to this session's name.
+    /// A body that was sent to this session's name.
     Mail(Mail),
-    /// Something happened in a room that this session is in.
+    /// An event of a room that this session is in.
     Event(Event),
 }
 
-/// A body that somebody relayed here.
+/// A body that was relayed to this session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Who sent it. The hub vouches for it.
+    /// The sender's id, which the hub guarantees.
     pub sender: UserId,
-    /// What was sent.
+    /// The body.
     pub body: Vec<u8>,
 }
 
-/// A body that somebody sent to this session's name.
+/// A body that was sent to this session's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
     /// The mail's own id.
     pub id: u64,
-    /// When it was sent, by the hub's clock: milliseconds since 1970.
+    /// When it was sent, by the hub's clock, in milliseconds since 1970.
     pub unix_ms: u64,
-    /// Who sent it. The hub vouches for it.
+    /// The sender's id, which the hub guarantees.
     pub sender: UserId,
-    /// What the sender called itself; empty where it had no name.
+    /// The sender's name; empty if it has none.
     pub name: String,
-    /// What was sent.
+    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Push {
-    /// The push that an answer is, if it is one.
+    /// The push in a frame from the hub; `None` if the frame is not a push, or the connection itself handles it.
     pub(super) fn of(answer: &Answer<'_>) -> Option<Push> {
-        Some(match *answer {
-            Answer::Deliver { sender, body } => Push::Delivery(Delivery { sender, body: body.to_vec() }),
+        match *answer {
+            Answer::Deliver { sender, body } => Some(Push::Delivery(Delivery { sender, body: body.to_vec() })),
             Answer::Mail { mail, unix_ms, sender, name, body, ack: _ } => {
-                Push::Mail(Mail { id: mail, unix_ms, sender, name: name.to_owned(), body: body.to_vec() })
+                Some(Push::Mail(Mail { id: mail, unix_ms, sender, name: name.to_owned(), body: body.to_vec() }))
             }
-            Answer::Event { event, replay: false } => Push::Event(event.to_event()),
-            _ => return None,
-        })
+            Answer::Event { event, replay: false } => Some(Push::Event(event.to_event())),
+            Answer::Event { replay: true, .. }
+            | Answer::Welcome { .. }
+            | Answer::Identity(_)
+            | Answer::List { .. }
+            | Answer::Receipt(_)
+            | Answer::SendReceipt(_)
+            | Answer::Joined { .. }
+            | Answer::Left
+            | Answer::Published(_)
+            | Answer::HistoryEnd { .. }
+            | Answer::Who { .. }
+            | Answer::Pong(_)
+            | Answer::Stats(_)
+            | Answer::Beat { .. }
+            | Answer::Closing { .. }
+            | Answer::Error { .. } => None,
+        }
     }
 }

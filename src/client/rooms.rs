@@ -1,62 +1,41 @@
-//! What a client asks about names and rooms.
+//! The client's requests about rooms.
 
-use super::{Client, ClientError};
-use crate::wire::{Answer, Event, Names, Request, Status, UserId};
+use super::{Client, ClientError, check_name};
+use crate::wire::{Answer, Event, Request, UserId};
 
-/// What a room was like when this session came in.
+/// The state of a room when this session joined it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Joined {
-    /// Sessions in the room, this one counted.
+    /// Sessions in the room, including this one.
     pub sessions: u32,
-    /// The newest event's id: as a rule, of the one that tells of this session's coming.
+    /// The id of the newest event: usually the one that announces this session.
     pub newest: u64,
 }
 
-/// What a room remembers, or a part of it.
+/// The events that a room remembers, or some of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// Oldest first, without a gap between them.
+    /// Oldest first, without gaps.
     pub events: Vec<Event>,
-    /// The id of the oldest event that the room remembers; 0 where it remembers none.
+    /// The id of the oldest event that the room remembers; 0 if it remembers none.
     pub oldest: u64,
-    /// The id of the newest event that there was. Where the last of `events` is older, ask for those after it.
+    /// The id of the room's newest event. If the last of `events` is older, ask for those after it.
     pub newest: u64,
 }
 
 impl Client {
-    /// Sends a body to every session of each name. Returns a status for each, in the order given:
-    /// [`Status::Unknown`] where no session has that name.
+    /// Joins a room, and creates it if it does not exist. From now on [`next`](Client::next) returns its events; the
+    /// first is the one that announces this session. Joining a room again only returns its state.
     ///
     /// # Errors
     ///
-    /// As those of [`relay`](Client::relay); [`ClientError::Refused`] where a name will not do.
-    pub fn send(&mut self, names: &[&str], body: &[u8]) -> Result<Vec<Status>, ClientError> {
-        self.check_body(body)?;
-        self.check_receivers(names.len())?;
-        names.iter().try_for_each(|name| check_name(name))?;
-        let mut block = Vec::new();
-        Names::encode(names.iter().copied(), &mut block);
-        let list = Names::new(&block).expect("a list of whole names");
-        let request = Request::Send { names: list, body, receipt: true, store: false };
-        let statuses = self.ask(request, |answer| match answer {
-            Answer::SendReceipt(bytes) => bytes.iter().map(|&byte| Status::of(byte)).collect(),
-            _ => None::<Vec<Status>>,
-        })?;
-        one_each(statuses, names.len())
-    }
-
-    /// Comes into a room, and makes it where there is none. From now on its events come by [`next`](Client::next), the
-    /// one that tells of this coming first. Joining a room again only says what it is like.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError::Refused`] where the name will not do or a limit is reached; or where the connection broke or no
-    /// answer came in time.
+    /// [`ClientError::Refused`] if the name is not valid or a limit is reached. Also if the connection broke or no
+    /// reply came in time.
     pub fn join(&mut self, room: &str) -> Result<Joined, ClientError> {
         check_name(room)?;
-        self.ask(Request::Join { room }, |answer| match answer {
-            Answer::Joined { sessions, newest } => Some(Joined { sessions, newest }),
-            _ => None,
+        self.connection.ask(Request::Join { room }, |answer| {
+            let Answer::Joined { sessions, newest } = answer else { return None };
+            Some(Joined { sessions, newest })
         })
     }
 
@@ -64,25 +43,25 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Refused`] where this session is not in it; or where the connection broke or no answer came in
+    /// [`ClientError::Refused`] if this session is not in the room. Also if the connection broke or no reply came in
     /// time.
     pub fn leave(&mut self, room: &str) -> Result<(), ClientError> {
         check_name(room)?;
-        self.ask(Request::Leave { room }, |answer| matches!(answer, Answer::Left).then_some(()))
+        self.connection.ask(Request::Leave { room }, |answer| matches!(answer, Answer::Left).then_some(()))
     }
 
-    /// Says something in a room, whether or not this session is in it. Returns the event's id. A session that is in it
-    /// gets its own message back by [`next`](Client::next), in its place among the others'.
+    /// Publishes a message in a room and returns the id of its event. This session need not be in the room. If it is,
+    /// [`next`](Client::next) returns its own message as well, in order with those of others.
     ///
     /// # Errors
     ///
-    /// Where the body is over what the hub announced (nothing is sent then); [`ClientError::Refused`] where the name
-    /// will not do or the hub may have no further room; or where the connection broke or no answer came in time.
+    /// If the body exceeds the hub's limit (then nothing is sent); [`ClientError::Refused`] if the name is not valid or
+    /// the hub cannot have another room. Also if the connection broke or no reply came in time.
     pub fn publish(&mut self, room: &str, body: &[u8]) -> Result<u64, ClientError> {
         self.publish_as(room, body, false)
     }
 
-    /// As [`publish`](Client::publish), but this session does not get its own message back.
+    /// Does the same as [`publish`](Client::publish), but this session does not get its own message back.
     ///
     /// # Errors
     ///
@@ -94,31 +73,30 @@ impl Client {
     fn publish_as(&mut self, room: &str, body: &[u8], no_echo: bool) -> Result<u64, ClientError> {
         self.check_body(body)?;
         check_name(room)?;
-        self.ask(Request::Publish { room, body, receipt: true, no_echo }, |answer| match answer {
-            Answer::Published(id) => Some(id),
-            _ => None,
+        self.connection.ask(Request::Publish { room, body, receipt: true, no_echo }, |answer| {
+            if let Answer::Published(id) = answer { Some(id) } else { None }
         })
     }
 
-    /// Asks for the events of a room with an id above `after`, oldest first, `limit` at most. The hub may give fewer
-    /// where they are large: ask again after the last one.
+    /// Asks for at most `limit` events of a room with ids above `after`, oldest first. If they are large, the hub may
+    /// return fewer: ask again for those after the last one.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Refused`] where this session is not in the room; or where the connection broke or no answer came
-    /// in time.
+    /// [`ClientError::Refused`] if this session is not in the room. Also if the connection broke or no reply came in
+    /// time.
     pub fn history(&mut self, room: &str, after: u64, limit: u32) -> Result<History, ClientError> {
         check_name(room)?;
         let mut events = Vec::new();
-        let tag = self.send_request(Request::History { room, after, limit })?;
+        let tag = self.connection.send(Request::History { room, after, limit })?;
         loop {
-            let end = self.answer(tag, |answer| match answer {
-                Answer::Event { event, replay: true } => {
+            let end = self.connection.reply(tag, |answer| {
+                if let Answer::Event { event, replay: true } = answer {
                     events.push(event.to_event());
-                    Some(None)
+                    return Some(None);
                 }
-                Answer::HistoryEnd { oldest, newest, .. } => Some(Some((oldest, newest))),
-                _ => None,
+                let Answer::HistoryEnd { oldest, newest, .. } = answer else { return None };
+                Some(Some((oldest, newest)))
             })?;
             if let Some((oldest, newest)) = end {
                 return Ok(History { events, oldest, newest });
@@ -126,8 +104,8 @@ impl Client {
         }
     }
 
-    /// All events that a room remembers with an id above `after`, oldest first, by as many requests as that takes; but
-    /// none that happens while they are asked for.
+    /// All events that a room remembers with ids above `after`, oldest first, in as many requests as needed. Events
+    /// that happen during these requests are not included.
     ///
     /// # Errors
     ///
@@ -136,7 +114,7 @@ impl Client {
         let History { mut events, newest, .. } = self.history(room, after, u32::MAX)?;
         while let Some(last) = events.last().map(|event| event.id).filter(|last| *last < newest) {
             let page = self.history(room, last, u32::MAX)?.events;
-            // A hub that does not go on would be asked for ever.
+            // A page without progress would repeat this for ever.
             if page.first().is_none_or(|first| first.id <= last) {
                 break;
             }
@@ -145,42 +123,26 @@ impl Client {
         Ok(events)
     }
 
-    /// Asks who is in a room that this session is in: ids ascending, this session among them, each with what it calls
-    /// itself (empty where it did not say).
+    /// Asks for the members of a room that this session is in: ids in ascending order, including this session, each
+    /// with its name (empty if it has none).
     ///
     /// # Errors
     ///
-    /// [`ClientError::Refused`] where this session is not in the room; or where the connection broke or no answer came
-    /// in time.
+    /// [`ClientError::Refused`] if this session is not in the room. Also if the connection broke or no reply came in
+    /// time.
     pub fn who(&mut self, room: &str) -> Result<Vec<(UserId, String)>, ClientError> {
         check_name(room)?;
         let mut all = Vec::new();
-        let tag = self.send_request(Request::Who { room })?;
+        let tag = self.connection.send(Request::Who { room })?;
         loop {
-            let more = self.answer(tag, |answer| match answer {
-                Answer::Who { members, more } => {
-                    all.extend(members.iter().map(|(id, name)| (id, name.to_owned())));
-                    Some(more)
-                }
-                _ => None,
+            let more = self.connection.reply(tag, |answer| {
+                let Answer::Who { members, more } = answer else { return None };
+                all.extend(members.iter().map(|(id, name)| (id, name.to_owned())));
+                Some(more)
             })?;
             if !more {
                 return Ok(all);
             }
         }
     }
-}
-
-/// A receipt must have one status for each receiver.
-pub(super) fn one_each(statuses: Vec<Status>, receivers: usize) -> Result<Vec<Status>, ClientError> {
-    if statuses.len() == receivers {
-        Ok(statuses)
-    } else {
-        Err(ClientError::NoHub(format!("{} statuses for {receivers} receivers", statuses.len())))
-    }
-}
-
-/// A name over 255 bytes does not fit its field, and must not be cut into somebody else's.
-fn check_name(name: &str) -> Result<(), ClientError> {
-    if name.len() <= u8::MAX.into() { Ok(()) } else { Err(ClientError::NameTooLong { len: name.len() }) }
 }

@@ -1,7 +1,7 @@
-//! A blocking connection of any kind.
+//! A blocking byte stream of frames: TCP, a unix socket, or WebSocket.
 
 #[cfg(feature = "ws")]
-use super::ws::WebSocket;
+use super::websocket::WebSocket;
 use crate::address::Address;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -33,7 +33,7 @@ impl Stream {
             }
             #[cfg(not(feature = "ws"))]
             Address::Ws { .. } => {
-                let what = "this program is built without WebSocket; build it with the feature `ws`, or take the hub's \
+                let what = "this program was built without WebSocket: build it with the feature `ws`, or use the hub's \
                             native address, HOST:PORT";
                 Err(io::Error::new(io::ErrorKind::Unsupported, what))
             }
@@ -70,7 +70,7 @@ impl Stream {
         }
     }
 
-    /// Whether the next read gives something that the system does not hold any more.
+    /// Whether the next read returns bytes that were already received, so that it does not block.
     pub fn has_unread(&self) -> bool {
         match self {
             Stream::Tcp(_) | Stream::Unix(_) => false,
@@ -79,7 +79,7 @@ impl Stream {
         }
     }
 
-    /// Reads what is there; `WouldBlock` where nothing is.
+    /// Reads without blocking; `WouldBlock` if there is nothing to read.
     pub fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => {
@@ -108,7 +108,8 @@ impl Stream {
         }
     }
 
-    /// Writes some of a frame. The first call has all of it, and those after it what is left.
+    /// Writes a part of a frame and returns its length. The first call must pass the whole frame, each further call the
+    /// rest of it.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.write(bytes),
@@ -119,7 +120,7 @@ impl Stream {
     }
 }
 
-/// Connects to the first address of a host that lets one in.
+/// Connects to the first of a host's addresses that accepts the connection.
 fn tcp(host_and_port: &str, timeout: Duration) -> io::Result<TcpStream> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in host_and_port.to_socket_addrs()? {
@@ -129,9 +130,4 @@ fn tcp(host_and_port: &str, timeout: Duration) -> io::Result<TcpStream> {
         }
     }
     Err(failed)
-}
-
-/// Whether a call came back because its time was over.
-pub fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

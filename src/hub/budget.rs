@@ -1,118 +1,132 @@
-//! How much the hub may do in one turn, and how much it may hold.
+//! How much the hub may do in one turn.
 
-use super::{Hub, Parcel, User};
 use crate::limits::Limits;
-use crate::marks::{Mark, mark};
+use std::ops::{Add, AddAssign};
 
-/// What was put into outboxes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Spent {
-    /// As bytes copied.
-    pub copies: usize,
-    /// As bytes too, but each frame counted once: what one outbox may have got.
-    pub said: usize,
+/// What it cost to put something into outboxes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cost {
+    /// Bytes copied, or what takes as long as copying them.
+    pub copied: usize,
+    /// Bytes of frames, each counted once: what one outbox may have received.
+    pub queued: usize,
 }
 
-impl Spent {
-    /// Whether that reaches one of so many equal parts of what a turn may spend. So that whoever reads is never full by
-    /// one turn, no outbox gets more than half a queue.
-    pub fn reaches(self, parts: usize, limits: &Limits) -> bool {
-        self.copies >= limits.fan_out / parts || self.said >= limits.queue / 2 / parts
+impl Cost {
+    /// The cost of nothing.
+    pub const NONE: Cost = Cost { copied: 0, queued: 0 };
+
+    /// The cost of frames of `len` bytes in all, put into `outboxes` outboxes at `each` bytes copied.
+    pub fn of(outboxes: usize, len: usize, each: usize) -> Cost {
+        Cost { copied: outboxes * each, queued: len }
+    }
+
+    /// The cost of work that takes as long as copying this many bytes.
+    pub fn work(bytes: usize) -> Cost {
+        Cost { copied: bytes, queued: 0 }
     }
 }
 
-impl<L> Hub<L> {
-    /// Accounts for a frame that so many outboxes got, as if all of them were native.
-    pub(super) fn spend(&mut self, outboxes: usize, parcel: Parcel<'_>) {
-        self.spent.said += parcel.as_bytes().len();
-        self.spent.copies += outboxes * parcel.copied();
+impl Add for Cost {
+    type Output = Cost;
+
+    fn add(self, more: Cost) -> Cost {
+        Cost { copied: self.copied + more.copied, queued: self.queued + more.queued }
+    }
+}
+
+impl AddAssign for Cost {
+    fn add_assign(&mut self, more: Cost) {
+        *self = *self + more;
+    }
+}
+
+/// What this turn has spent, and what it may spend. What departures cost is on an account of its own, with half as
+/// much, so that requests and departures do not hold up each other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TurnBudget {
+    /// What a turn may cost. A session that reads never becomes full within one turn, because no outbox receives more
+    /// than half a queue.
+    most: Cost,
+    pub requests: Cost,
+    pub departures: Cost,
+}
+
+impl TurnBudget {
+    pub fn new(limits: &Limits) -> TurnBudget {
+        let most = Cost { copied: limits.fan_out, queued: limits.queue / 2 };
+        TurnBudget { most, requests: Cost::NONE, departures: Cost::NONE }
     }
 
-    /// The same for small ones of so many bytes.
-    pub(super) fn spend_copies(&mut self, outboxes: usize, len: usize) {
-        self.spent.said += len;
-        self.spent.copies += outboxes * len;
+    /// Begins a turn.
+    pub fn reset(&mut self) {
+        (self.requests, self.departures) = (Cost::NONE, Cost::NONE);
     }
 
-    /// Whether this turn has put enough into outboxes: what else is asked waits for the next.
+    /// Whether the requests of this turn have cost enough: further ones wait for the next turn.
+    #[inline]
     pub fn is_spent(&self) -> bool {
-        self.spent.reaches(1, &self.limits)
+        self.has_reached(self.requests, 1)
     }
 
-    /// Bytes after which that is so, once they are in so many outboxes each.
-    pub(super) fn spent_after(&self, outboxes: usize) -> usize {
-        let copies = self.limits.fan_out.saturating_sub(self.spent.copies).div_ceil(outboxes.max(1));
-        copies.min((self.limits.queue / 2).saturating_sub(self.spent.said))
-    }
-
-    /// Whether it is time for others, for a host that has asked much.
+    /// Whether they have cost half of that.
     pub fn is_half_spent(&self) -> bool {
-        self.spent.reaches(2, &self.limits)
+        self.has_reached(self.requests, 2)
     }
 
-    /// Bytes held now: queued, half received, or waiting to be carried out. What many hear is counted once.
-    pub fn held(&self) -> usize {
-        self.pool.held() + self.unread
+    /// Whether the departures of this turn have cost enough.
+    pub fn is_spent_on_departures(&self) -> bool {
+        self.has_reached(self.departures, 2)
     }
 
-    /// Bytes sent so far that made room.
-    pub fn drained(&self) -> u64 {
-        self.drained
+    #[inline]
+    fn has_reached(&self, spent: Cost, parts: usize) -> bool {
+        spent.copied >= self.most.copied / parts || spent.queued >= self.most.queued / parts
     }
 
-    /// Whether that is as much as it may be.
-    pub fn is_over_memory(&self) -> bool {
-        self.held() >= self.limits.memory
+    /// After how many more bytes, put into this many outboxes each, the budget for requests is spent.
+    pub fn bytes_left(&self, outboxes: usize) -> usize {
+        let copied = self.most.copied.saturating_sub(self.requests.copied).div_ceil(outboxes.max(1));
+        copied.min(self.most.queued.saturating_sub(self.requests.queued))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget() -> TurnBudget {
+        TurnBudget::new(&Limits { fan_out: 10_000, queue: 2_000, ..Limits::default() })
     }
 
-    /// Whether that is so much more that nothing else should be begun.
-    pub fn is_far_over_memory(&self) -> bool {
-        self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack())
+    #[test]
+    fn a_turn_is_spent_by_copies_to_many_or_by_bytes_for_one() {
+        let mut budget = budget();
+        budget.requests += Cost::of(99, 100, 100);
+        assert!(budget.is_half_spent() && !budget.is_spent());
+        budget.requests += Cost::work(100);
+        assert!(budget.is_spent());
+        budget.reset();
+        budget.requests += Cost::of(1, 1_000, 256);
+        assert!(budget.is_spent(), "half a queue");
     }
 
-    /// Whether that is so much more that not even what is begun can be finished.
-    pub fn is_beyond_finishing(&self) -> bool {
-        self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack().saturating_mul(2))
+    #[test]
+    fn departures_have_half_as_much_of_their_own() {
+        let mut budget = budget();
+        budget.departures += Cost::work(5_000);
+        assert!(budget.is_spent_on_departures() && !budget.is_half_spent());
     }
 
-    /// Whether what is half received, or waits to be carried out, takes half of what may be held. Then no frame grows
-    /// but one at a time, so that there is always room for those who ask for little.
-    pub fn is_crowded(&self) -> bool {
-        self.unread >= self.limits.memory / 2
-    }
-
-    /// Whether it is for the most part requests that wait to be carried out: nothing but that makes room then.
-    pub fn is_clogged(&self) -> bool {
-        self.pool.held() < self.limits.memory / 2
-    }
-
-    /// The user for whom most is held, present or not: without it, most would be free.
-    pub fn largest(&self) -> Option<usize> {
-        let weigh = |(slot, user): (usize, &User<L>)| (user.outbox.weight() + user.half_received(), slot);
-        self.users.iter().map(weigh).max().filter(|(weight, _)| *weight > 0).map(|(_, slot)| slot)
-    }
-
-    /// Takes back what is queued for a user, but for the frame that is being sent.
-    pub fn cut(&mut self, slot: usize) {
-        if let Some(user) = self.users.get_mut(slot) {
-            mark(Mark::OutboxCut);
-            let dialect = user.dialect;
-            user.outbox.cut(|front| dialect.frame_len(front), &mut self.pool);
+    #[test]
+    fn what_is_left_spends_the_budget_and_one_byte_less_does_not() {
+        for (outboxes, left) in [(1, 1_000), (10, 1_000), (99, 102)] {
+            let mut budget = budget();
+            assert_eq!(budget.bytes_left(outboxes), left);
+            budget.requests += Cost::of(outboxes, left - 1, left - 1);
+            assert!(!budget.is_spent());
+            budget.requests += Cost::of(outboxes, 1, 1);
+            assert!(budget.is_spent());
         }
-    }
-
-    /// Whether memory is kept warm for outboxes that may need it.
-    pub fn has_spare(&self) -> bool {
-        self.pool.has_spare()
-    }
-
-    /// Gives back what of it was not needed since the last time. Returns the most that outboxes held meanwhile.
-    pub fn trim(&mut self) -> usize {
-        self.pool.trim()
-    }
-
-    /// Notes how much is held at the end of a turn.
-    pub fn note_held(&mut self) {
-        self.stats.most_held = self.stats.most_held.max(self.held() as u64);
     }
 }

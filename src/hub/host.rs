@@ -1,43 +1,43 @@
 //! What the host program asks about rooms.
 
-use super::events::Author;
+use super::rooms::Author;
 use super::{Hub, SharedEvent};
 use crate::wire::{ErrorCode, UserId};
 use std::sync::Arc;
 
 impl<L> Hub<L> {
-    /// Says something in a room, as [`HOST`](super::HOST). Returns the event's id.
+    /// Publishes a message in a room, as [`HOST`](super::HOST). Returns the event's id.
     ///
     /// # Errors
     ///
-    /// 6 where the room's name will not do, 8 where the hub may have no further room or holds as much as it may; and
-    /// why, for a person.
+    /// 6 if the room's name is not valid, 8 if the hub may not have another room or is at its memory limit; and why,
+    /// for a person.
     pub fn publish_for_host(&mut self, room: &str, body: &[u8]) -> Result<u64, (ErrorCode, String)> {
         if self.is_over_memory() {
-            let text = "the hub holds as much as it may for those who have not read it; try again later";
+            let text = "the hub is at its memory limit, because clients do not read; try again later";
             return Err((ErrorCode::LimitReached, text.to_owned()));
         }
-        let key = self.room_to_speak_in(room)?;
-        Ok(self.speak(key, Author::host(), body, None))
+        let key = self.room_to_publish_in(room)?;
+        Ok(self.publish_in(key, Author::host(), body, None))
     }
 
-    /// Closes a room; says whether there was one.
+    /// Closes a room. Returns whether there was one.
     pub fn close_room(&mut self, room: &str) -> bool {
         let found = self.rooms.find(room);
         if let Some(key) = found {
-            self.close(key, Author::host());
+            self.close_room_as(key, &Author::host());
         }
         found.is_some()
     }
 
-    /// The events that a room remembers with an id above `after`, oldest first, `limit` at most.
+    /// The events that a room remembers with an id above `after`, oldest first, at most `limit`.
     pub fn history_of(&self, room: &str, after: u64, limit: usize) -> Vec<SharedEvent> {
         let room = self.rooms.find(room).map(|key| self.rooms.at(key));
         let frames = room.into_iter().flat_map(|room| room.history.after(after, room.newest));
         frames.take(limit).cloned().map(SharedEvent::new).collect()
     }
 
-    /// The sessions in a room, ids ascending, each with what it calls itself.
+    /// The sessions in a room, ids ascending, each with its name; empty if it has none.
     pub fn members_of(&self, room: &str) -> Vec<(UserId, String)> {
         let sessions = self.rooms.find(room).map_or_else(Vec::new, |key| self.sessions_in(key));
         let text = |name: Option<Arc<str>>| name.as_deref().unwrap_or_default().to_owned();

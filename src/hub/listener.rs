@@ -1,46 +1,46 @@
-//! Code in the host program that hears the events of rooms.
+//! Listeners: code in the host program that is called for the events of rooms.
 
-use super::outbox::Shared;
+use super::payload::SharedFrame;
 use crate::wire::{Event, EventRef};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::ControlFlow;
 
-/// An event that is held once for all who want it: a clone costs no copy.
+/// An event that is held once for all who use it. Cloning it copies no bytes.
 #[derive(Clone, Debug)]
-pub struct SharedEvent(Shared);
+pub struct SharedEvent(SharedFrame);
 
 impl SharedEvent {
-    /// The event of a frame, which must be one.
-    pub(super) fn new(frame: Shared) -> SharedEvent {
+    /// The event in a frame, which must be an EVENT.
+    pub(super) fn new(frame: SharedFrame) -> SharedEvent {
         SharedEvent(frame)
     }
 
-    /// The event, to be looked at.
+    /// The event, borrowed.
     pub fn view(&self) -> EventRef<'_> {
         EventRef::from_frame(self.0.as_bytes()).expect("it is made of an event's frame")
     }
 
-    /// A copy that holds nothing but itself.
+    /// A copy that shares nothing.
     pub fn to_event(&self) -> Event {
         self.view().to_event()
     }
 }
 
 impl From<&EventRef<'_>> for SharedEvent {
-    /// An event of one's own making, as a listener's tests need.
+    /// An event made by hand, for the tests of a listener.
     fn from(event: &EventRef<'_>) -> SharedEvent {
-        SharedEvent(Shared::whole(event.to_frame()))
+        SharedEvent(SharedFrame::from_bytes(event.to_frame()))
     }
 }
 
-/// Hears events, in the order in which they happen, on the thread that turns the hub and after they were queued for the
-/// members of their room. Whatever it does, the hub waits for it: it must be quick. A closure that takes a
-/// `&SharedEvent` is a listener.
+/// Is called for events in the order in which they happen, on the thread that turns the hub, after they were queued for
+/// the members of their room. The hub waits for it, so it must be quick. A closure that takes a `&SharedEvent` is a
+/// listener.
 ///
-/// On this thread [`Handle::post`](crate::Handle::post) may be used; those of its methods that wait for the hub refuse.
+/// On this thread [`Handle::post`](crate::Handle::post) may be called; the methods that wait for the hub fail.
 pub trait Listener: Send {
-    /// One event. [`ControlFlow::Break`] ends the listening.
+    /// Takes one event. [`ControlFlow::Break`] removes the listener.
     fn hear(&mut self, event: &SharedEvent) -> ControlFlow<()>;
 }
 
@@ -51,7 +51,7 @@ impl<F: FnMut(&SharedEvent) + Send> Listener for F {
     }
 }
 
-/// Several listeners, called in the order in which they came.
+/// Listeners, called in the order in which they were added.
 #[derive(Default)]
 struct Queue(Vec<Box<dyn Listener>>);
 
@@ -61,7 +61,7 @@ impl Queue {
     }
 }
 
-/// All listeners of a hub: those who hear every room, and those who hear one.
+/// All listeners of a hub: for every room, and for one room.
 #[derive(Default)]
 pub struct Listeners {
     everywhere: Queue,
@@ -69,22 +69,22 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Adds one that hears every room.
+    /// Adds a listener for every room.
     pub fn add(&mut self, listener: Box<dyn Listener>) {
         self.everywhere.0.push(listener);
     }
 
-    /// Adds one that hears one room, now and whenever a room of this name is there again.
+    /// Adds a listener for one room, which stays when the room is removed and made again.
     pub fn add_in(&mut self, room: &str, listener: Box<dyn Listener>) {
         self.in_room.entry(room.into()).or_default().0.push(listener);
     }
 
-    /// Whether nobody listens.
+    /// Whether there are no listeners.
     pub fn is_empty(&self) -> bool {
         self.everywhere.0.is_empty() && self.in_room.is_empty()
     }
 
-    /// Calls those whom an event concerns.
+    /// Calls the listeners for the room of an event.
     pub fn hear(&mut self, event: &SharedEvent) {
         self.everywhere.hear(event);
         let room = event.view().room;

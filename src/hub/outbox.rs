@@ -1,244 +1,105 @@
-//! What one user has yet to hear, as bytes. Knows no socket: the loop asks for slices and says how many were taken.
+//! The bytes queued for one session. Knows no socket: the loop asks for slices and reports how many bytes it sent.
 //!
-//! Small frames coalesce in a run; a large frame is held once for all its receivers and only pointed to. An outbox with
-//! nothing in it owns no memory: its run goes back to the [`Pool`] it came from.
+//! Small frames are copied into a run; a large frame is held once for all its receivers and only pointed to. An empty
+//! outbox owns no memory: its run goes back to the [`Pool`].
 
-use crate::limits::{PIECE_COST, POINTER_COST, RUN_FULL, RUN_ROOM, RUN_SLACK, SPARE_RUNS, SPARSE};
+use super::payload::{Payload, SharedFrame};
+use super::pool::Pool;
+use crate::limits::{RUN_FULL, RUN_SLACK, SEGMENT_COST, SPARSE};
 use crate::wire::HEADER_LEN;
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A whole frame that many outboxes point to.
-#[derive(Clone, Debug)]
-pub struct Shared {
-    held: Arc<Held>,
-    start: usize,
-}
-
-/// The bytes of it, and how many outboxes point to them. A history or another thread may hold them as well, so the
-/// count of the `Arc` would not do. Only the hub's thread counts.
+/// A part of an outbox. A frame lies within one segment, except a [replayed](Outbox::replay) one: its header ends a
+/// run, and its payload is the shared segment behind it.
 #[derive(Debug)]
-struct Held {
-    bytes: Vec<u8>,
-    outboxes: AtomicU32,
-}
-
-impl Shared {
-    /// The frame of `head` and the last `body_len` bytes of `request`.
-    ///
-    /// Where the request's bytes are owned, the body stays where it is and `head` is written over what came before it.
-    /// It is copied where `head` has no room there, or where so much came before it that the body would pin far more
-    /// memory than it is.
-    pub fn new(head: &[u8], request: Cow<'_, [u8]>, body_len: usize) -> Shared {
-        let body_at = request.len() - body_len;
-        match request {
-            Cow::Owned(mut bytes) if (head.len()..=body_len / 4).contains(&body_at) => {
-                let start = body_at - head.len();
-                bytes[start..body_at].copy_from_slice(head);
-                Shared { start, ..Shared::whole(bytes) }
-            }
-            bytes => Shared::whole([head, &bytes[body_at..]].concat()),
-        }
-    }
-
-    /// A frame that is whole already.
-    pub fn whole(bytes: Vec<u8>) -> Shared {
-        Shared { held: Arc::new(Held { bytes, outboxes: AtomicU32::new(0) }), start: 0 }
-    }
-
-    /// The frame.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.held.bytes[self.start..]
-    }
-
-    /// The same memory without the first `count` bytes.
-    fn skip(&self, count: usize) -> Shared {
-        Shared { held: self.held.clone(), start: self.start + count }
-    }
-
-    /// One more outbox points to it. Returns how many bytes are held for that.
-    fn attached(&self) -> usize {
-        let outboxes = self.held.outboxes.load(Ordering::Relaxed);
-        self.held.outboxes.store(outboxes + 1, Ordering::Relaxed);
-        if outboxes == 0 { self.held.bytes.len() } else { 0 }
-    }
-
-    /// The bytes of it, divided by the outboxes that point to it.
-    fn share(&self) -> usize {
-        self.held.bytes.len() / self.held.outboxes.load(Ordering::Relaxed).max(1) as usize
-    }
-
-    /// One outbox less points to it. Returns how many bytes need not be held any more for that.
-    fn detached(&self) -> usize {
-        let outboxes = self.held.outboxes.load(Ordering::Relaxed) - 1;
-        self.held.outboxes.store(outboxes, Ordering::Relaxed);
-        if outboxes == 0 { self.held.bytes.len() } else { 0 }
-    }
-}
-
-/// A frame for many, encoded once: small ones are copied into each outbox, large ones pointed to.
-#[derive(Clone, Copy, Debug)]
-pub enum Parcel<'a> {
-    /// To be copied.
-    Small(&'a [u8]),
-    /// To be pointed to.
-    Large(&'a Shared),
-}
-
-impl<'a> Parcel<'a> {
-    /// The frames.
-    pub fn as_bytes(self) -> &'a [u8] {
-        match self {
-            Parcel::Small(bytes) => bytes,
-            Parcel::Large(frame) => frame.as_bytes(),
-        }
-    }
-
-    /// What it costs to hand it to one, as bytes copied.
-    pub fn copied(self) -> usize {
-        match self {
-            Parcel::Small(bytes) => bytes.len(),
-            Parcel::Large(_) => POINTER_COST,
-        }
-    }
-}
-
-/// What all outboxes of a hub are made of: empty runs, kept warm for the next one that needs one, and the count of what
-/// they hold.
-#[derive(Debug, Default)]
-pub struct Pool {
-    spare: Vec<Vec<u8>>,
-    /// Bytes of capacity in `spare`; never over [`SPARE_RUNS`].
-    bytes: usize,
-    /// How many of them, at the bottom, nobody has needed since they were last [trimmed](Pool::trim).
-    unused: usize,
-    /// Bytes of memory that all outboxes hold, what is sent included while what stands behind it is not. What many
-    /// point to counts once.
-    held: usize,
-    /// The most that this was, about, since it was last [trimmed](Pool::trim).
-    most: usize,
-}
-
-impl Pool {
-    /// Bytes of memory that all outboxes hold.
-    pub fn held(&self) -> usize {
-        self.held
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        let spare = self.spare.pop().inspect(|run| self.bytes -= run.capacity());
-        self.unused = self.unused.min(self.spare.len());
-        let run = spare.unwrap_or_else(|| Vec::with_capacity(RUN_ROOM));
-        self.held += run.capacity();
-        run
-    }
-
-    fn give(&mut self, mut run: Vec<u8>) {
-        self.held -= run.capacity();
-        let bytes = self.bytes + run.capacity();
-        if run.capacity() >= RUN_ROOM && bytes <= SPARE_RUNS {
-            run.clear();
-            self.bytes = bytes;
-            self.spare.push(run);
-        }
-    }
-
-    /// Whether there is anything to [trim](Pool::trim).
-    pub fn has_spare(&self) -> bool {
-        !self.spare.is_empty()
-    }
-
-    /// Gives back to the allocator the runs that nobody has needed since the last time. Returns the most that all
-    /// outboxes held meanwhile.
-    pub fn trim(&mut self) -> usize {
-        self.bytes -= self.spare.drain(..self.unused).map(|run| run.capacity()).sum::<usize>();
-        self.unused = self.spare.len();
-        std::mem::replace(&mut self.most, self.held)
-    }
-}
-
-/// A part of an outbox. Frames do not straddle pieces, but for a [reposted](Outbox::repost) one: its header ends a run,
-/// its payload is the shared piece behind.
-#[derive(Debug)]
-enum Piece {
+enum Segment {
     Run(Vec<u8>),
-    Shared(Shared),
+    Shared(SharedFrame),
 }
 
-impl Piece {
+impl Segment {
     fn as_bytes(&self) -> &[u8] {
         match self {
-            Piece::Run(run) => run,
-            Piece::Shared(shared) => shared.as_bytes(),
+            Segment::Run(run) => run,
+            Segment::Shared(frame) => frame.as_bytes(),
         }
     }
 
-    fn weight(&self) -> usize {
+    /// Bytes of memory that it holds. A shared frame counts for its share.
+    fn held(&self) -> usize {
         match self {
-            Piece::Run(run) => PIECE_COST + run.capacity(),
-            Piece::Shared(shared) => PIECE_COST + shared.share(),
+            Segment::Run(run) => SEGMENT_COST + run.capacity(),
+            Segment::Shared(frame) => SEGMENT_COST + frame.bytes_per_outbox(),
         }
     }
 
-    fn give_back(self, pool: &mut Pool) {
-        pool.held -= PIECE_COST;
+    fn release(self, pool: &mut Pool) {
         match self {
-            Piece::Run(run) => pool.give(run),
-            Piece::Shared(shared) => pool.held -= shared.detached(),
+            Segment::Run(run) => {
+                pool.shrink(SEGMENT_COST);
+                pool.return_run(run);
+            }
+            Segment::Shared(frame) => pool.shrink(SEGMENT_COST + frame.detach()),
         }
     }
 }
 
-/// The bytes that one user has yet to hear, in order.
+/// The bytes queued for one session, in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// The newest bytes: where the next small frame goes.
+    /// The newest bytes: the next small frame is appended here.
     run: Vec<u8>,
-    /// All that comes before `run`. Boxed, for most outboxes never have one and a fan-out touches them all.
+    /// Everything before `run`. Boxed, because most outboxes never have one and a fan-out touches them all.
     #[expect(clippy::box_collection, reason = "a null pointer is a quarter of an empty deque, in the hottest line")]
-    backlog: Option<Box<VecDeque<Piece>>>,
-    /// Bytes of the oldest piece that are already sent.
-    sent: usize,
-    /// Bytes of all pieces that are not.
+    backlog: Option<Box<VecDeque<Segment>>>,
+    /// Unsent bytes of all segments.
     queued: usize,
+    /// Bytes of the oldest segment that are already sent. A frame is under 4 GiB, and so is a segment.
+    sent: u32,
+    /// Whether it is on the list of those to flush.
+    pub(super) dirty: bool,
+    /// Whether it went over the queue limit, and has not been below half of it since.
+    pub(super) full: bool,
 }
 
 impl Outbox {
-    /// Bytes not sent yet. A shared frame counts in full for each outbox that points to it.
+    /// Unsent bytes. A shared frame counts in full in each outbox that points to it.
     pub fn queued(&self) -> usize {
         self.queued
     }
 
-    /// Appends what `write` appends to the run, and returns what it does.
+    /// Whether it went over the queue limit, and has not been below half of it since.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Appends what `write` appends to the run, and returns what `write` returns.
     pub fn append<T>(&mut self, pool: &mut Pool, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         if self.run.capacity() == 0 {
-            self.run = pool.take();
+            self.run = pool.take_run();
         }
         let (len, capacity) = (self.run.len(), self.run.capacity());
         let written = write(&mut self.run);
         self.queued += self.run.len() - len;
-        pool.held += self.run.capacity() - capacity;
-        pool.most = pool.most.max(pool.held);
+        pool.grow(self.run.capacity() - capacity);
         if self.run.len() >= RUN_FULL {
-            self.freeze(pool);
+            self.end_run(pool);
         }
         written
     }
 
-    /// Appends a frame that others hear as well. Most are small, and fit: nothing else of it stands in the loop over
-    /// all who hear it, which a fifth of its instructions were spent on leaving and coming back.
+    /// Appends a payload of a fan-out. Most payloads are small and fit into the run: only that case is in the loop over
+    /// the receivers. Calling another function for it took a fifth more instructions.
     #[inline]
-    pub fn post(&mut self, parcel: Parcel<'_>, pool: &mut Pool) {
-        match parcel {
-            Parcel::Small(bytes) if self.has_room(bytes.len()) => {
+    pub fn post(&mut self, payload: Payload<'_>, pool: &mut Pool) {
+        match payload {
+            Payload::Copied(bytes) if self.has_room(bytes.len()) => {
                 self.run.extend_from_slice(bytes);
                 self.queued += bytes.len();
             }
-            Parcel::Small(bytes) => self.make_room_and_post(bytes, pool),
-            Parcel::Large(frame) => self.attach(frame.clone(), pool),
+            Payload::Copied(bytes) => self.make_room_and_post(bytes, pool),
+            Payload::Shared(frame) => self.attach(frame.clone(), pool),
         }
     }
 
@@ -247,7 +108,7 @@ impl Outbox {
         RUN_FULL.saturating_sub(self.run.len())
     }
 
-    /// Whether so many bytes fit into the run, which neither grows nor is full by them.
+    /// Whether this many bytes fit into the run without growing or filling it.
     #[inline]
     fn has_room(&self, len: usize) -> bool {
         len <= self.run.capacity() - self.run.len() && self.run.len() + len < RUN_FULL
@@ -255,16 +116,17 @@ impl Outbox {
 
     #[inline(never)]
     fn make_room_and_post(&mut self, bytes: &[u8], pool: &mut Pool) {
-        // A run that would double for this one is full: else those who do not read cost twice what they hold.
+        // A run that would double for these bytes is ended first: otherwise a session that does not read costs twice
+        // what is queued for it.
         if self.run.len() + bytes.len() > RUN_FULL {
-            self.freeze(pool);
+            self.end_run(pool);
         }
         self.append(pool, |run| run.extend_from_slice(bytes));
     }
 
-    /// Appends a frame with `head` in place of its header; what follows that is pointed to where it has `share_from`
-    /// bytes.
-    pub fn repost(&mut self, head: &[u8], frame: &Shared, share_from: usize, pool: &mut Pool) {
+    /// Appends a frame with `head` in place of its header. The rest of the frame is pointed to if it has at least
+    /// `share_from` bytes, and copied otherwise.
+    pub fn replay(&mut self, head: &[u8], frame: &SharedFrame, share_from: usize, pool: &mut Pool) {
         let payload = &frame.as_bytes()[HEADER_LEN..];
         let copied = if payload.len() < share_from { payload } else { &[] };
         self.append(pool, |run| {
@@ -272,50 +134,50 @@ impl Outbox {
             run.extend_from_slice(copied);
         });
         if payload.len() >= share_from {
-            self.attach(frame.skip(HEADER_LEN), pool);
+            self.attach(frame.without_first(HEADER_LEN), pool);
         }
     }
 
-    /// Appends a frame that is held once for all who hear it.
-    pub fn attach(&mut self, frame: Shared, pool: &mut Pool) {
+    /// Appends a frame that is held once for all its receivers.
+    pub fn attach(&mut self, frame: SharedFrame, pool: &mut Pool) {
         self.queued += frame.as_bytes().len();
-        pool.held += frame.attached() + PIECE_COST;
-        pool.most = pool.most.max(pool.held);
-        self.freeze(pool);
-        self.backlog.get_or_insert_default().push_back(Piece::Shared(frame));
+        pool.grow(frame.attach() + SEGMENT_COST);
+        self.end_run(pool);
+        self.backlog.get_or_insert_default().push_back(Segment::Shared(frame));
     }
 
-    /// Ends the run, so that what comes next stands behind it. One that is mostly empty gives that back: where small
-    /// and large frames take turns, runs would else be many times what they hold.
-    fn freeze(&mut self, pool: &mut Pool) {
-        if !self.run.is_empty() {
-            let mut run = std::mem::take(&mut self.run);
-            pool.held += PIECE_COST;
-            if run.capacity() > SPARSE * run.len() || run.capacity() - run.len() > RUN_SLACK {
-                pool.held -= run.capacity();
-                run.shrink_to_fit();
-                pool.held += run.capacity();
-            }
-            self.backlog.get_or_insert_default().push_back(Piece::Run(run));
+    /// Makes the run a segment of the backlog, so that what comes next is behind it. A run that is mostly empty is
+    /// shrunk: if small and large frames alternate, the runs would otherwise take many times what they hold.
+    fn end_run(&mut self, pool: &mut Pool) {
+        if self.run.is_empty() {
+            return;
         }
+        let mut run = std::mem::take(&mut self.run);
+        let capacity = run.capacity();
+        if capacity > SPARSE * run.len() || capacity - run.len() > RUN_SLACK {
+            run.shrink_to_fit();
+        }
+        pool.shrink(capacity - run.capacity());
+        pool.grow(SEGMENT_COST);
+        self.backlog.get_or_insert_default().push_back(Segment::Run(run));
     }
 
-    /// Bytes of memory that would be free without this outbox, about: what many point to counts for its share.
-    pub fn weight(&self) -> usize {
-        let pieces = self.backlog.iter().flat_map(|pieces| pieces.iter().map(Piece::weight));
-        pieces.sum::<usize>() + self.run.capacity()
+    /// About how many bytes of memory would be free without this outbox. A shared frame counts for its share.
+    pub fn held(&self) -> usize {
+        let segments = self.backlog.iter().flat_map(|segments| segments.iter().map(Segment::held));
+        segments.sum::<usize>() + self.run.capacity()
     }
 
-    /// All that is queued, where it is one run.
+    /// All that is queued, if it is one run.
     #[inline]
     pub fn as_run(&self) -> Option<&[u8]> {
-        self.backlog.is_none().then(|| &self.run[self.sent..])
+        self.backlog.is_none().then(|| &self.run[self.sent as usize..])
     }
 
-    /// Points `slices` at the oldest bytes, as far as they reach; says how many were set.
+    /// Points `slices` at the oldest bytes, as far as they reach. Returns how many slices were set.
     pub fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let backlog = self.backlog.iter().flat_map(|pieces| pieces.iter().map(Piece::as_bytes));
-        let mut skip = self.sent;
+        let backlog = self.backlog.iter().flat_map(|segments| segments.iter().map(Segment::as_bytes));
+        let mut skip = self.sent as usize;
         let mut count = 0;
         for (slice, bytes) in slices.iter_mut().zip(backlog.chain([&self.run[..]])) {
             if skip < bytes.len() {
@@ -327,63 +189,66 @@ impl Outbox {
         count
     }
 
-    /// Forgets the oldest `count` bytes, which are sent, and gives their memory back.
+    /// Forgets the oldest `count` bytes, which are sent, and releases their memory.
     pub fn advance(&mut self, count: usize, pool: &mut Pool) {
         self.queued -= count;
-        self.sent += count;
-        if let Some(pieces) = &mut self.backlog {
-            while let Some(len) = pieces.front().map(|piece| piece.as_bytes().len()).filter(|len| *len <= self.sent) {
-                self.sent -= len;
-                pieces.pop_front().into_iter().for_each(|piece| piece.give_back(pool));
+        let mut sent = self.sent as usize + count;
+        if let Some(segments) = &mut self.backlog {
+            while let Some(len) = segments.front().map(|front| front.as_bytes().len()).filter(|len| *len <= sent) {
+                sent -= len;
+                segments.pop_front().into_iter().for_each(|front| front.release(pool));
             }
-            if !pieces.is_empty() {
+            if !segments.is_empty() {
+                self.sent = sent as u32;
                 return;
             }
             self.backlog = None;
         }
-        if self.sent == self.run.len() {
-            self.sent = 0;
-            pool.give(std::mem::take(&mut self.run));
+        if sent == self.run.len() {
+            sent = 0;
+            pool.return_run(std::mem::take(&mut self.run));
         }
+        self.sent = sent as u32;
     }
 
-    /// Gives all memory back, sent or not.
+    /// Releases all memory, sent or not.
     pub fn clear(&mut self, pool: &mut Pool) {
         let emptied = std::mem::take(self);
-        emptied.backlog.into_iter().flat_map(|pieces| *pieces).for_each(|piece| piece.give_back(pool));
-        pool.give(emptied.run);
+        emptied.backlog.into_iter().flat_map(|segments| *segments).for_each(|segment| segment.release(pool));
+        pool.return_run(emptied.run);
     }
 
-    /// Gives all memory back but for the frame that is being sent, of which the other side has the beginning. How long
-    /// the frame is at the front of some bytes says `frame_len`.
-    pub fn cut(&mut self, frame_len: impl Fn(&[u8]) -> usize, pool: &mut Pool) {
-        self.freeze(pool);
-        let Some(pieces) = &mut self.backlog else { return };
-        let begun = self.sent > 0;
+    /// Releases everything except the frame that is being sent, of which the other side has the beginning.
+    /// `frame_len` tells how long the frame at the front of some bytes is.
+    pub fn truncate(&mut self, frame_len: impl Fn(&[u8]) -> usize, pool: &mut Pool) {
+        self.end_run(pool);
+        let Some(segments) = &mut self.backlog else { return };
+        let sent = self.sent as usize;
+        let begun = sent > 0;
         let mut kept = usize::from(begun);
-        if let Some(Piece::Run(run)) = pieces.front_mut().filter(|_| begun) {
-            let end = end_of_frame(run, self.sent, frame_len);
-            // The payload of a reposted frame stands behind its header.
+        if let Some(Segment::Run(run)) = segments.front_mut().filter(|_| begun) {
+            let end = end_of_frame(run, sent, frame_len);
+            // The payload of a replayed frame is behind its header.
             kept += usize::from(end > run.len());
             run.truncate(end);
         }
-        // A payload whose header is wholly sent looks like a frame that is not begun; it is kept too.
-        if matches!(pieces.front(), Some(Piece::Shared(_))) {
+        // A payload whose header is wholly sent looks like a frame of which nothing is sent. It is kept too.
+        if matches!(segments.front(), Some(Segment::Shared(_))) {
             kept = kept.max(1);
         }
-        while pieces.len() > kept {
-            pieces.pop_back().into_iter().for_each(|piece| piece.give_back(pool));
+        while segments.len() > kept {
+            segments.pop_back().into_iter().for_each(|segment| segment.release(pool));
         }
-        self.queued = pieces.iter().map(|piece| piece.as_bytes().len()).sum::<usize>() - self.sent;
+        self.queued = segments.iter().map(|segment| segment.as_bytes().len()).sum::<usize>() - sent;
         self.advance(0, pool);
     }
 }
 
-/// Where the frame ends that byte `at` belongs to, in a run that begins with a frame; where it is a later one's first,
-/// nothing of that one counts.
-fn end_of_frame(run: &[u8], at: usize, frame_len: impl Fn(&[u8]) -> usize) -> usize {
+/// Where the frame ends that is partly sent, in a run that begins with a frame and of which `sent` bytes are sent. If a
+/// whole number of frames is sent, that is `sent` itself.
+fn end_of_frame(run: &[u8], sent: usize, frame_len: impl Fn(&[u8]) -> usize) -> usize {
     let mut end = 0;
-    while end < at {
+    while end < sent {
         end += frame_len(&run[end..]);
     }
     end
@@ -392,14 +257,14 @@ fn end_of_frame(run: &[u8], at: usize, frame_len: impl Fn(&[u8]) -> usize) -> us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::door::Dialect;
+    use crate::wire::Header;
     use proptest::prelude::*;
 
-    fn shared(bytes: &[u8]) -> Shared {
-        Shared::new(&[], Cow::Borrowed(bytes), bytes.len())
+    fn shared(bytes: &[u8]) -> SharedFrame {
+        SharedFrame::from_bytes(bytes.to_vec())
     }
 
-    /// What the loop would send next, with room for `slices` pieces.
+    /// What the loop would send next, with room for `slices` segments.
     fn next_bytes(outbox: &Outbox, slices: usize) -> Vec<u8> {
         let mut room = vec![IoSlice::new(&[]); slices];
         let count = outbox.fill(&mut room);
@@ -413,43 +278,7 @@ mod tests {
         outbox.attach(shared(b"world"), &mut pool);
         outbox.advance(505, &mut pool);
         assert_eq!((outbox.queued(), outbox.run.capacity(), outbox.backlog.is_none()), (0, 0, true));
-        assert_eq!((pool.spare.len(), pool.held), (1, 0));
-    }
-
-    #[test]
-    fn an_owned_body_is_shared_where_it_lies() {
-        let request = b"......a body that is long enough".to_vec();
-        let at = request.as_ptr();
-        let frame = Shared::new(b"head: ", Cow::Owned(request), 26);
-        assert_eq!(frame.as_bytes(), b"head: a body that is long enough");
-        assert_eq!(frame.held.bytes.as_ptr(), at);
-    }
-
-    #[test]
-    fn a_body_does_not_pin_a_request_much_larger_than_itself() {
-        let mut request = vec![b'.'; 1000];
-        request.extend(b"body");
-        let frame = Shared::new(b"head", Cow::Owned(request), 4);
-        assert_eq!((frame.as_bytes(), frame.held.bytes.capacity()), (&b"headbody"[..], 8));
-    }
-
-    #[test]
-    fn a_head_that_does_not_fit_before_the_body_is_no_matter() {
-        let frame = Shared::new(b"a long head: ", Cow::Owned(b"..body".to_vec()), 4);
-        assert_eq!(frame.as_bytes(), b"a long head: body");
-    }
-
-    #[test]
-    fn spare_runs_are_bounded() {
-        let mut pool = Pool::default();
-        for _ in 0..100 {
-            let run = Vec::with_capacity(RUN_FULL);
-            pool.held += run.capacity();
-            pool.give(run);
-        }
-        assert!(pool.held == 0 && pool.bytes <= SPARE_RUNS);
-        let kept = pool.spare.iter().map(Vec::capacity).sum::<usize>();
-        assert_eq!(kept, pool.bytes);
+        assert!(pool.has_spare() && pool.held() == 0);
     }
 
     #[test]
@@ -458,10 +287,10 @@ mod tests {
         let frame = shared(b"hello");
         ann.attach(frame.clone(), &mut pool);
         bob.attach(frame.clone(), &mut pool);
-        assert_eq!(pool.held(), 5 + 2 * PIECE_COST);
-        assert_eq!((ann.weight(), bob.weight()), (2 + PIECE_COST, 2 + PIECE_COST));
+        assert_eq!(pool.held(), 5 + 2 * SEGMENT_COST);
+        assert_eq!((ann.held(), bob.held()), (2 + SEGMENT_COST, 2 + SEGMENT_COST));
         ann.advance(5, &mut pool);
-        assert_eq!((pool.held(), bob.weight()), (5 + PIECE_COST, 5 + PIECE_COST));
+        assert_eq!((pool.held(), bob.held()), (5 + SEGMENT_COST, 5 + SEGMENT_COST));
         bob.clear(&mut pool);
         assert_eq!((pool.held(), frame.as_bytes()), (0, &b"hello"[..]));
     }
@@ -471,7 +300,7 @@ mod tests {
         let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
         let frame = shared(&[7; 5000]);
         for _ in 0..1000 {
-            outbox.repost(&[0; 8], &frame, 4096, &mut pool);
+            outbox.replay(&[0; 8], &frame, 4096, &mut pool);
         }
         assert!((8_000 + 5_000..200_000).contains(&pool.held()), "{} bytes", pool.held());
     }
@@ -480,23 +309,23 @@ mod tests {
     fn a_cut_leaves_the_frame_that_is_being_sent_and_no_other() {
         let frame = |kind: u8, len: u8| [&[kind, 0, 0, 0, 0, 0, 0, len][..], &vec![kind; len.into()]].concat();
         let small = [frame(1, 3), frame(2, 4)];
-        let large = Shared::whole(frame(3, 100));
+        let large = SharedFrame::from_bytes(frame(3, 100));
         let all = [&small.concat()[..], large.as_bytes(), &[9; 8], &large.as_bytes()[8..], &small.concat()].concat();
         for (sent, left) in [(0, 0), (1, 10), (11, 0), (12, 11), (24, 107), (131, 0), (135, 104), (139, 100), (240, 10)]
         {
             let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
-            small.iter().for_each(|bytes| outbox.post(Parcel::Small(bytes), &mut pool));
+            small.iter().for_each(|bytes| outbox.post(Payload::Copied(bytes), &mut pool));
             outbox.attach(large.clone(), &mut pool);
             let header = [9, 0, 0, 0, 0, 0, 0, 100];
-            outbox.repost(&header, &large, 50, &mut pool);
-            small.iter().for_each(|bytes| outbox.post(Parcel::Small(bytes), &mut pool));
+            outbox.replay(&header, &large, 50, &mut pool);
+            small.iter().for_each(|bytes| outbox.post(Payload::Copied(bytes), &mut pool));
             outbox.advance(sent, &mut pool);
-            outbox.cut(|front| Dialect::Native.frame_len(front), &mut pool);
+            outbox.truncate(|front| Header::decode(front).expect("a header").frame_len(), &mut pool);
             let kept = next_bytes(&outbox, 100);
             assert_eq!((outbox.queued(), kept.len()), (left, left), "after {sent}");
             assert!(left < 12 || kept[8..] == all[sent + 8..sent + left], "after {sent}");
             outbox.advance(left, &mut pool);
-            assert_eq!(pool.held, 0, "after {sent}");
+            assert_eq!(pool.held(), 0, "after {sent}");
         }
     }
 
@@ -546,7 +375,7 @@ mod tests {
             got.extend(next_bytes(&outbox, 1000));
             prop_assert_eq!(put, got);
             outbox.clear(&mut pool);
-            prop_assert_eq!(pool.held, 0);
+            prop_assert_eq!(pool.held(), 0);
         }
     }
 }

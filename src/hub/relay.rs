@@ -1,275 +1,218 @@
-//! RELAY and SEND: one body to the users or the names given, to each session once.
+//! RELAY and SEND: one body to the ids or the names given, to each session once.
 
-use super::outbox::{Parcel, Shared};
-use super::user::{HOST, User, slot_of};
-use super::{Hub, Scratch, name};
+use super::Hub;
+use super::budget::Cost;
+use super::codec::RequestContext;
+use super::names::name_fault;
+use super::payload::{Body, Payload, SharedFrame};
+use super::receivers::Receivers;
+use super::requests::Step;
+use super::session_id::HOST;
 use crate::limits::IfFull;
 use crate::marks::{Mark, mark};
-use crate::wire::{Answer, ErrorCode, Fault, Frame, Ids, Kind, Names, Status, UserId, deliver_head, mail_head};
-use slab::Slab;
-use std::borrow::Cow;
+use crate::wire::{Answer, ErrorCode, Ids, Kind, Names, Status, UserId, deliver_head, mail_head};
 
-/// Whether a body can go to those whom a user named.
-pub(super) enum Addressed {
-    /// It can: `scratch` holds the receivers.
-    Found,
-    /// A receiver is full, and the user waits for it.
-    Full,
-    /// The list of them will not do, and the user was told.
-    Wrong,
-}
-
-/// The user with this id and its slot, where it is here.
-fn known<L>(users: &mut Slab<User<L>>, id: UserId) -> Option<(usize, &mut User<L>)> {
-    let slot = slot_of(id);
-    users.get_mut(slot).filter(|user| user.id == id && user.is_known()).map(|user| (slot, user))
-}
-
-/// Puts a user on the list of receivers, once for each stamp.
-fn include<L>(scratch: &mut Scratch, slot: usize, user: &mut User<L>, stamp: u32, if_full: IfFull) -> Status {
-    if user.full && if_full == IfFull::Refuse {
-        mark(Mark::Refused);
-        scratch.refused += 1;
-        return Status::Refused;
-    }
-    if user.stamp != stamp {
-        user.stamp = stamp;
-        scratch.any_full |= user.full;
-        scratch.receivers.push(slot as u32);
-    }
-    Status::Queued
+/// A body whose receivers are known and have room. What is left is to [deliver](Hub::deliver) it.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    /// RELAY or SEND.
+    kind: Kind,
+    receivers: Receivers,
+    /// Bytes of the body, which ends the request.
+    pub body_len: usize,
+    /// Whether the sender asks for the statuses.
+    receipt: bool,
 }
 
 impl<L> Hub<L> {
-    /// Relays a body for the host program, as [`HOST`]. It can not be made to wait, so a full receiver refuses.
-    /// Returns the status of each receiver, in the order asked.
-    pub fn relay_for_host(&mut self, receivers: &[UserId], body: &[u8]) -> Vec<Status> {
-        self.resolve_users(receivers.iter().copied(), IfFull::Refuse);
-        self.refuse_all_if_over_memory();
-        self.deliver(Kind::Deliver, &deliver_head(HOST, body.len()), body.into(), body.len());
-        self.statuses()
-    }
-
-    /// Sends a body to names for the host program, as [`relay_for_host`](Hub::relay_for_host) does to users. A name is
-    /// refused where any of its sessions is.
-    pub fn send_for_host(&mut self, names: &[&str], body: &[u8]) -> Vec<Status> {
-        self.resolve_names(names.iter().copied(), IfFull::Refuse);
-        self.refuse_all_if_over_memory();
-        self.send_mail(HOST, "", body.into(), body.len());
-        self.statuses()
-    }
-
-    /// What the host asks can not be left unread; so where the hub holds as much as it may, it is refused.
-    fn refuse_all_if_over_memory(&mut self) {
-        if self.is_over_memory() {
-            self.scratch.refused += self.scratch.receivers.len() as u32;
-            self.scratch.receivers.clear();
-            let queued = self.scratch.statuses.iter_mut().filter(|status| **status == Status::Queued as u8);
-            queued.for_each(|status| *status = Status::Refused as u8);
-        }
-    }
-
-    fn statuses(&self) -> Vec<Status> {
-        self.scratch.statuses.iter().filter_map(|&byte| Status::of(byte)).collect()
-    }
-
-    /// Finds out whom the user in `slot` names by id, and whether all of them have room. One that has waited already is
-    /// let in where others are not: else those who ask anew could keep it waiting for ever.
-    pub(super) fn address_users(&mut self, slot: usize, tag: u16, users: Ids<'_>, has_waited: bool) -> Addressed {
-        if !self.has_right_count(slot, tag, Kind::Relay, users.len()) {
-            return Addressed::Wrong;
-        }
-        self.resolve_users(users.iter(), self.if_full_for(slot));
-        self.wait_for_the_full(slot, has_waited)
-    }
-
-    /// Finds out who has the names that the user in `slot` gives, as [`address_users`](Hub::address_users) does.
-    pub(super) fn address_names(&mut self, slot: usize, tag: u16, names: Names<'_>, has_waited: bool) -> Addressed {
-        if !self.has_right_count(slot, tag, Kind::Send, names.len()) {
-            return Addressed::Wrong;
-        }
-        if let Some((number, why)) =
-            names.iter().zip(1..).find_map(|(name, number)| Some((number, name::name_fault(name)?)))
-        {
-            let text = format!("SEND: name {number}: {why}");
-            self.fail(slot, &Fault::new(ErrorCode::BadName, Kind::Send as u8, tag, text));
-            return Addressed::Wrong;
-        }
-        self.resolve_names(names.iter(), self.if_full_for(slot));
-        self.wait_for_the_full(slot, has_waited)
-    }
-
-    /// What becomes of what the user in `slot` sends to the full.
-    fn if_full_for(&self, slot: usize) -> IfFull {
-        if self.users[slot].is_impatient { IfFull::Refuse } else { self.limits.if_full }
-    }
-
-    /// Whether so many receivers may be named; the user in `slot` is told where not.
+    /// RELAY: resolves the ids. If one of the receivers is full, the session waits for it. If it `waited` before, it is
+    /// let in over the limit: otherwise senders that ask anew could keep it waiting for ever.
     #[inline]
-    fn has_right_count(&mut self, slot: usize, tag: u16, kind: Kind, count: usize) -> bool {
-        let is_right = (1..=usize::from(self.limits.max_receivers)).contains(&count);
-        if !is_right {
-            self.refuse_count(slot, tag, kind, count);
+    pub(super) fn relay(
+        &mut self,
+        slot: usize,
+        context: &RequestContext<'_>,
+        (ids, body_len, receipt): (Ids<'_>, usize, bool),
+        waited: bool,
+    ) -> Step {
+        if !self.is_valid_count(ids.len()) {
+            return self.fail_count(slot, context, Kind::Relay, ids.len());
         }
-        is_right
+        self.flush_batch();
+        let refuse_full = self.refuses_full(slot);
+        let receivers = self.resolver.resolve_ids(&mut self.sessions, ids.iter(), refuse_full);
+        if receivers.any_full && self.wait_for_receivers(slot, &receivers, waited) {
+            self.resolver.recycle(receivers);
+            return Step::Blocked;
+        }
+        if !receipt && !receivers.any_full && receivers.refused == 0 {
+            self.open_batch_for_users(ids, &receivers.slots, body_len);
+        }
+        Step::Deliver(Delivery { kind: Kind::Relay, receivers, body_len, receipt })
+    }
+
+    /// SEND: resolves the names, and waits as [`relay`](Hub::relay) does.
+    pub(super) fn send(
+        &mut self,
+        slot: usize,
+        context: &RequestContext<'_>,
+        (names, body_len, receipt): (Names<'_>, usize, bool),
+        waited: bool,
+    ) -> Step {
+        if !self.is_valid_count(names.len()) {
+            return self.fail_count(slot, context, Kind::Send, names.len());
+        }
+        let bad = names.iter().zip(1..).find_map(|(name, number)| Some((number, name_fault(name)?)));
+        if let Some((number, why)) = bad {
+            self.fail_request(slot, context, Kind::Send, ErrorCode::BadName, format!("SEND: name {number}: {why}"));
+            return Step::Done;
+        }
+        self.flush_batch();
+        let refuse_full = self.refuses_full(slot);
+        let receivers = self.resolver.resolve_names(&mut self.sessions, &self.names, names.iter(), refuse_full);
+        if receivers.any_full && self.wait_for_receivers(slot, &receivers, waited) {
+            self.resolver.recycle(receivers);
+            return Step::Blocked;
+        }
+        Step::Deliver(Delivery { kind: Kind::Send, receivers, body_len, receipt })
+    }
+
+    fn is_valid_count(&self, count: usize) -> bool {
+        (1..=usize::from(self.limits.max_receivers)).contains(&count)
     }
 
     #[cold]
-    fn refuse_count(&mut self, slot: usize, tag: u16, kind: Kind, count: usize) {
+    fn fail_count(&mut self, slot: usize, context: &RequestContext<'_>, kind: Kind, count: usize) -> Step {
         let text = format!("{} names {count} receivers; name 1 to {}", kind.name(), self.limits.max_receivers);
-        self.fail(slot, &Fault::new(ErrorCode::TooManyReceivers, kind as u8, tag, text));
+        self.fail_request(slot, context, kind, ErrorCode::TooManyReceivers, text);
+        Step::Done
     }
 
-    /// Carries out a RELAY or SEND whose receivers were looked for, or gives it back where it has to wait for them.
-    pub(super) fn pass_on<'a>(
-        &mut self,
-        slot: usize,
-        frame: Frame<'a>,
-        addressed: Addressed,
-        body_len: usize,
-        receipt: bool,
-    ) -> Result<(), Frame<'a>> {
-        match addressed {
-            Addressed::Wrong => return Ok(()),
-            Addressed::Full => return Err(frame),
-            Addressed::Found => {}
+    /// Whether what this session sends to full receivers is refused rather than waited for.
+    fn refuses_full(&self, slot: usize) -> bool {
+        self.limits.if_full == IfFull::Refuse || self.sessions[slot].waits.has_given_up()
+    }
+
+    /// Makes the sender wait for each receiver that has no room. Returns whether there is one. A sender that `waited`
+    /// before is let in up to half as much again.
+    #[cold]
+    fn wait_for_receivers(&mut self, sender: usize, receivers: &Receivers, waited: bool) -> bool {
+        let limit = if waited { self.limits.queue.saturating_add(self.limits.queue / 2) } else { 0 };
+        let mut waits = false;
+        for receiver in receivers.slots.iter().map(|&slot| slot as usize) {
+            let outbox = &self.sessions[receiver].outbox;
+            if outbox.full && outbox.queued() > limit {
+                mark(Mark::SenderWaits);
+                self.wait_for(sender, receiver);
+                if self.limits.if_full == IfFull::Close {
+                    self.sessions.effects.overflowed.push(receiver);
+                }
+                waits = true;
+            } else if outbox.full {
+                mark(Mark::LetInOverTheLimit);
+            }
         }
-        let (kind, tag) = (frame.header.kind, frame.header.tag);
-        if kind == Kind::Relay as u8 {
-            self.deliver(Kind::Deliver, &deliver_head(self.users[slot].id, body_len), frame.into_bytes(), body_len);
+        waits
+    }
+
+    /// Delivers a body to its receivers, and answers the sender if it asks for a receipt.
+    #[inline]
+    pub(super) fn deliver(&mut self, slot: usize, context: &RequestContext<'_>, delivery: Delivery, body: Body<'_>) {
+        let Delivery { kind, receivers, receipt, body_len: _ } = delivery;
+        let sender = self.sessions[slot].id;
+        if kind == Kind::Relay {
+            self.post_relay(sender, body, &receivers);
         } else {
-            let User { id, name, .. } = &self.users[slot];
-            let (id, name) = (*id, name.clone());
-            self.send_mail(id, name.as_deref().unwrap_or_default(), frame.into_bytes(), body_len);
+            let name = self.sessions[slot].name.clone();
+            self.post_mail(sender, name.as_deref().unwrap_or_default(), body, &receivers);
         }
         if receipt {
-            self.receipt(slot, tag, kind == Kind::Relay as u8);
-        } else if self.scratch.refused > 0 {
-            mark(Mark::RefusedWithoutReceipt);
-            self.say_refused(slot, tag, kind);
+            let statuses = &receivers.statuses;
+            let is_relay = kind == Kind::Relay;
+            let answer = if is_relay { Answer::Receipt(statuses) } else { Answer::SendReceipt(statuses) };
+            self.reply(slot, context, &answer);
+        } else if receivers.refused > 0 {
+            self.fail_refused(slot, context, kind, receivers.refused);
         }
-        Ok(())
+        self.resolver.recycle(receivers);
     }
 
-    /// Tells who asked for no receipt that some receivers are full: nothing that is addressed is lost in silence.
-    fn say_refused(&mut self, slot: usize, tag: u16, kind: u8) {
-        let (count, full) =
-            (self.scratch.refused, if self.limits.if_full == IfFull::Refuse { "" } else { ", as is yours" });
-        let text = format!("not delivered to {count} receivers: their queues are full{full}; read, then try again");
-        self.fail(slot, &Fault::new(ErrorCode::LimitReached, kind, tag, text));
+    /// Tells a sender that asked for no receipt how many receivers are full: nothing addressed is lost in silence.
+    #[cold]
+    fn fail_refused(&mut self, slot: usize, context: &RequestContext<'_>, kind: Kind, count: u32) {
+        mark(Mark::RefusedWithoutReceipt);
+        let own = if self.limits.if_full == IfFull::Refuse { "" } else { ", as is yours" };
+        let text = format!("not delivered to {count} receivers: their queues are full{own}; read, then try again");
+        self.fail_request(slot, context, kind, ErrorCode::LimitReached, text);
     }
 
-    /// Answers with the statuses in `scratch`.
-    fn receipt(&mut self, slot: usize, tag: u16, for_relay: bool) {
-        let statuses = std::mem::take(&mut self.scratch.statuses);
-        let answer = if for_relay { Answer::Receipt(&statuses) } else { Answer::SendReceipt(&statuses) };
-        self.say(slot, tag, &answer);
-        self.scratch.statuses = statuses;
+    #[inline]
+    fn post_relay(&mut self, sender: UserId, body: Body<'_>, receivers: &Receivers) {
+        self.post_body(Kind::Deliver, &deliver_head(sender, body.len()), body, receivers);
     }
 
-    /// Finds out who `ids` are: `scratch` then holds the distinct receivers, and a status for each id named.
-    fn resolve_users(&mut self, ids: impl Iterator<Item = UserId>, if_full: IfFull) {
-        let stamp = self.begin_resolving();
-        for id in ids {
-            let status = match known(&mut self.users, id) {
-                None => Status::Unknown,
-                Some((slot, user)) => include(&mut self.scratch, slot, user, stamp, if_full),
-            };
-            self.scratch.statuses.push(status as u8);
-        }
-    }
-
-    /// Finds out which sessions `names` have, as [`resolve_users`](Hub::resolve_users) does.
-    fn resolve_names<'n>(&mut self, names: impl Iterator<Item = &'n str>, if_full: IfFull) {
-        let stamp = self.begin_resolving();
-        for name in names {
-            let mut all = Status::Unknown;
-            for slot in self.directory.sessions(name).iter().map(|&slot| slot as usize) {
-                let status = include(&mut self.scratch, slot, &mut self.users[slot], stamp, if_full);
-                all = if all == Status::Refused { all } else { status };
-            }
-            self.scratch.statuses.push(all as u8);
-        }
-    }
-
-    /// Empties `scratch`, and returns a stamp that no user bears: receivers named twice are found without a set.
-    fn begin_resolving(&mut self) -> u32 {
-        self.fire();
-        self.scratch.any_full = false;
-        self.scratch.refused = 0;
-        self.scratch.receivers.clear();
-        self.scratch.statuses.clear();
-        self.stamp = self.stamp.wrapping_add(1);
-        if self.stamp == 0 {
-            self.users.iter_mut().for_each(|(_, user)| user.stamp = 0);
-            self.stamp = 1;
-        }
-        self.stamp
-    }
-
-    /// Puts a MAIL into the outbox of each receiver in `scratch`; the rest is as in [`deliver`](Hub::deliver).
-    fn send_mail(&mut self, sender: UserId, name: &str, request: Cow<'_, [u8]>, body_len: usize) {
+    fn post_mail(&mut self, sender: UserId, name: &str, body: Body<'_>, receivers: &Receivers) {
         self.last_mail += 1;
         let mut head = std::mem::take(&mut self.scratch.head);
         head.clear();
-        mail_head(self.last_mail, self.unix_ms, sender, name, body_len, &mut head);
-        self.deliver(Kind::Mail, &head, request, body_len);
+        mail_head(self.last_mail, self.clock.unix_ms, sender, name, body.len(), &mut head);
+        self.post_body(Kind::Mail, &head, body, receivers);
         self.scratch.head = head;
     }
 
-    /// Puts `head` and a body into the outbox of each receiver in `scratch`. The body is the last `body_len` bytes of
-    /// `request`.
-    fn deliver(&mut self, kind: Kind, head: &[u8], request: Cow<'_, [u8]>, body_len: usize) {
-        self.stats.frames.count(kind, self.scratch.receivers.len() as u64, head.len() + body_len);
-        self.stats.refused += u64::from(self.scratch.refused);
-        if body_len >= self.limits.share_from {
+    /// Puts `head` and a body into the outbox of each receiver.
+    #[inline]
+    fn post_body(&mut self, kind: Kind, head: &[u8], body: Body<'_>, receivers: &Receivers) {
+        self.stats.frames.count(kind, receivers.slots.len() as u64, head.len() + body.len());
+        self.stats.refused += u64::from(receivers.refused);
+        if body.len() >= self.limits.share_from {
             mark(Mark::SharedFrame);
-            let frame = Shared::new(head, request, body_len);
-            return self.put(Parcel::Large(&frame));
+            let frame = SharedFrame::new(head, body);
+            return self.post(receivers, Payload::Shared(&frame));
         }
         let mut frame = std::mem::take(&mut self.scratch.frame);
         frame.clear();
         frame.extend_from_slice(head);
-        frame.extend_from_slice(&request[request.len() - body_len..]);
-        self.put(Parcel::Small(&frame));
+        frame.extend_from_slice(body.as_bytes());
+        self.post(receivers, Payload::Copied(&frame));
         self.scratch.frame = frame;
     }
 
     #[inline(always)]
-    fn put(&mut self, parcel: Parcel<'_>) {
-        let receivers = std::mem::take(&mut self.scratch.receivers);
-        self.spend(receivers.len(), parcel);
-        self.post_to(&receivers, None, parcel, false);
-        self.scratch.receivers = receivers;
+    fn post(&mut self, receivers: &Receivers, payload: Payload<'_>) {
+        let posted = self.fan_out.post(&mut self.sessions, &receivers.slots, None, payload, false);
+        let cost = Cost::of(receivers.slots.len(), payload.as_bytes().len(), payload.cost());
+        self.budget.requests += cost + posted.encoding;
     }
 
-    /// Has the sender wait where a receiver in `scratch` is full.
-    #[inline]
-    fn wait_for_the_full(&mut self, sender: usize, has_waited: bool) -> Addressed {
-        let waits = self.scratch.any_full && self.wait_for_receivers(sender, has_waited);
-        if waits { Addressed::Full } else { Addressed::Found }
-    }
-
-    /// Makes the sender's requests wait for each receiver in `scratch` that has no room; says whether there is one.
-    #[cold]
-    fn wait_for_receivers(&mut self, sender: usize, has_waited: bool) -> bool {
-        let over = if has_waited { self.limits.queue.saturating_add(self.limits.queue / 2) } else { 0 };
-        let receivers = std::mem::take(&mut self.scratch.receivers);
-        let mut waits = false;
-        for receiver in receivers.iter().map(|&slot| slot as usize) {
-            let user = &self.users[receiver];
-            if user.full && user.outbox.queued() > over {
-                self.wait_for(sender, receiver);
-                if self.limits.if_full == IfFull::Close {
-                    self.agenda.choked.push(receiver);
-                }
-                mark(Mark::SenderWaits);
-                waits = true;
-            } else if user.full {
-                mark(Mark::LetInOverTheLimit);
-            }
+    /// Relays a body for the host program, as [`HOST`]. The host can not be made to wait, so full receivers refuse.
+    /// Returns the status of each id, in the order given.
+    pub fn relay_for_host(&mut self, ids: &[UserId], body: &[u8]) -> Vec<Status> {
+        self.flush_batch();
+        let mut receivers = self.resolver.resolve_ids(&mut self.sessions, ids.iter().copied(), true);
+        if self.is_over_memory() {
+            receivers.refuse_all();
         }
-        self.scratch.receivers = receivers;
-        waits
+        self.post_relay(HOST, body.into(), &receivers);
+        self.finish_for_host(receivers)
+    }
+
+    /// Sends a body to names for the host program, as [`relay_for_host`](Hub::relay_for_host) does to ids. A name is
+    /// refused if any of its sessions is.
+    pub fn send_for_host(&mut self, names: &[&str], body: &[u8]) -> Vec<Status> {
+        self.flush_batch();
+        let names = names.iter().copied();
+        let mut receivers = self.resolver.resolve_names(&mut self.sessions, &self.names, names, true);
+        if self.is_over_memory() {
+            receivers.refuse_all();
+        }
+        self.post_mail(HOST, "", body.into(), &receivers);
+        self.finish_for_host(receivers)
+    }
+
+    fn finish_for_host(&mut self, receivers: Receivers) -> Vec<Status> {
+        let statuses = receivers.to_statuses();
+        self.resolver.recycle(receivers);
+        statuses
     }
 }

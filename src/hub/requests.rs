@@ -1,230 +1,287 @@
-//! What each request does. The match below names them all; each has a function.
+//! How requests are executed: taken out of the bytes that a session sent, or handed over as values.
+//!
+//! ```text
+//!   receive ─> execute_frames ─> execute_frame ─┐              ┌─> Done
+//!   resume ──┘  (one after       (decode)       ├─> dispatch ──┼─> Blocked (the session waits, the request is kept)
+//!               the other)           execute ───┘  (the match) └─> Deliver ─> deliver
+//!                             (from a gateway)
+//! ```
 
-use super::relay::Addressed;
-use super::volley::is_alike;
-use super::{Hub, User, name};
-use crate::door::margin::Aside;
+use super::Hub;
+use super::batch::begins_alike;
+use super::codec::RequestContext;
+use super::names::name_fault;
+use super::payload::Body;
+use super::relay::Delivery;
+use super::session::{Backlog, Phase, Session};
 use crate::limits::{LIST_FRAME_IDS, SPARSE};
 use crate::marks::{Mark, mark};
-use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Ids, Kind, Request, SERVER, UserId, VERSION};
+use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Ids, Kind, Request, SERVER, UserId, VERSION};
+
+/// What is left to do for a request.
+pub(super) enum Step {
+    /// Nothing.
+    Done,
+    /// The request has to wait for a full receiver, and is not executed.
+    Blocked,
+    /// Its receivers are known: the body is to be delivered.
+    Deliver(Delivery),
+}
+
+/// How [`Hub::execute`] executes a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Execution {
+    /// The request was executed before, and was [`Blocked`](Outcome::Blocked).
+    pub waited: bool,
+    /// Another request of the session follows at once, so that the two may be delivered together.
+    pub more: bool,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a request that is blocked has to be executed again"]
+pub enum Outcome {
+    /// It was executed, or has failed and was answered with an error.
+    Done,
+    /// Nothing was done, because a receiver is full. It is to be executed again when the session is resumed.
+    Blocked,
+}
 
 impl<L> Hub<L> {
-    /// Takes in bytes from the user in `slot`, and carries out the whole frames among them, in place.
+    /// Takes in bytes from a native session, and executes the whole frames among them in place.
     ///
-    /// The tail of an unfinished frame is kept. So is a request that has to wait, with all that follows it, until the
-    /// user is resumed. A user that has departed gets nothing carried out; one that waits, or is not resumed yet, must
-    /// not be fed.
-    pub fn feed(&mut self, slot: usize, mut input: &[u8]) {
-        if let Some(frame) = self.carry_out_all(slot, &mut input, false) {
-            let mut held = frame.into_bytes().into_owned();
-            held.reserve_exact(input.len());
-            held.extend_from_slice(input);
-            self.hold(slot, held, true);
-        } else if self.users.get(slot).is_some_and(User::is_waiting) {
+    /// The beginning of an unfinished frame is kept. So is a request that has to wait, with all that follows it, until
+    /// the session is [resumed](Hub::resume). The session must [accept requests](Session::accepts_requests) and have no
+    /// backlog.
+    pub fn receive(&mut self, slot: usize, mut input: &[u8]) {
+        if let Some(blocked) = self.execute_frames(slot, &mut input, false) {
+            let mut kept = blocked.into_bytes().into_owned();
+            kept.reserve_exact(input.len());
+            kept.extend_from_slice(input);
+            self.keep_backlog(slot, kept, Backlog::FrontWaited);
+        } else if self.sessions.get(slot).is_some_and(Session::is_waiting) {
             mark(Mark::HeldUnread);
-            self.hold(slot, input.to_vec(), false);
+            self.keep_backlog(slot, input.to_vec(), Backlog::Unread);
         }
     }
 
-    /// Carries out what came in before the user in `slot` had to wait, where it need not any more. What has to wait
-    /// again stays where it is: many may be resumed for each one that gets its turn.
+    /// Executes what came from a native session before it had to wait, if it need not wait any more. What has to wait
+    /// again stays where it is: many sessions may be resumed for each one that gets its turn.
     pub fn resume(&mut self, slot: usize) {
-        let Some(user) = self.users.get_mut(slot) else { return };
-        if !user.holds_requests || user.is_waiting() {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        if !session.has_backlog() || session.is_waiting() {
             return;
         }
         mark(Mark::Resumed);
-        user.holds_requests = false;
-        let mut held = user.decoder.release();
-        self.unread -= held.len();
-        let mut input = &held[..];
-        let waited = user.front_waited;
-        let waits = self.carry_out_all(slot, &mut input, waited).map_or(0, |frame| frame.header.frame_len());
-        let done = held.len() - input.len() - waits;
-        if self.users.get(slot).is_some_and(User::is_waiting) {
+        let waited = std::mem::replace(&mut session.backlog, Backlog::Empty) == Backlog::FrontWaited;
+        let mut kept = session.decoder.release();
+        self.unparsed -= kept.len();
+        let mut input = &kept[..];
+        let blocked = self.execute_frames(slot, &mut input, waited).map_or(0, |frame| frame.header.frame_len());
+        let executed = kept.len() - input.len() - blocked;
+        if self.sessions.get(slot).is_some_and(Session::is_waiting) {
             mark(Mark::ResumedAndWaits);
-            held.drain(..done);
-            if held.capacity() > SPARSE * held.len() {
-                held.shrink_to_fit();
+            kept.drain(..executed);
+            if kept.capacity() > SPARSE * kept.len() {
+                kept.shrink_to_fit();
             }
-            self.hold(slot, held, waits > 0);
+            let backlog = if blocked > 0 { Backlog::FrontWaited } else { Backlog::Unread };
+            self.keep_backlog(slot, kept, backlog);
         }
     }
 
-    /// Carries out the whole frames at the front of `input`, of which the first may have waited, until the user departs
-    /// or has to wait. Returns the request that has to, where it is one that was not carried out.
-    fn carry_out_all<'a>(&mut self, slot: usize, input: &mut &'a [u8], waited: bool) -> Option<Frame<'a>> {
-        let waits = self.carry_out_each(slot, input, waited);
-        self.volley.may_come = false;
-        self.fire();
-        waits
+    fn keep_backlog(&mut self, slot: usize, kept: Vec<u8>, backlog: Backlog) {
+        self.unparsed += kept.len();
+        let session = &mut self.sessions[slot];
+        session.backlog = backlog;
+        session.decoder = Decoder::holding(kept);
     }
 
-    fn carry_out_each<'a>(&mut self, slot: usize, input: &mut &'a [u8], mut waited: bool) -> Option<Frame<'a>> {
+    /// Executes the whole frames at the front of `input` until the session departs or has to wait. Returns the frame
+    /// that has to wait, if it was not executed.
+    fn execute_frames<'a>(&mut self, slot: usize, input: &mut &'a [u8], mut waited: bool) -> Option<Frame<'a>> {
         let bounds = self.limits.bounds();
-        loop {
-            self.users.get(slot).filter(|user| user.present && !user.is_waiting())?;
-            let joined = self.relay_again(slot, input);
+        let mut blocked = None;
+        while blocked.is_none() && self.sessions.get(slot).is_some_and(Session::accepts_requests) {
+            let joined = self.join_batch(slot, input);
             if joined > 0 {
                 *input = &input[joined..];
                 continue;
             }
-            let user = &mut self.users[slot];
-            let (before, dialect) = (user.decoder.kept(), user.dialect);
-            let next = user.decoder.next(input, |front| dialect.admit(&bounds, front));
-            self.unread = self.unread - before + user.decoder.kept();
+            let session = &mut self.sessions[slot];
+            let before = session.decoder.kept();
+            let next = session.decoder.next(input, |front| bounds.admit(front));
+            self.unparsed = self.unparsed - before + session.decoder.kept();
             match next {
-                Ok(None) => return None,
+                Ok(None) => break,
                 Ok(Some(frame)) => {
-                    user.has_spoken = !dialect.is_guest();
-                    self.whole_frames += 1;
-                    self.volley.may_come = is_alike(&frame, input);
-                    if let Err(frame) = self.carry_out(slot, frame, waited) {
-                        return Some(frame);
-                    }
+                    session.phase = Phase::Active;
+                    self.fan_out.batch.is_expected = begins_alike(&frame, input);
+                    blocked = self.execute_frame(slot, frame, waited);
                     waited = false;
                 }
                 Err(fault) => {
-                    self.fail(slot, &fault);
-                    // Whatever the fault: after it, nobody knows where the next frame begins.
+                    self.fail(slot, &RequestContext::tagged(fault.tag), &fault);
+                    // Whether or not the error is fatal: nobody knows where the next frame begins.
                     self.depart(slot);
                 }
             }
         }
+        self.finish_input();
+        blocked
     }
 
-    /// Keeps what a waiting user has asked.
-    fn hold(&mut self, slot: usize, held: Vec<u8>, front_waited: bool) {
-        self.unread += held.len();
-        let user = &mut self.users[slot];
-        (user.holds_requests, user.front_waited) = (true, front_waited);
-        user.decoder = Decoder::holding(held);
-    }
-
-    /// Carries out one request of a user who is present, or gives it back where it has to wait. Afterwards the user may
-    /// have departed (a fatal fault, BYE) or be waiting; either way nothing more of it is carried out for now.
-    fn carry_out<'a>(&mut self, slot: usize, mut frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
-        let has_notes = !self.users[slot].dialect.is_native();
-        if has_notes && self.take_notes(slot, &mut frame) {
-            return Ok(());
+    /// Executes one frame of a session that accepts requests. Returns it if it has to wait. Otherwise the session may
+    /// have departed or have to wait afterwards.
+    #[inline]
+    fn execute_frame<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Option<Frame<'a>> {
+        let (header, len) = (frame.header, frame.header.frame_len());
+        let context = RequestContext::tagged(header.tag);
+        self.frames_received += 1;
+        match Request::decode(header, frame.payload()) {
+            Ok(request) => match self.dispatch(slot, &context, &request, waited) {
+                Step::Done => {}
+                Step::Blocked => return Some(frame),
+                Step::Deliver(delivery) => {
+                    let body = Body::at_end_of(frame.into_bytes(), delivery.body_len);
+                    self.deliver(slot, &context, delivery, body);
+                }
+            },
+            Err(fault) => self.fail(slot, &context, &fault),
         }
-        let (kind, len) = (frame.header.kind, frame.header.frame_len());
-        let outcome = self.answer(slot, frame, waited);
-        if has_notes {
-            self.asked.clear();
-        }
-        outcome?;
-        if let Some(kind) = Kind::of_request(kind) {
+        if let Some(kind) = Kind::of_request(header.kind) {
             self.stats.frames.count(kind, 1, len);
         }
         self.after_request(slot);
-        Ok(())
+        None
     }
 
-    /// Takes off the notes that the door left on a request. Says whether it was none, but an aside, and is carried out.
-    #[inline(never)]
-    fn take_notes(&mut self, slot: usize, frame: &mut Frame<'_>) -> bool {
-        self.users[slot].dialect.open(frame, &mut self.asked);
-        let Some(aside) = Aside::of(frame) else { return false };
-        self.turn_aside(slot, &aside);
+    /// Executes a request that a [`Gateway`](super::Gateway) has parsed. The session must [accept
+    /// requests](Session::accepts_requests). Afterwards it may have departed or have to wait.
+    pub fn execute(
+        &mut self,
+        slot: usize,
+        context: &RequestContext<'_>,
+        request: &Request<'_>,
+        execution: Execution,
+    ) -> Outcome {
+        self.fan_out.batch.is_expected = execution.more;
+        self.frames_received += 1;
+        if self.joins_batch(slot, request) {
+            self.count_request(slot, request);
+            return Outcome::Done;
+        }
+        match self.dispatch(slot, context, request, execution.waited) {
+            Step::Done => {}
+            Step::Blocked => return Outcome::Blocked,
+            Step::Deliver(delivery) => self.deliver(slot, context, delivery, request.body().into()),
+        }
+        self.count_request(slot, request);
+        Outcome::Done
+    }
+
+    /// Whether the request is a RELAY that joined the open batch.
+    fn joins_batch(&mut self, slot: usize, request: &Request<'_>) -> bool {
+        let Request::Relay { receivers, body, receipt: false } = *request else { return false };
+        self.join_batch_of_users(self.sessions[slot].id, receivers, body)
+    }
+
+    fn count_request(&mut self, slot: usize, request: &Request<'_>) {
+        self.stats.frames.count(request.kind(), 1, HEADER_LEN + request.payload_len());
         self.after_request(slot);
-        self.asked.clear();
-        true
     }
 
-    /// After a request was carried out: has the next one wait where it is time for that.
+    /// Ends the input of one read: nothing more will join the open batch.
+    pub fn finish_input(&mut self) {
+        self.fan_out.batch.is_expected = false;
+        self.flush_batch();
+    }
+
+    /// After a request was executed: decides whether the next one has to wait.
     pub(super) fn after_request(&mut self, slot: usize) {
-        let user = &self.users[slot];
-        if user.full && user.outbox.queued() > self.room_for_answers(user.dialect) {
+        let session = &self.sessions[slot];
+        if session.outbox.full && session.outbox.queued() > self.room_for_answers(session.encoding) {
             mark(Mark::SelfWaits);
             self.wait_for(slot, slot);
         }
-        self.pace(slot);
+        self.charge_rate(slot);
         self.postpone_if_spent(slot);
     }
 
-    fn answer<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Result<(), Frame<'a>> {
-        let tag = frame.header.tag;
-        match Request::decode(frame.header, frame.payload()) {
-            Ok(Request::Relay { receivers, body, receipt }) => {
-                let (len, addressed) = (body.len(), self.address_users(slot, tag, receivers, waited));
-                if !receipt && matches!(addressed, Addressed::Found) {
-                    let front = frame.payload();
-                    self.aim_at_users(&front[..front.len() - len], len);
-                }
-                return self.pass_on(slot, frame, addressed, len, receipt);
+    /// Does what a request asks. Each kind has a function.
+    #[inline]
+    fn dispatch(&mut self, slot: usize, context: &RequestContext<'_>, request: &Request<'_>, waited: bool) -> Step {
+        match *request {
+            Request::Relay { receivers, body, receipt } => {
+                return self.relay(slot, context, (receivers, body.len(), receipt), waited);
             }
-            // Nothing outlives its receiver here: a name that has no session is unknown, STORE or not.
-            Ok(Request::Send { names, body, receipt, store: _ }) => {
-                let (len, addressed) = (body.len(), self.address_names(slot, tag, names, waited));
-                return self.pass_on(slot, frame, addressed, len, receipt);
+            // Nothing is stored: a name without a session is unknown, STORE or not.
+            Request::Send { names, body, receipt, store: _ } => {
+                return self.send(slot, context, (names, body.len(), receipt), waited);
             }
-            Ok(Request::Publish { room, body, receipt, no_echo }) => {
-                self.publish(slot, tag, room, body, receipt, no_echo);
+            Request::Publish { room, body, receipt, no_echo } => {
+                self.publish(slot, context, room, body, receipt, no_echo);
             }
-            Ok(Request::Join { room }) => self.join(slot, tag, room),
-            Ok(Request::Leave { room }) => self.leave(slot, tag, room),
-            Ok(Request::History { room, after, limit }) => self.history(slot, tag, room, after, limit),
-            Ok(Request::Who { room }) => self.who(slot, tag, room),
-            Ok(Request::Hello { name, .. }) => self.hello(slot, tag, name),
-            Ok(Request::Identity) => self.say(slot, tag, &Answer::Identity(self.users[slot].id)),
-            Ok(Request::List) => self.list(slot, tag),
-            Ok(Request::Ping(body)) => self.say(slot, tag, &Answer::Pong(body)),
-            Ok(Request::Bye) => {
-                self.stats.left += 1;
-                self.depart(slot);
-            }
-            Ok(Request::Stats) => self.tell_stats(slot, tag),
-            Ok(Request::Alive | Request::Ack(_)) => {}
-            Err(fault) => self.fail(slot, &fault),
+            Request::Join { room } => self.join(slot, context, room),
+            Request::Leave { room } => self.leave_room(slot, context, room),
+            Request::History { room, after, limit } => self.history(slot, context, room, after, limit),
+            Request::Who { room } => self.who(slot, context, room),
+            Request::Hello { name, .. } => self.hello(slot, context, name),
+            Request::Identity => self.reply(slot, context, &Answer::Identity(self.sessions[slot].id)),
+            Request::List => self.list(slot, context),
+            Request::Ping(body) => self.reply(slot, context, &Answer::Pong(body)),
+            Request::Bye => self.leave(slot),
+            Request::Stats => self.tell_stats(slot, context),
+            Request::Alive | Request::Ack(_) => {}
         }
-        Ok(())
+        Step::Done
     }
 
-    /// Names a user. One that takes another name leaves its rooms under the old one, and sees the events that say so.
-    fn hello(&mut self, slot: usize, tag: u16, name: &str) {
-        if let Some(why) = name::name_fault(name).filter(|_| !name.is_empty()) {
-            return self.fail(slot, &Fault::new(ErrorCode::BadName, Kind::Hello as u8, tag, format!("HELLO: {why}")));
+    /// HELLO: names a session. One that takes another name leaves its rooms under the old one, and receives the events
+    /// that say so.
+    fn hello(&mut self, slot: usize, context: &RequestContext<'_>, name: &str) {
+        if let Some(why) = name_fault(name).filter(|_| !name.is_empty()) {
+            return self.fail_request(slot, context, Kind::Hello, ErrorCode::BadName, format!("HELLO: {why}"));
         }
         let answer = Answer::Welcome {
             version: VERSION,
-            user: self.users[slot].id,
+            user: self.sessions[slot].id,
             max_body: self.limits.max_body,
             max_receivers: self.limits.max_receivers,
             heartbeat_secs: self.limits.heartbeat.as_secs().try_into().unwrap_or(u16::MAX),
             name,
             server: SERVER,
         };
-        self.say(slot, tag, &answer);
-        if self.users[slot].name.as_deref().unwrap_or_default() != name {
-            self.part_all(slot);
-            self.give_name(slot, name);
+        self.reply(slot, context, &answer);
+        if self.sessions[slot].name.as_deref().unwrap_or_default() != name {
+            self.leave_all_rooms(slot);
+            self.set_name(slot, name);
         }
-        log::debug!("{} said hello", self.users[slot].label());
+        log::debug!("{} said HELLO", self.sessions[slot].label());
     }
 
-    /// Tells what was counted, to whoever is on this machine.
-    fn tell_stats(&mut self, slot: usize, tag: u16) {
-        self.fire();
-        if self.users[slot].is_local {
+    /// STATS: tells the counters, to clients on this machine only.
+    fn tell_stats(&mut self, slot: usize, context: &RequestContext<'_>) {
+        self.flush_batch();
+        if self.sessions[slot].is_local {
             let json = self.stats().to_json();
-            return self.say(slot, tag, &Answer::Stats(&json));
+            return self.reply(slot, context, &Answer::Stats(&json));
         }
         self.stats.faults += 1;
-        let text = "STATS is answered to clients on the hub's own machine alone";
+        let text = "STATS is answered only to clients on the hub's own machine";
         let (code, kind) = (ErrorCode::NotSignedIn, Kind::Stats as u8);
-        self.say(slot, tag, &Answer::Error { code, kind, fatal: false, text });
+        self.reply(slot, context, &Answer::Error { code, kind, fatal: false, text });
     }
 
     /// The ids of all users but the one in `slot`, ascending.
     pub fn others(&self, slot: usize) -> Vec<UserId> {
-        let others = self.users.iter().filter(|(key, user)| *key != slot && user.is_known());
-        let mut ids: Vec<UserId> = others.map(|(_, user)| user.id).collect();
+        let others = self.sessions.slab.iter().filter(|(key, session)| *key != slot && session.is_addressable());
+        let mut ids: Vec<UserId> = others.map(|(_, session)| session.id).collect();
         ids.sort_unstable();
         ids
     }
 
-    fn list(&mut self, slot: usize, tag: u16) {
+    fn list(&mut self, slot: usize, context: &RequestContext<'_>) {
         let ids = self.others(slot);
         let mut block = Vec::new();
         let mut parts = ids.chunks(LIST_FRAME_IDS).peekable();
@@ -233,10 +290,57 @@ impl<L> Hub<L> {
             Ids::encode(parts.next().unwrap_or_default(), &mut block);
             let users = Ids::new(&block).expect("a block of whole ids");
             let more = parts.peek().is_some();
-            self.say(slot, tag, &Answer::List { users, more });
+            self.reply(slot, context, &Answer::List { users, more });
             if !more {
                 break;
             }
         }
+    }
+
+    /// Appends an answer to a session's outbox.
+    pub(super) fn reply(&mut self, slot: usize, context: &RequestContext<'_>, answer: &Answer<'_>) {
+        self.flush_batch();
+        let fan_out = &mut self.fan_out;
+        let len = self.sessions.append(slot, |session| {
+            let (before, encoding) = (session.outbox.queued(), session.encoding);
+            session.outbox.append(&mut fan_out.pool, |run| fan_out.codecs.encode(encoding, context, answer, run));
+            session.outbox.queued() - before
+        });
+        if let Some(len) = len {
+            self.stats.frames.count(answer.kind(), 1, len);
+        }
+    }
+
+    /// Appends an answer to no request to the outbox of one session.
+    pub(super) fn push(&mut self, slot: usize, answer: &Answer<'_>) {
+        self.reply(slot, &RequestContext::default(), answer);
+    }
+
+    /// Appends bytes that are in the session's own encoding already, and no answer of the hub.
+    pub fn push_bytes(&mut self, slot: usize, bytes: &[u8]) {
+        self.flush_batch();
+        let pool = &mut self.fan_out.pool;
+        self.sessions.append(slot, |session| session.outbox.append(pool, |run| run.extend_from_slice(bytes)));
+    }
+
+    /// Tells a session what was wrong with its request, and has it depart if the error is fatal.
+    pub fn fail(&mut self, slot: usize, context: &RequestContext<'_>, fault: &Fault) {
+        self.stats.faults += 1;
+        self.reply(slot, context, &Answer::from(fault));
+        if fault.code.is_fatal() {
+            self.close_with(slot, fault.code);
+        }
+    }
+
+    /// The same for a request of a known kind.
+    pub(super) fn fail_request(
+        &mut self,
+        slot: usize,
+        context: &RequestContext<'_>,
+        kind: Kind,
+        code: ErrorCode,
+        text: String,
+    ) {
+        self.fail(slot, context, &Fault::new(code, kind as u8, context.tag.unwrap_or_default(), text));
     }
 }

@@ -1,8 +1,8 @@
 //! The hub by itself: what would take too many sockets, or too much time, to bring about.
 
-use super::{Hub, Peer, User};
-use crate::door::Dialect;
-use crate::limits::{LIST_FRAME_IDS, Limits, TURNED_AWAY};
+use super::testing::{CODECS, PREFIXED};
+use super::{Encoding, Execution, Hub, Outcome, Protocol, RemoteAddr, RequestContext, Role, Session};
+use crate::limits::{LIST_FRAME_IDS, Limits, RUN_FULL, TURNED_AWAY};
 use crate::wire::{Answer, EventType, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
 use std::io::IoSlice;
 use std::time::Duration;
@@ -12,24 +12,24 @@ fn hub() -> Hub<()> {
 }
 
 fn enter(hub: &mut Hub<()>) -> (usize, UserId) {
-    let slot = hub.enter((), Peer::Unix, Dialect::Native).expect("there is room");
-    (slot, hub.user(slot).expect("just let in").id())
+    let slot = hub.accept((), RemoteAddr::Unix, Protocol::NATIVE).expect("there is room");
+    (slot, hub.session(slot).expect("just let in").id())
 }
 
 fn ask(hub: &mut Hub<()>, slot: usize, request: Request<'_>) {
     let mut bytes = Vec::new();
     request.encode(3, &mut bytes);
     hub.begin_turn();
-    hub.feed(slot, &bytes);
+    hub.receive(slot, &bytes);
 }
 
 /// Turns until nobody's requests wait for the next turn alone.
 fn turn(hub: &mut Hub<()>) {
-    while !hub.agenda.postponed.is_empty() || !hub.agenda.resumed.is_empty() || hub.owes_partings() {
+    while !hub.effects_mut().postponed.is_empty() || !hub.effects_mut().resumed.is_empty() || hub.owes_departures() {
         hub.begin_turn();
-        let resumed = std::mem::take(&mut hub.agenda.resumed);
+        let resumed = std::mem::take(&mut hub.effects_mut().resumed);
         resumed.into_iter().for_each(|slot| hub.resume(slot));
-        hub.tell_partings();
+        hub.announce_departures();
     }
 }
 
@@ -38,7 +38,7 @@ fn heard(hub: &mut Hub<()>, slot: usize) -> Vec<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let mut slices = [IoSlice::new(&[]); 64];
-        let count = hub.user(slot).expect("somebody is there").outbox().fill(&mut slices);
+        let count = hub.session(slot).expect("somebody is there").outbox().fill(&mut slices);
         let taken: usize = slices[..count].iter().map(|slice| slice.len()).sum();
         bytes.extend(slices[..count].iter().flat_map(|slice| slice.iter().copied()));
         if taken == 0 {
@@ -70,7 +70,7 @@ fn list(hub: &mut Hub<()>, slot: usize) -> Vec<(usize, bool)> {
         all.extend(users.iter());
         shape.push((users.len(), more));
     }
-    let own = hub.user(slot).expect("it asked").id();
+    let own = hub.session(slot).expect("it asked").id();
     assert!(all.is_sorted() && !all.contains(&own));
     shape
 }
@@ -90,11 +90,11 @@ fn a_long_list_comes_in_frames_of_8192() {
 #[test]
 fn when_all_ids_are_used_up_nobody_is_let_in_rather_than_one_twice() {
     let mut hub = hub();
-    hub.generation = u32::MAX - 1;
+    hub.sessions.generation = u32::MAX - 1;
     let (last, _) = enter(&mut hub);
-    assert!(hub.enter((), Peer::Unix, Dialect::Native).is_err_and(|(_, farewell)| farewell[8..10] == [0, 14]));
+    assert!(hub.accept((), RemoteAddr::Unix, Protocol::NATIVE).is_err_and(|(_, farewell)| farewell[8..10] == [0, 14]));
     hub.remove(last);
-    assert!(hub.enter((), Peer::Unix, Dialect::Native).is_err_and(|(_, farewell)| farewell[8..10] == [0, 14]));
+    assert!(hub.accept((), RemoteAddr::Unix, Protocol::NATIVE).is_err_and(|(_, farewell)| farewell[8..10] == [0, 14]));
 }
 
 #[test]
@@ -103,12 +103,15 @@ fn those_who_leave_slowly_keep_no_more_places_than_there_are() {
     let slots: Vec<usize> = (0..10).map(|_| enter(&mut hub).0).collect();
     let let_in = |hub: &mut Hub<()>| {
         let slot = enter(hub).0;
-        hub.user(slot).is_some_and(User::is_present)
+        hub.session(slot).is_some_and(Session::is_open)
     };
     (0..TURNED_AWAY).for_each(|_| assert!(!let_in(&mut hub), "told so"));
-    assert!(hub.enter((), Peer::Unix, Dialect::Native).is_err(), "told so in one breath");
+    assert!(hub.accept((), RemoteAddr::Unix, Protocol::NATIVE).is_err(), "told so in one breath");
     slots.iter().for_each(|&slot| hub.depart(slot));
-    assert!(hub.enter((), Peer::Unix, Dialect::Native).is_err(), "they are still there, though they have departed");
+    assert!(
+        hub.accept((), RemoteAddr::Unix, Protocol::NATIVE).is_err(),
+        "they are still there, though they have departed"
+    );
     hub.remove(slots[0]);
     assert!(let_in(&mut hub));
 }
@@ -117,8 +120,8 @@ fn those_who_leave_slowly_keep_no_more_places_than_there_are() {
 fn a_stamp_that_begins_anew_hides_nobody() {
     let mut hub = hub();
     let (ann, ann_id) = enter(&mut hub);
-    hub.users[ann].stamp = 1;
-    hub.stamp = u32::MAX;
+    hub.sessions[ann].stamp = 1;
+    hub.resolver.stamp = u32::MAX;
     assert_eq!(hub.relay_for_host(&[ann_id, ann_id], b"once"), [Status::Queued; 2]);
     assert_eq!(heard(&mut hub, ann).len(), 1);
 }
@@ -145,12 +148,12 @@ fn a_receiver_that_leaves_lets_those_go_on_who_wait_for_it() {
     let mut bytes = Vec::new();
     (0..5).for_each(|_| relay.encode(1, &mut bytes));
     Request::Ping(b"after").encode(2, &mut bytes);
-    hub.feed(sender, &bytes);
+    hub.receive(sender, &bytes);
     turn(&mut hub);
-    assert!(hub.user(sender).expect("here").is_held_up());
+    assert!(hub.session(sender).expect("here").waits_for_receiver());
     assert!(heard(&mut hub, sender).is_empty());
     hub.remove(receiver);
-    assert_eq!(hub.agenda.resumed, [sender]);
+    assert_eq!(hub.effects_mut().resumed, [sender]);
     hub.resume(sender);
     assert_eq!(heard(&mut hub, sender).len(), 1);
 }
@@ -173,10 +176,13 @@ fn rooms_that_expire_leave_nothing_behind() {
     for round in 1..=3u64 {
         come_speak_and_go(&mut hub, ann, 0..2000);
         assert_eq!((hub.stats.rooms, hub.stats.events), (2000, 2000 * 3 * round));
-        assert!(hub.next_expiry().is_some() && hub.remembered > 0);
-        hub.set_time(hub.now + hub.limits.history_time, 0);
+        assert!(hub.next_room_expiry().is_some() && hub.rooms.history_held() > 0);
+        hub.set_time(hub.clock.now + hub.limits.history_time, 0);
         hub.expire_rooms();
-        assert_eq!((hub.stats.rooms, hub.rooms.len(), hub.remembered, hub.next_expiry()), (0, 0, 0, None));
+        assert_eq!(
+            (hub.stats.rooms, hub.rooms.len(), hub.rooms.history_held(), hub.next_room_expiry()),
+            (0, 0, 0, None)
+        );
     }
 }
 
@@ -190,9 +196,9 @@ fn an_empty_room_expires_after_its_last_event_and_not_while_somebody_is_in_it() 
     ask(&mut hub, ann, Request::Publish { room: "room 0", body: b"", receipt: false, no_echo: false });
     hub.set_time(hour, 0);
     hub.expire_rooms();
-    assert_eq!((hub.stats.rooms, hub.next_expiry()), (1, Some(2 * hour - second)));
+    assert_eq!((hub.stats.rooms, hub.next_room_expiry()), (1, Some(2 * hour - second)));
     ask(&mut hub, ann, Request::Join { room: "room 0" });
-    assert_eq!(hub.next_expiry(), None);
+    assert_eq!(hub.next_room_expiry(), None);
     hub.set_time(3 * hour, 0);
     hub.expire_rooms();
     assert_eq!(hub.stats.rooms, 1);
@@ -209,7 +215,7 @@ fn all_rooms_together_remember_no_more_than_they_may_and_each_has_its_share() {
     }
     for id in 1..=20 {
         assert_eq!(hub.publish_for_host("loud", &[0; 1000]), Ok(id));
-        assert!(hub.remembered <= 10_000);
+        assert!(hub.rooms.history_held() <= 10_000);
     }
     assert_eq!((kept(&hub, "quiet"), kept(&hub, "shy")), (vec![1], vec![1]));
     assert_eq!(kept(&hub, "loud"), [17, 18, 19, 20]);
@@ -235,14 +241,16 @@ fn a_burst_that_many_hear_is_told_in_several_turns_and_in_order() {
     });
     Request::Ping(b"after").encode(9, &mut burst);
     hub.begin_turn();
-    hub.feed(eve, &burst);
+    hub.receive(eve, &burst);
     let (mut turns, mut told) = (1, 0);
-    while hub.user(eve).is_some_and(User::is_waiting) {
-        assert!(hub.user(members[7]).is_some_and(|user| user.outbox().queued() * 100 <= hub.limits.fan_out + 10_000));
+    while hub.session(eve).is_some_and(Session::is_waiting) {
+        assert!(
+            hub.session(members[7]).is_some_and(|user| user.outbox().queued() * 100 <= hub.limits.fan_out + 10_000)
+        );
         told += members.iter().map(|&slot| heard(&mut hub, slot).len()).sum::<usize>();
-        assert!(!hub.agenda.postponed.is_empty(), "another turn is owed");
+        assert!(!hub.effects_mut().postponed.is_empty(), "another turn is owed");
         hub.begin_turn();
-        let resumed = std::mem::take(&mut hub.agenda.resumed);
+        let resumed = std::mem::take(&mut hub.effects_mut().resumed);
         resumed.into_iter().for_each(|slot| hub.resume(slot));
         turns += 1;
     }
@@ -262,7 +270,7 @@ fn a_history_that_is_larger_than_half_a_queue_comes_in_pages() {
     heard(&mut hub, ann);
     let mut page = |after| {
         ask(&mut hub, ann, Request::History { room: "lobby", after, limit: u32::MAX });
-        assert!(hub.user(ann).is_some_and(|user| user.outbox().queued() <= hub.limits.queue));
+        assert!(hub.session(ann).is_some_and(|user| user.outbox().queued() <= hub.limits.queue));
         heard(&mut hub, ann).len() - 1
     };
     assert_eq!((page(0), page(2), page(4), page(6)), (2, 2, 2, 0), "the last is a megabyte, and one who came in");
@@ -305,9 +313,9 @@ fn those_who_go_together_are_told_turn_by_turn_to_those_who_stay_and_to_nobody_e
     hub.begin_turn();
     slots[5..].iter().for_each(|&slot| hub.depart(slot));
     let mut turns = 0;
-    while hub.owes_partings() {
+    while hub.owes_departures() {
         hub.begin_turn();
-        hub.tell_partings();
+        hub.announce_departures();
         turns += 1;
     }
     let told = hub.stats.frames.of(Kind::Event).bytes - before;
@@ -347,11 +355,11 @@ fn those_who_ask_and_other_rooms_do_not_wait_until_all_partings_are_told() {
     hub.depart(bob);
     heard(&mut hub, ann);
     hub.begin_turn();
-    hub.tell_partings();
-    assert!(!hub.is_half_spent(), "what is told of those who are gone is not at the cost of requests");
+    hub.announce_departures();
+    assert!(!hub.is_turn_half_spent(), "what is told of those who are gone is not at the cost of requests");
     hub.begin_turn();
-    hub.tell_partings();
-    assert!(hub.owes_partings());
+    hub.announce_departures();
+    assert!(hub.owes_departures());
     assert_eq!(heard(&mut hub, ann).len(), 1, "each room gets its turn");
 }
 
@@ -361,7 +369,7 @@ fn who_comes_and_goes_as_fast_as_can_be_leaves_no_more_to_tell_than_there_were_m
     for _ in 0..1000 {
         let (slot, _) = enter(&mut hub);
         ask(&mut hub, slot, Request::Join { room: "lobby" });
-        hub.parted.copies = usize::MAX;
+        hub.budget.departures.copied = usize::MAX;
         hub.remove(slot);
     }
     assert_eq!(hub.members_of("lobby").len(), 31);
@@ -376,10 +384,10 @@ fn over_the_budget_of_memory_nobody_is_told_who_is_gone_until_something_drains()
     hub.publish_for_host("lobby", &[7; 2 << 20]).expect("it may");
     let told = hub.stats.events;
     hub.depart(slots[0]);
-    hub.tell_partings();
-    assert_eq!((hub.stats.events - told, hub.owes_partings()), (0, false));
+    hub.announce_departures();
+    assert_eq!((hub.stats.events - told, hub.owes_departures()), (0, false));
     slots.iter().for_each(|&slot| drop(heard(&mut hub, slot)));
-    assert!(hub.owes_partings());
+    assert!(hub.owes_departures());
     // Before requests, which may fill it again.
     hub.begin_turn();
     assert_eq!((hub.stats.events - told, heard(&mut hub, slots[1]).len()), (1, 1));
@@ -392,15 +400,15 @@ fn a_room_is_there_until_it_was_told_of_the_last_and_may_be_closed_before() {
     slots.iter().for_each(|&slot| {
         hub.remove(slot);
     });
-    assert!(!hub.members_of("lobby").is_empty() && hub.next_expiry().is_none());
+    assert!(!hub.members_of("lobby").is_empty() && hub.next_room_expiry().is_none());
     turn(&mut hub);
-    assert!(hub.members_of("lobby").is_empty() && hub.next_expiry().is_some());
+    assert!(hub.members_of("lobby").is_empty() && hub.next_room_expiry().is_some());
     let (mut hub, slots) = crowd(50);
     hub.begin_turn();
     slots.iter().for_each(|&slot| {
         hub.remove(slot);
     });
-    assert!(hub.owes_partings() && hub.close_room("lobby") && !hub.owes_partings());
+    assert!(hub.owes_departures() && hub.close_room("lobby") && !hub.owes_departures());
     assert_eq!(hub.publish_for_host("lobby", b"anew"), Ok(1));
 }
 
@@ -416,7 +424,7 @@ fn when_everybody_is_dismissed_listeners_hear_who_leaves_and_nobody_else() {
     hub.listeners.add(Box::new(move |event: &super::SharedEvent| {
         tell.send(event.view().what).expect("the test listens");
     }));
-    hub.dismiss_all(crate::wire::ErrorCode::GoingAway, "enough");
+    hub.close_all(crate::wire::ErrorCode::GoingAway, "enough");
     assert!(slots.iter().all(|&slot| heard(&mut hub, slot).len() == 1), "CLOSING and no more");
     assert_eq!(told.try_iter().filter(|what| *what == EventType::Leave).count(), 100);
 }
@@ -432,8 +440,8 @@ fn a_full_member_misses_events_that_others_get() {
         hub.publish_for_host("lobby", &vec![7; 1 << 20]).expect("it may");
         heard(&mut hub, quick);
     }
-    assert!(hub.user(slow).is_some_and(|user| user.is_full() && !user.is_waiting()));
-    assert_eq!((hub.agenda.filled.clone(), hub.stats.events_missed), (vec![slow], 6));
+    assert!(hub.session(slow).is_some_and(|user| user.is_full() && !user.is_waiting()));
+    assert_eq!((hub.effects_mut().filled.clone(), hub.stats.events_missed), (vec![slow], 6));
 }
 
 #[test]
@@ -449,7 +457,7 @@ fn rooms_are_left_in_any_order() {
             ask(&mut hub, ann, Request::Leave { room });
             assert!(hub.members_of(room).iter().all(|(member, _)| *member != id), "{room} in {order:?}");
         }
-        assert!(hub.user(ann).is_some_and(|user| user.rooms.is_empty()));
+        assert!(hub.session(ann).is_some_and(|user| user.rooms.is_empty()));
         assert!(rooms.iter().all(|room| hub.members_of(room).len() == 1));
     }
     // Whoever departs leaves what is left, whatever was left before.
@@ -485,89 +493,105 @@ fn a_hub_that_may_remember_nothing_goes_on() {
     for number in 0..200 {
         ask(&mut hub, ann, Request::Join { room: &format!("room {number}") });
     }
-    assert_eq!((hub.stats.rooms, hub.remembered), (200, 0));
+    assert_eq!((hub.stats.rooms, hub.rooms.history_held()), (200, 0));
     hub.publish_for_host("elsewhere", b"hi").expect("it may");
     assert_eq!(hub.stats.rooms, 200, "one that nobody is in and that remembers nothing is gone");
     let mut hub = Hub::<()>::new(Limits { history_total: 2000, ..Limits::default() });
     (0..50).for_each(|number| drop(hub.publish_for_host(&format!("room {number}"), &[0; 100])));
-    assert!(hub.stats.rooms < 10 && hub.remembered <= 2000);
+    assert!(hub.stats.rooms < 10 && hub.rooms.history_held() <= 2000);
 }
 
 #[test]
 fn statistics_are_for_this_machine_alone_and_asking_is_no_crime() {
     let mut hub = hub();
-    let far = hub.enter((), Peer::Ip([192, 0, 2, 1].into()), Dialect::Native).expect("there is room");
-    let near = hub.enter((), Peer::Ip([127, 0, 0, 1].into()), Dialect::Native).expect("there is room");
+    let far = hub.accept((), RemoteAddr::Ip([192, 0, 2, 1].into()), Protocol::NATIVE).expect("there is room");
+    let near = hub.accept((), RemoteAddr::Ip([127, 0, 0, 1].into()), Protocol::NATIVE).expect("there is room");
     for slot in [far, near] {
         ask(&mut hub, slot, Request::Stats);
     }
     let told = heard(&mut hub, far).concat();
     assert_eq!((told[0], told[1], &told[8..11]), (0xFF, 0, &[0, 5, 0x0F][..]), "not fatal");
-    assert!(hub.user(far).is_some_and(User::is_present));
+    assert!(hub.session(far).is_some_and(Session::is_open));
     assert_eq!(heard(&mut hub, near)[0][0], 0x8F);
 }
 
-#[cfg(feature = "ws")]
 #[test]
-fn what_is_cut_ends_between_messages_wherever_a_replay_stands_in_a_run() {
-    use crate::door::messages::{self, Messages, Other};
-    use crate::limits::RUN_FULL;
+fn a_truncated_outbox_ends_between_messages_wherever_a_replay_stands_in_a_run() {
     for (filled, sent) in (RUN_FULL - 5..RUN_FULL).flat_map(|filled| (0..16).map(move |more| (filled, filled + more))) {
-        let mut hub = hub();
-        let slot = hub.enter((), Peer::Unix, Dialect::Binary).expect("there is room");
-        ask(&mut hub, slot, Request::Join { room: "den" });
-        ask(&mut hub, slot, Request::Publish { room: "den", body: &[7; 5000], receipt: false, no_echo: true });
+        let mut hub: Hub<()> = Hub::with_codecs(Limits::default(), CODECS);
+        let protocol = Protocol { encoding: PREFIXED, role: Role::User };
+        let slot = hub.accept((), RemoteAddr::Unix, protocol).expect("there is room");
+        execute(&mut hub, slot, &Request::Join { room: "den" });
+        execute(&mut hub, slot, &Request::Publish { room: "den", body: &[7; 5000], receipt: false, no_echo: true });
         take(&mut hub, slot, usize::MAX, &mut Vec::new());
-        let mut first = Vec::new();
-        messages::put(messages::BINARY, &vec![0; filled - 4], &mut first);
-        assert_eq!(first.len(), filled);
-        hub.say_as_is(slot, &first);
-        ask(&mut hub, slot, Request::History { room: "den", after: 1, limit: 1 });
+        hub.push_bytes(slot, &prefixed_ping(filled));
+        execute(&mut hub, slot, &Request::History { room: "den", after: 1, limit: 1 });
         let mut stream = Vec::new();
         take(&mut hub, slot, sent, &mut stream);
-        hub.cut(slot);
+        hub.truncate_outbox(slot);
         take(&mut hub, slot, usize::MAX, &mut stream);
-        let (mut messages, mut rest) = (Messages::new(Other::Server), &mut stream[..]);
-        while messages.next(&mut rest, usize::MAX).expect("the hub keeps to the protocol").is_some() {}
-        assert_eq!(messages.kept(), 0, "a part of a message, with {sent} bytes sent behind {filled}");
+        let mut rest = &stream[..];
+        while let Some(frame) = rest.strip_prefix(b"->") {
+            let len = Header::decode(frame).expect("a header").frame_len();
+            assert!(len <= frame.len(), "a part of a message, with {sent} bytes sent behind {filled}");
+            rest = &frame[len..];
+        }
+        assert!(rest.is_empty(), "half a prefix, with {sent} bytes sent behind {filled}");
     }
 }
 
+/// A message of this many bytes in the encoding [`PREFIXED`].
+fn prefixed_ping(len: usize) -> Vec<u8> {
+    let mut message = b"->".to_vec();
+    let header = Header { kind: Kind::Pong as u8, flags: 0, tag: 0, length: (len - 2 - HEADER_LEN) as u32 };
+    message.extend_from_slice(&header.encode());
+    message.resize(len, 0);
+    message
+}
+
+/// Executes a request that comes as a value.
+fn execute(hub: &mut Hub<()>, slot: usize, request: &Request<'_>) {
+    hub.begin_turn();
+    let outcome = hub.execute(slot, &RequestContext::tagged(3), request, Execution::default());
+    assert_eq!(outcome, Outcome::Done);
+    hub.finish_input();
+}
+
 /// Takes so many bytes out of an outbox, or all that there are.
-#[cfg(feature = "ws")]
 fn take(hub: &mut Hub<()>, slot: usize, most: usize, into: &mut Vec<u8>) {
     let mut slices = [IoSlice::new(&[]); 64];
-    let count = hub.user(slot).expect("somebody is there").outbox().fill(&mut slices);
+    let count = hub.session(slot).expect("somebody is there").outbox().fill(&mut slices);
     let bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).take(most).collect();
     hub.sent(slot, bytes.len());
     into.extend(bytes);
 }
 
-#[cfg(feature = "ws")]
 #[test]
-fn a_guest_who_would_become_a_user_when_all_ids_are_used_up_is_told_so() {
-    let mut hub = hub();
-    let slot = hub.enter((), Peer::Unix, Dialect::Http).expect("there is room");
-    hub.generation = u32::MAX;
-    assert!(!hub.admit(slot, Dialect::Json, false));
+fn an_http_caller_that_would_become_a_user_when_all_ids_are_used_up_is_told_so() {
+    let mut hub: Hub<()> = Hub::with_codecs(Limits::default(), CODECS);
+    let slot = hub.accept((), RemoteAddr::Unix, HTTP_CALLER).expect("there is room");
+    hub.sessions.generation = u32::MAX;
+    assert!(!hub.upgrade(slot, Encoding::NATIVE, false));
     let mut said = Vec::new();
     take(&mut hub, slot, usize::MAX, &mut said);
-    assert!(said.starts_with(b"HTTP/1.1 503 ") && !hub.user(slot).expect("it has yet to hear that").is_present());
+    assert_eq!((&said[..3], &said[10..12]), (&b"->\xFF"[..], &[0, 14][..]));
+    assert!(!hub.session(slot).expect("it has yet to read that").is_open());
 }
 
-#[cfg(feature = "ws")]
+/// An HTTP caller, whatever its encoding is.
+const HTTP_CALLER: Protocol = Protocol { encoding: PREFIXED, role: Role::HttpCaller };
+
 #[test]
 fn however_much_is_asked_over_http_ids_do_not_run_out_by_it() {
-    let mut hub = hub();
-    let guest = hub.enter((), Peer::Unix, Dialect::Http).expect("there is room");
-    let mut post = Vec::new();
-    Request::Publish { room: "lobby", body: b"hi", receipt: false, no_echo: false }.encode(0, &mut post);
+    let mut hub: Hub<()> = Hub::with_codecs(Limits::default(), CODECS);
+    let caller = hub.accept((), RemoteAddr::Unix, HTTP_CALLER).expect("there is room");
+    let post = Request::Publish { room: "lobby", body: b"hi", receipt: false, no_echo: false };
     let ask = |hub: &mut Hub<()>, times: usize| {
         let mut ids = Vec::new();
         for _ in 0..times {
-            hub.begin_turn();
-            hub.work_for_guest(guest, &post);
-            ids.push(hub.user(guest).expect("it asks").id());
+            hub.begin_http_request(caller);
+            execute(hub, caller, &post);
+            ids.push(hub.session(caller).expect("it asks").id());
         }
         assert!(ids.is_sorted());
         ids.dedup();
@@ -576,4 +600,31 @@ fn however_much_is_asked_over_http_ids_do_not_run_out_by_it() {
     assert_eq!(ask(&mut hub, 20_100), 20_000, "then they share one");
     hub.set_time(Duration::from_secs(1), 0);
     assert_eq!(ask(&mut hub, 10), 10);
+}
+
+#[test]
+fn a_request_that_is_blocked_does_nothing_until_it_is_executed_again() {
+    let mut hub: Hub<()> = Hub::with_codecs(Limits { queue: 2000, ..Limits::default() }, CODECS);
+    let [ann, bob] = [0; 2].map(|_| {
+        let protocol = Protocol { encoding: PREFIXED, role: Role::User };
+        hub.accept((), RemoteAddr::Unix, protocol).expect("there is room")
+    });
+    let mut block = Vec::new();
+    Ids::encode(&[hub.session(bob).expect("bob").id()], &mut block);
+    let receivers = Ids::new(&block).expect("one id");
+    let relay = Request::Relay { receivers, body: &[7; 2500], receipt: true };
+    hub.begin_turn();
+    execute(&mut hub, ann, &relay);
+    hub.begin_turn();
+    let before = hub.session(bob).expect("bob").outbox().queued();
+    let again = |hub: &mut Hub<()>, waited| {
+        hub.execute(ann, &RequestContext::tagged(4), &relay, Execution { waited, more: false })
+    };
+    assert_eq!(again(&mut hub, false), Outcome::Blocked);
+    assert!(hub.session(ann).expect("ann").is_waiting());
+    assert_eq!(hub.session(bob).expect("bob").outbox().queued(), before);
+    take(&mut hub, bob, usize::MAX, &mut Vec::new());
+    assert!(hub.session(ann).expect("ann").accepts_requests(), "bob has read");
+    assert_eq!(again(&mut hub, true), Outcome::Done);
+    assert_eq!(hub.session(bob).expect("bob").outbox().queued(), before);
 }

@@ -1,126 +1,142 @@
-//! How links end, and how the whole loop does.
+//! How a link ends, and how the whole loop does.
 //!
-//! A user departs (BYE, the end of its stream, a fatal fault, too slow, the hub shuts down); what is queued for it is
-//! sent, as long as it takes some; its link is shut; the peer ends its side too, or its time is over; the link is
-//! reaped at the turn's end.
+//! A session departs (BYE, the end of its stream, a fatal fault, too slow, the hub shuts down). What is queued for it
+//! is sent, as long as its peer reads. Then our side of the link is shut; the peer ends its side too, or its time is
+//! over; the link is removed at the end of the turn.
 
-use super::link::Stage;
-use super::watches::Watch;
+use super::link::{Condition, Inbound, Stage};
+use super::timeouts::Timeout;
 use super::{Loop, Os};
-use crate::hub::User;
+use crate::hub::{Gateway, Role, Session};
 use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 
-impl<O: Os> Loop<O> {
-    /// Begins to shut down: nobody is let in any more, all are told, and what is queued for them is sent.
+impl<O: Os, G: Gateway> Loop<O, G> {
+    /// Begins to shut down: no connection is admitted any more, all sessions are told, and what is queued is sent.
     pub fn drain(&mut self) {
-        if self.drained_by.is_some() {
+        if self.drain_deadline.is_some() {
             return;
         }
         self.os.stop_listening();
-        self.crowded.retain(|&listener| self.os.dialect(listener).is_guest());
-        self.accept_again = None;
+        self.acceptor.keep_only(|listener| self.os.protocol(listener).role == Role::HttpCaller);
         self.tick();
-        self.drained_by = Some(self.now + self.hub.limits().drain);
-        self.hub.dismiss_all(ErrorCode::GoingAway, "the hub is shutting down");
+        self.drain_deadline = Some(self.now + self.hub.limits().drain);
+        self.hub.close_all(ErrorCode::GoingAway, "the hub is shutting down");
         for slot in self.hub.slots().collect::<Vec<_>>() {
-            if self.hub.user(slot).is_some_and(|user| user.link.stage == Stage::Shut) {
-                self.watch(slot, self.last_watch(Stage::Shut));
+            if self.hub.session(slot).is_some_and(|session| session.link.stage == Stage::Lingering) {
+                self.start_timeout(slot, Timeout::ShutdownLinger);
             }
         }
     }
 
-    /// Whether it was told to shut down and nobody but guests is left to send to, or the time for that is over.
+    /// Whether it was told to shut down, and either only HTTP callers are left to send to, or the time for it is over.
     pub fn is_drained(&self) -> bool {
-        self.drained_by.is_some_and(|by| self.now >= by || self.hub.has_only_guests())
+        self.drain_deadline.is_some_and(|at| self.now >= at || self.hub.has_only_http_callers())
     }
 
-    /// Has those looked at who are full now, and those who have departed move a step towards their end.
-    pub(super) fn watch_troubled(&mut self) {
-        while let Some(slot) = self.hub.agenda.filled.pop() {
-            if self.is_stuck(slot) {
-                self.watch(slot, Watch::Stall);
-                self.watch_reading(slot, false);
+    /// Starts the timeout of sessions that have become full, closes those that are to be closed for that, and moves
+    /// those that have departed a step nearer to their end.
+    pub(super) fn handle_full_and_departed(&mut self) {
+        while let Some(slot) = self.hub.effects_mut().filled.pop() {
+            if self.is_full_and_present(slot) {
+                self.start_timeout(slot, Timeout::Stall);
+                self.update_reading_timeout(slot, false);
             }
         }
-        while let Some(slot) = self.hub.agenda.choked.pop() {
-            if self.is_stuck(slot) {
+        while let Some(slot) = self.hub.effects_mut().overflowed.pop() {
+            if self.is_full_and_present(slot) {
                 mark(Mark::FullAndClosed);
                 self.close_too_slow(slot);
             }
         }
-        while let Some(slot) = self.hub.agenda.departed.pop() {
+        while let Some(slot) = self.hub.effects_mut().departed.pop() {
             self.begin_to_close(slot);
         }
     }
 
-    /// Whether a user is full, and has not read enough in this turn.
-    fn is_stuck(&self, slot: usize) -> bool {
-        self.hub.user(slot).is_some_and(|user| user.is_full() && user.is_present())
+    /// Whether a session is full still, after the flush of this turn.
+    fn is_full_and_present(&self, slot: usize) -> bool {
+        self.hub.session(slot).is_some_and(|session| session.is_full() && session.is_open())
     }
 
-    /// A user has departed: what is left in its outbox is sent, as long as it is taken.
+    /// A session has departed: what is left in its outbox is sent, as long as its peer reads.
     fn begin_to_close(&mut self, slot: usize) {
-        #[cfg(feature = "ws")]
-        self.close_door_of_departed(slot);
-        self.close_if_sent(slot);
-        let Some(user) = self.hub.user(slot).filter(|user| user.link.stage != Stage::Doomed) else { return };
-        let (unsent, stage, readable) = (user.outbox().queued() > 0, user.link.stage, user.link.readable);
-        if unsent {
+        // What the gateway keeps is not counted any more, so it must not be kept while the link lingers.
+        self.gateway.forget(slot);
+        self.shut_if_sent(slot);
+        let Some(session) = self.hub.session(slot).filter(|session| session.link.stage != Stage::Closing) else {
+            return;
+        };
+        let (is_unsent, stage) = (session.outbox().queued() > 0, session.link.stage);
+        if session.link.is_readable() {
+            self.queue_to_read(slot);
+        }
+        if is_unsent {
             mark(Mark::DepartedUnsent);
-            self.watch(slot, self.last_watch(stage));
-        }
-        if readable {
-            self.list_to_read(slot);
+            self.start_timeout(slot, self.closing_timeout(stage));
         }
     }
 
-    /// Once a departed user's outbox is sent: shuts the link's side down, then waits for the peer to end its own, so
-    /// that closing with input unread does not take back what was sent.
-    pub(super) fn close_if_sent(&mut self, slot: usize) {
-        let departed = |user: &&mut User<_>| !user.is_present() && user.outbox().queued() == 0;
-        let Some(user) = self.hub.user_mut(slot).filter(departed) else { return };
-        let link = &mut user.link;
-        if link.ended {
-            self.doom(slot);
+    /// If a session has departed and all is sent to it: shuts our side of the link, and waits for the peer to end its
+    /// own, because closing with input unread would take back what was sent.
+    pub(super) fn shut_if_sent(&mut self, slot: usize) {
+        let is_over = |session: &&mut Session<_>| !session.is_open() && session.outbox().queued() == 0;
+        let Some(session) = self.hub.session_mut(slot).filter(is_over) else { return };
+        let link = &mut session.link;
+        if link.inbound == Inbound::Ended {
+            self.mark_closing(slot);
         } else if matches!(link.stage, Stage::Open | Stage::TooSlow) {
-            link.stage = Stage::Shut;
+            link.stage = Stage::Lingering;
             self.os.shut_down(&mut link.socket);
-            self.watch(slot, self.last_watch(Stage::Shut));
+            self.start_timeout(slot, self.closing_timeout(Stage::Lingering));
         }
     }
 
-    /// A link that is not read, because its user waits or all do, would not be found to be broken by reading.
-    pub(super) fn doom_if_broken(&mut self, slot: usize) {
-        let Some(user) = self.hub.user(slot).filter(|user| user.link.broken) else { return };
-        if user.is_waiting() || !self.may_be_served(slot) {
+    /// The timeout of a link whose session has departed. One that was too slow has had its time before.
+    pub(super) fn closing_timeout(&self, stage: Stage) -> Timeout {
+        match stage {
+            Stage::Open => Timeout::Stall,
+            Stage::TooSlow => Timeout::FinalStall,
+            Stage::Lingering | Stage::Closing if self.drain_deadline.is_some() => Timeout::ShutdownLinger,
+            Stage::Lingering | Stage::Closing => Timeout::Linger,
+        }
+    }
+
+    /// Closes a broken link that is not read, because its session waits or memory is short: reading, which would find
+    /// out, may not come soon.
+    pub(super) fn close_if_broken(&mut self, slot: usize) {
+        let Some(session) = self.hub.session(slot) else { return };
+        if session.link.condition != Condition::Broken {
+            return;
+        }
+        if session.is_waiting() || !self.memory.may_read(&self.hub, slot) {
             mark(Mark::DoomedWhileHeldUp);
-            self.broken(slot);
+            self.close_broken(slot);
         }
     }
 
-    /// A connection broke.
-    pub(super) fn broken(&mut self, slot: usize) {
-        self.hub.stats.broken += u64::from(self.hub.user(slot).is_some_and(User::is_present));
-        self.doom(slot);
+    /// Closes a broken link.
+    pub(super) fn close_broken(&mut self, slot: usize) {
+        self.hub.stats.broken += u64::from(self.hub.session(slot).is_some_and(Session::is_open));
+        self.mark_closing(slot);
     }
 
-    /// Puts a link on the list of those to reap at the turn's end, once. From now on its user is not here.
-    pub(super) fn doom(&mut self, slot: usize) {
-        let Some(user) = self.hub.user_mut(slot) else { return };
-        if user.link.stage != Stage::Doomed {
-            user.link.stage = Stage::Doomed;
-            self.doomed.push(slot);
+    /// Puts a link on the list of those to remove at the end of the turn, once. Its session departs now.
+    pub(super) fn mark_closing(&mut self, slot: usize) {
+        let Some(session) = self.hub.session_mut(slot) else { return };
+        if session.link.stage != Stage::Closing {
+            session.link.stage = Stage::Closing;
+            self.closing.push(slot);
             self.hub.depart(slot);
         }
     }
 
-    /// Closes the doomed. Only here are slots vacated, so that nothing on this turn's lists can mean a newcomer.
+    /// Removes the links that are closing. Slots are vacated only here, so that no list of this turn can mean a session
+    /// that comes later.
     pub(super) fn reap(&mut self) {
-        while let Some(slot) = self.doomed.pop() {
-            self.unwatch_all(slot);
-            #[cfg(feature = "ws")]
-            self.close_door(slot);
+        while let Some(slot) = self.closing.pop() {
+            self.timeouts.stop_all(&mut self.hub, slot, self.now);
+            self.gateway.forget(slot);
             self.hub.remove(slot);
             self.os.regain_spare();
         }

@@ -1,26 +1,28 @@
 //! Sending what is queued.
 
 use super::link::{Link, Stage};
+use super::timeouts::{Timeout, TimerKind};
 use super::{Loop, Os};
-use crate::hub::{Outbox, User};
+use crate::hub::{Gateway, Outbox, Session};
 use crate::marks::{Mark, mark};
 use std::io::{self, IoSlice};
 
-/// Pieces of an outbox offered in one send. More go in the next; few outboxes ever have as many.
+/// Pieces of an outbox that one send offers. More go in the next; few outboxes ever have as many.
 const SLICES: usize = 16;
 
-impl<O: Os> Loop<O> {
+impl<O: Os, G: Gateway> Loop<O, G> {
     /// Flushes each dirty link once.
     pub(super) fn flush_dirty(&mut self) {
-        while let Some(slot) = self.hub.agenda.dirty.pop() {
+        while let Some(slot) = self.hub.effects_mut().dirty.pop() {
             self.flush(slot);
         }
     }
 
+    /// Sends what is queued for a session, as far as the system takes it.
     fn flush(&mut self, slot: usize) {
-        self.hub.flushed(slot);
-        while let Some(user) = self.hub.user_mut(slot).filter(may_send) {
-            let (outbox, link) = user.outbox_and_link();
+        self.hub.mark_flushed(slot);
+        while let Some(session) = self.hub.session_mut(slot).filter(|session| can_send(session)) {
+            let (outbox, link) = session.outbox_and_link();
             let (offered, outcome) = match outbox.as_run() {
                 Some(run) => (run.len(), self.os.send(&mut link.socket, &[IoSlice::new(run)])),
                 None => send_pieces(&mut self.os, outbox, link),
@@ -31,9 +33,11 @@ impl<O: Os> Loop<O> {
                     if taken < offered {
                         mark(Mark::PartlySent);
                     }
-                    self.said(slot);
+                    if link.timers.running(TimerKind::Outbound).is_some() {
+                        self.timeouts.renew(&mut self.hub, slot, Timeout::OutboundIdle, self.now);
+                    }
                     if self.hub.sent(slot, taken) {
-                        self.no_longer_full(slot);
+                        self.end_stall(slot);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => mark(Mark::SendInterrupted),
@@ -43,21 +47,29 @@ impl<O: Os> Loop<O> {
                 }
                 Err(error) => {
                     mark(Mark::BrokeWhileSending);
-                    log::debug!("{} is gone: {error}", user.label());
-                    return self.broken(slot);
+                    log::debug!("lost {}: {error}", session.label());
+                    return self.close_broken(slot);
                 }
             }
         }
-        self.close_if_sent(slot);
+        self.shut_if_sent(slot);
+    }
+
+    /// A session is full no longer.
+    fn end_stall(&mut self, slot: usize) {
+        if self.hub.session(slot).is_some_and(Session::is_open) {
+            self.stop_timeout(slot, TimerKind::Writing);
+            self.update_reading_timeout(slot, false);
+        }
     }
 }
 
-/// Whether a user has something to be sent that may go now.
-fn may_send<S>(user: &&mut User<Link<S>>) -> bool {
-    user.link.writable && user.outbox().queued() > 0 && user.link.stage != Stage::Doomed
+/// Whether something is queued for a session that can be sent now.
+fn can_send<S>(session: &Session<Link<S>>) -> bool {
+    session.link.writable && session.outbox().queued() > 0 && session.link.stage != Stage::Closing
 }
 
-/// Offers the oldest pieces of an outbox in one send: how many bytes those are, and what became of them.
+/// Offers the oldest pieces of an outbox in one send. Returns how many bytes these are, and what the send gave.
 fn send_pieces<O: Os>(os: &mut O, outbox: &Outbox, link: &mut Link<O::Socket>) -> (usize, io::Result<usize>) {
     let mut slices = [IoSlice::new(&[]); SLICES];
     let count = outbox.fill(&mut slices);

@@ -1,69 +1,124 @@
-//! What the loop keeps for one connection, beside what the hub keeps for its user.
+//! What the loop keeps for one connection, beside what the hub keeps for its session.
 
-use super::watches::Watch;
-use crate::deadlines::Hook;
+use super::timeouts::{TimerSlots, Timers};
+use crate::hub::Hub;
 
-/// How far a link is on its way out. Only ever goes down the list.
+/// How near a link is to its end. It only moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Its user is here, or what is queued for it is being sent.
+pub(super) enum Stage {
+    /// Its session is present, or what is queued for it is being sent.
     Open,
-    /// Its user took too little for too long, and has not much time left to take what is queued.
+    /// Its session was closed as too slow, and has little time left to read what is queued.
     TooSlow,
-    /// All is sent and its own side is shut. What still comes is discarded.
-    Shut,
-    /// It is on the list of those to reap.
-    Doomed,
+    /// All is sent and our side is shut. What still comes is discarded.
+    Lingering,
+    /// It is on the list of links to remove at the end of the turn.
+    Closing,
 }
 
-/// For how many things a link may be watched at the same time: its silence, ours, its reading, its writing.
-pub const HOOKS: usize = 4;
+/// What may be received from a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inbound {
+    /// Nothing until an edge says so.
+    Idle,
+    /// Maybe something: there was an edge, and no `WouldBlock` since.
+    Readable,
+    /// Nothing any more: the end of the stream was received.
+    Ended,
+}
 
-/// One connection's socket and where its reading and writing stand. An idle one owns no buffer.
+/// What edges have told of a connection beyond its readiness. It only moves down this list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Condition {
+    /// A short read means that nothing is left to receive.
+    Normal,
+    /// A short read does not mean this. See [`Edge`](super::os::Edge).
+    ShortReads,
+    /// The connection is broken. There may be something to receive, and a short read says nothing.
+    Broken,
+}
+
+/// One connection: its socket, and how far reading and writing are. An idle one owns no buffer.
 #[derive(Debug)]
 pub struct Link<S> {
-    pub socket: S,
-    /// Where it stands in the lists of those that are watched, and in which list: one of each kind at the most.
-    pub hooks: [Hook; HOOKS],
-    pub watched: [Option<Watch>; HOOKS],
-    /// Bytes that were queued when its writing was last looked at, by which to tell whether it took some since.
-    pub queued_then: u32,
-    /// Bytes of an unfinished frame that were there when its reading was last looked at.
-    pub kept_then: u32,
-    pub stage: Stage,
-    /// There may be something to receive: an edge came, and `WouldBlock` has not since. False at first: the edge will
-    /// come.
-    pub readable: bool,
+    pub(super) socket: S,
+    pub(super) timers: Timers,
+    /// Bytes that were queued when its last timeout started: shows whether its peer has read since.
+    pub(super) queued_before: u32,
+    /// Bytes of an unfinished frame that were here when its last timeout of reading started.
+    pub(super) kept_before: u32,
+    pub(super) stage: Stage,
+    /// Idle at first: the edge will come.
+    pub(super) inbound: Inbound,
+    pub(super) condition: Condition,
     /// There may be room to send. True at first: a fresh socket has room.
-    pub writable: bool,
-    /// A short read does not mean that nothing is left to receive. See [`Edge`](super::Edge).
-    pub unusual: bool,
-    /// An edge said that the connection is broken. There may be something to receive even so.
-    pub broken: bool,
-    /// The end of the stream was received.
-    pub ended: bool,
-    /// It is on the list of those to read.
-    pub listed: bool,
-    /// It was sent a BEAT, and nothing was heard since.
-    pub asked: bool,
+    pub(super) writable: bool,
+    /// It is in the queue of links to read.
+    pub(super) in_read_queue: bool,
+    /// It was sent a BEAT, and nothing was received since.
+    pub(super) probed: bool,
 }
 
 impl<S> Link<S> {
-    pub fn new(socket: S, unusual: bool) -> Link<S> {
+    pub(super) fn new(socket: S, condition: Condition) -> Link<S> {
         Link {
             socket,
-            hooks: [Hook::new(); HOOKS],
-            watched: [None; HOOKS],
-            queued_then: 0,
-            kept_then: 0,
+            timers: Timers::new(),
+            queued_before: 0,
+            kept_before: 0,
             stage: Stage::Open,
-            readable: false,
+            inbound: Inbound::Idle,
+            condition,
             writable: true,
-            unusual,
-            broken: false,
-            ended: false,
-            listed: false,
-            asked: false,
+            in_read_queue: false,
+            probed: false,
         }
+    }
+
+    /// Notes an edge. Returns whether the socket can be written to after it could not.
+    pub(super) fn note_edge(&mut self, readable: bool, writable: bool, condition: Condition) -> bool {
+        if readable && self.inbound == Inbound::Idle {
+            self.inbound = Inbound::Readable;
+        }
+        self.condition = self.condition.max(condition);
+        let unblocked = writable && !self.writable;
+        self.writable |= writable;
+        unblocked
+    }
+
+    /// Whether something may be received.
+    pub(super) fn is_readable(&self) -> bool {
+        self.inbound == Inbound::Readable
+    }
+}
+
+impl<S> TimerSlots for Hub<Link<S>> {
+    fn timers(&mut self, slot: usize) -> Option<&mut Timers> {
+        self.session_mut(slot).map(|session| &mut session.link.timers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_edge_after_a_block_unblocks() {
+        let mut link = Link::new((), Condition::Normal);
+        assert!(!link.note_edge(false, true, Condition::Normal), "a fresh socket has room");
+        link.writable = false;
+        assert!(!link.note_edge(true, false, Condition::Normal));
+        assert!(link.note_edge(false, true, Condition::Normal));
+        assert!(!link.note_edge(false, true, Condition::Normal));
+    }
+
+    #[test]
+    fn nothing_follows_the_end_of_a_stream_and_a_broken_connection_stays_broken() {
+        let mut link = Link::new((), Condition::Normal);
+        link.note_edge(true, false, Condition::Broken);
+        assert!(link.is_readable());
+        link.inbound = Inbound::Ended;
+        link.note_edge(true, true, Condition::ShortReads);
+        assert_eq!((link.inbound, link.condition), (Inbound::Ended, Condition::Broken));
     }
 }

@@ -1,153 +1,237 @@
-//! What is read while the hub holds as much as it may, and what goes if that does not change.
+//! Memory pressure: which links are read while the hub is at its memory limit, and whether room is being made.
 //!
-//! Where half of that is requests that have come in part, no such request grows: those who ask for little go on. Where
-//! all of it is used up, nobody is read. Either way one link is, the favoured: else many who have each sent a part of
-//! something large would stand in one another's way for ever.
+//! If partial requests use half of the memory limit, only one of them may grow: small requests go on. If all of the
+//! limit is used, no link is read. Either way one link is exempt: otherwise many links that have each sent a part of
+//! something large could block one another for ever. Who is closed if nothing helps is chosen here and done in `evict`.
 
-use super::watch::owed_in;
-use super::{Link, Loop, Os};
-use crate::hub::User;
-use crate::limits::{EVICTIONS, FRAME_PACE, PACE_REST, READ_BUFFER};
+use super::link::Link;
+use super::timeouts::bytes_due;
+use crate::hub::{Hub, Session};
+use crate::limits::{FRAME_PACE, PACE_REST, READ_BUFFER};
 use crate::marks::{Mark, mark};
 use std::time::Duration;
 
-impl<O: Os> Loop<O> {
-    /// Whether a link may be read now, and its user's requests carried out.
-    pub(super) fn may_be_served(&self, slot: usize) -> bool {
-        let Some(user) = self.hub.user(slot).filter(|user| user.is_present()) else { return true };
-        let grows = user.half_received() >= READ_BUFFER && !user.holds_requests();
-        // Where more is held than the favoured's frame may have made it, what it asks for beyond would be held as well.
-        let is_favoured = self.favoured == Some(slot) && (user.holds_requests() || !self.hub.is_beyond_finishing());
-        !(self.hub.is_over_memory() || grows && self.hub.is_crowded()) || is_favoured
-    }
+/// The state of memory pressure.
+#[derive(Debug, Default)]
+pub(super) struct MemoryPressure {
+    /// Under pressure: from where progress is measured. `None` otherwise.
+    baseline: Option<Baseline>,
+    /// The link that is read even under pressure.
+    exempt: Option<usize>,
+}
 
-    /// Whether one of those to be read may be.
-    pub(super) fn has_some_to_serve(&self) -> bool {
-        let first = |slots: &[usize]| slots.iter().any(|&slot| self.may_be_served(slot));
-        first(&self.ready) || first(&self.hub.agenda.resumed)
-    }
+/// How things were when the pressure began, or when it was last checked for progress.
+#[derive(Debug)]
+struct Baseline {
+    since: Duration,
+    /// Bytes sent by then that made room.
+    drained: u64,
+    /// The exempt link, and how much of its frame had come.
+    exempt: Option<(usize, usize)>,
+}
 
-    /// When the largest is to go, if nothing changes.
-    pub(super) fn next_eviction(&self) -> Option<Duration> {
-        self.squeezed.map(|since| since + self.hub.limits().stall.max(PACE_REST))
-    }
+/// Whether the hub is at a limit of memory.
+pub(super) fn is_under_pressure<S>(hub: &Hub<Link<S>>) -> bool {
+    hub.is_over_memory() || hub.is_crowded_by_input()
+}
 
-    /// Notes, at the end of a turn, whether there is room, and who goes on where there is none.
-    pub(super) fn weigh(&mut self) {
-        self.hub.note_held();
-        if !self.hub.is_over_memory() && !self.hub.is_crowded() {
-            (self.squeezed, self.favoured) = (None, None);
-            return;
+impl MemoryPressure {
+    /// Whether a link may be read now, and the requests of its session carried out.
+    pub(super) fn may_read<S>(&self, hub: &Hub<Link<S>>, slot: usize) -> bool {
+        if !is_under_pressure(hub) {
+            return true;
         }
-        self.choose_favoured();
-        match self.next_eviction() {
+        let Some(session) = hub.session(slot).filter(|session| session.is_open()) else { return true };
+        let grows = session.unparsed() >= READ_BUFFER && !session.has_backlog();
+        // If more is held than the exempt frame can account for, what this session asks next would be held as well.
+        let is_exempt = self.exempt == Some(slot) && (session.has_backlog() || !hub.is_beyond_finishing());
+        is_exempt || !hub.is_over_memory() && !grows
+    }
+
+    /// When to check for progress, if there is pressure.
+    pub(super) fn next<S>(&self, hub: &Hub<Link<S>>) -> Option<Duration> {
+        self.baseline.as_ref().map(|baseline| baseline.since + hub.limits().stall.max(PACE_REST))
+    }
+
+    /// Checks for pressure at the end of a turn, and chooses the exempt link. Returns whether too little progress was
+    /// made for too long: the caller then closes sessions, and has progress measured [anew](Self::restart).
+    pub(super) fn check<S>(&mut self, hub: &mut Hub<Link<S>>, now: Duration) -> bool {
+        hub.note_held();
+        if !is_under_pressure(hub) {
+            *self = MemoryPressure::default();
+            return false;
+        }
+        self.choose_exempt(hub);
+        match self.next(hub) {
             None => {
                 mark(Mark::Squeezed);
-                self.begin_squeeze();
-                self.hub.stats.squeezes += 1;
-                log::debug!("{} bytes are held: some requests are not read for now", self.hub.held());
+                hub.stats.squeezes += 1;
+                log::debug!("memory pressure: {} B are held, and some sessions are not read for now", hub.held());
+                self.restart(hub, now);
             }
-            Some(at) if at <= self.now => {
-                if !self.has_progressed() {
-                    self.evict();
-                }
-                self.begin_squeeze();
-            }
-            Some(_) => {}
+            Some(at) if at > now => {}
+            Some(_) if self.has_progressed(hub) => self.restart(hub, now),
+            Some(_) => return true,
         }
+        false
     }
 
-    fn begin_squeeze(&mut self) {
-        self.squeezed = Some(self.now);
-        self.drained_then = self.hub.drained();
-        self.favoured_then = self.favoured.map(|slot| (slot, self.half_received(slot)));
+    /// Measures progress from here.
+    pub(super) fn restart<S>(&mut self, hub: &Hub<Link<S>>, now: Duration) {
+        let exempt = self.exempt.map(|slot| (slot, half_received(hub, slot)));
+        self.baseline = Some(Baseline { since: now, drained: hub.drained(), exempt });
     }
 
-    fn half_received(&self, slot: usize) -> usize {
-        self.hub.user(slot).map_or(0, User::half_received)
-    }
-
-    /// Whether so much went on since the squeeze began that it may be waited for. Where all is used up, a quarter of it
-    /// must have been sent; where it is only that frames are not finished, the favoured must go on with its own, or be
-    /// another by now.
-    fn has_progressed(&self) -> bool {
-        if self.hub.is_over_memory() {
-            return self.hub.drained() - self.drained_then >= self.hub.limits().memory as u64 / 4;
+    /// Whether enough happened to wait on. At the memory limit, a quarter of it must have been sent. If only partial
+    /// requests fill their half, the exempt link must have gone on with its frame, or be another link by now.
+    fn has_progressed<S>(&self, hub: &Hub<Link<S>>) -> bool {
+        let Some(before) = &self.baseline else { return true };
+        if hub.is_over_memory() {
+            return hub.drained() - before.drained >= hub.limits().memory as u64 / 4;
         }
-        let Some((slot, then)) = self.favoured_then else { return self.favoured.is_some() };
-        let now = self.half_received(slot);
-        self.favoured != Some(slot) || now < then || now - then >= owed_in(self.hub.limits().stall, FRAME_PACE)
+        let Some((slot, then)) = before.exempt else { return self.exempt.is_some() };
+        let now = half_received(hub, slot);
+        self.exempt != Some(slot) || now < then || now - then >= bytes_due(hub.limits().stall, FRAME_PACE)
     }
 
-    /// The one that is to go: without whom most would be free. Where it is only that frames do not get finished, of
-    /// those who do not go on with theirs.
-    fn burden(&self) -> Option<usize> {
-        if self.hub.is_over_memory() {
-            return self.hub.largest();
-        }
-        let users = self.hub.slots().filter_map(|slot| Some((slot, self.hub.user(slot)?)));
-        let unfinished = users.filter(|(_, user)| may_finish(user) && !user.holds_requests());
-        unfinished.max_by_key(|(_, user)| (!user.link.readable, user.half_received())).map(|(slot, _)| slot)
-    }
-
-    /// Closes those who are a burden, each with no more than the frame that is being sent to it, and why: one, and more
-    /// where each holds so little that not even a quarter of all becomes free.
-    fn evict(&mut self) {
-        let enough = self.hub.held().saturating_sub(self.hub.limits().memory / 4);
-        for gone in 0..EVICTIONS {
-            let is_tight = self.hub.held() > enough && (self.hub.is_over_memory() || self.hub.is_crowded());
-            let Some(slot) = self.burden().filter(|_| is_tight) else { return };
-            let Some(user) = self.hub.user(slot) else { return };
-            let (queued, half) = (user.outbox().queued(), user.half_received());
-            log::warn!("{} bytes are held for long: {} goes, with {queued} and {half}", self.hub.held(), user.label());
-            if !user.is_present() {
-                // One that goes just now has yet to hear why. What a doomed one holds is free only when it is reaped.
-                if gone == 0 {
-                    mark(Mark::EvictedDeparted);
-                    self.doom(slot);
-                }
-                return;
-            }
-            mark(Mark::Evicted);
-            self.hub.cut(slot);
-            self.close_as_burden(slot, "the hub holds as much as it may, and this client is one of those it is for");
-        }
-    }
-
-    /// Keeps the favoured while it may go on with its frame, then chooses another. While it sends nothing, others may
-    /// go on whose requests have come whole.
-    fn choose_favoured(&mut self) {
-        let beyond = self.hub.is_beyond_finishing();
-        let is_unfinished = |user: &User<Link<O::Socket>>| may_finish(user) && !user.holds_requests() && !beyond;
-        let kept = self.favoured.filter(|&slot| self.hub.user(slot).is_some_and(is_unfinished));
-        if kept.and_then(|slot| self.hub.user(slot)).is_some_and(|user| user.link.readable) {
+    /// Keeps the exempt link while it can go on with its frame, and chooses another when it can not. While it sends
+    /// nothing, a session whose requests have come whole may be exempt instead.
+    fn choose_exempt<S>(&mut self, hub: &mut Hub<Link<S>>) {
+        let beyond = hub.is_beyond_finishing();
+        let is_unfinished = |session: &Session<Link<S>>| may_finish(session) && !session.has_backlog() && !beyond;
+        let kept = self.exempt.filter(|&slot| hub.session(slot).is_some_and(is_unfinished));
+        if kept.and_then(|slot| hub.session(slot)).is_some_and(|session| session.link.is_readable()) {
             return;
         }
-        self.favoured = self.next_favoured(kept.is_none()).or(kept);
-        if let Some(slot) = self.favoured {
+        self.exempt = next_exempt(hub, kept.is_none()).or(kept);
+        if let Some(slot) = self.exempt {
             mark(Mark::Favoured);
-            self.hub.favour(slot);
+            hub.end_postponement_of(slot);
         }
     }
 
-    /// The one that has asked something that is still to be carried out, or, where `begun`, has sent most of a frame
-    /// and goes on sending. Nobody where so much is held already that what one after the other finishes might add up,
-    /// unless it is just that which takes the room.
-    fn next_favoured(&self, begun: bool) -> Option<usize> {
-        let far = self.hub.is_far_over_memory();
-        if far {
-            mark(Mark::FarOverMemory);
-        }
-        let (begun, whole) = (begun && !far, !far || self.hub.is_clogged());
-        let users = self.hub.slots().filter_map(|slot| Some((slot, self.hub.user(slot)?)));
-        let candidates = users.filter(|(_, user)| {
-            may_finish(user) && (if user.holds_requests() { whole } else { begun && user.link.readable })
-        });
-        candidates.max_by_key(|(_, user)| user.half_received()).map(|(slot, _)| slot)
+    /// The exempt link.
+    #[cfg(test)]
+    pub(super) fn exempt(&self) -> Option<usize> {
+        self.exempt
     }
 }
 
-/// Whether something of a user has come and is not carried out yet, and it waits for nobody.
-fn may_finish<S>(user: &User<Link<S>>) -> bool {
-    user.is_present() && user.half_received() > 0 && !user.is_held_up() && !user.is_paced()
+/// Chooses a session with requests that are still to be carried out, or, if `partial` ones count, one that has sent
+/// most of a frame and is still sending. Chooses none if so much is held already that several frames, finished one
+/// after the other, could add up; but requests are carried out even then if they are what takes the room.
+fn next_exempt<S>(hub: &Hub<Link<S>>, partial: bool) -> Option<usize> {
+    let far = hub.is_far_over_memory();
+    if far {
+        mark(Mark::FarOverMemory);
+    }
+    let (partial, whole) = (partial && !far, !far || hub.is_clogged_by_input());
+    let candidates = sessions(hub).filter(|(_, session)| {
+        may_finish(session) && (if session.has_backlog() { whole } else { partial && session.link.is_readable() })
+    });
+    candidates.max_by_key(|(_, session)| session.unparsed()).map(|(slot, _)| slot)
+}
+
+/// The session to close: the one that holds most. If only partial requests fill their half of the limit, the largest of
+/// those that do not go on.
+pub(super) fn largest_holder<S>(hub: &Hub<Link<S>>) -> Option<usize> {
+    if hub.is_over_memory() {
+        return hub.largest_holder();
+    }
+    let unfinished = sessions(hub).filter(|(_, session)| may_finish(session) && !session.has_backlog());
+    unfinished.max_by_key(|(_, session)| (!session.link.is_readable(), session.unparsed())).map(|(slot, _)| slot)
+}
+
+fn sessions<S>(hub: &Hub<Link<S>>) -> impl Iterator<Item = (usize, &Session<Link<S>>)> {
+    hub.slots().filter_map(|slot| Some((slot, hub.session(slot)?)))
+}
+
+fn half_received<S>(hub: &Hub<Link<S>>, slot: usize) -> usize {
+    hub.session(slot).map_or(0, Session::unparsed)
+}
+
+/// Whether a session has sent something that is not carried out yet, and waits for no other.
+fn may_finish<S>(session: &Session<Link<S>>) -> bool {
+    session.is_open() && session.unparsed() > 0 && !session.waits_for_receiver() && !session.is_rate_limited()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::link::{Condition, Inbound};
+    use super::*;
+    use crate::hub::{Protocol, RemoteAddr};
+    use crate::limits::Limits;
+    use crate::wire::{Ids, Request, UserId};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A hub with a memory limit of 1 MiB, in which each session has sent so many bytes of a frame, and sends on.
+    fn hub_with(sent: &[usize]) -> Hub<Link<()>> {
+        let mut hub = Hub::new(Limits { memory: 1 << 20, ..Limits::default() });
+        let mut frame = Vec::new();
+        let block = UserId(1).0.to_be_bytes();
+        let receivers = Ids::new(&block).expect("one id");
+        Request::Relay { receivers, body: &[7; 1 << 20], receipt: false }.encode(1, &mut frame);
+        for bytes in sent {
+            let link = Link::new((), Condition::Normal);
+            let slot = hub.accept(link, RemoteAddr::Unix, Protocol::NATIVE).expect("there is room");
+            hub.receive(slot, &frame[..*bytes]);
+            hub.session_mut(slot).expect("it is here").link.inbound = Inbound::Readable;
+        }
+        hub
+    }
+
+    #[test]
+    fn without_pressure_all_are_read_and_nothing_is_due() {
+        let (mut hub, mut memory) = (hub_with(&[100_000, 100_000]), MemoryPressure::default());
+        assert!(!memory.check(&mut hub, SECOND));
+        assert!(memory.next(&hub).is_none() && memory.may_read(&hub, 0) && memory.may_read(&hub, 1));
+    }
+
+    #[test]
+    fn when_partial_requests_fill_their_half_one_of_them_grows_and_small_ones_go_on() {
+        let (mut hub, mut memory) = (hub_with(&[300_000, 400_000, 50]), MemoryPressure::default());
+        assert!(!memory.check(&mut hub, SECOND));
+        assert_eq!((memory.exempt(), hub.stats.squeezes), (Some(1), 1));
+        assert_eq!([0, 1, 2].map(|slot| memory.may_read(&hub, slot)), [false, true, true]);
+        assert!(memory.may_read(&hub, 9), "a vacant slot is nobody's concern");
+    }
+
+    #[test]
+    fn at_the_limit_only_the_exempt_link_is_read() {
+        let (mut hub, mut memory) = (hub_with(&[500_000, 600_000, 50]), MemoryPressure::default());
+        memory.check(&mut hub, SECOND);
+        assert_eq!([0, 1, 2].map(|slot| memory.may_read(&hub, slot)), [false, true, false]);
+        assert_eq!(largest_holder(&hub), Some(1));
+    }
+
+    #[test]
+    fn without_progress_somebody_is_to_be_closed_and_of_partial_requests_one_that_does_not_go_on() {
+        let (mut hub, mut memory) = (hub_with(&[300_000, 400_000]), MemoryPressure::default());
+        memory.check(&mut hub, SECOND);
+        let at = memory.next(&hub).expect("there is pressure");
+        assert_eq!(at, SECOND + hub.limits().stall);
+        assert!(!memory.check(&mut hub, at - Duration::from_millis(1)) && memory.check(&mut hub, at));
+        hub.session_mut(0).expect("it is here").link.inbound = Inbound::Idle;
+        assert_eq!(largest_holder(&hub), Some(0));
+    }
+
+    #[test]
+    fn a_frame_that_goes_on_is_waited_for() {
+        let (mut hub, mut memory) = (hub_with(&[300_000, 400_000]), MemoryPressure::default());
+        memory.check(&mut hub, SECOND);
+        hub.receive(1, &[7; 200_000]);
+        let at = memory.next(&hub).expect("there is pressure");
+        assert!(!memory.check(&mut hub, at));
+        assert_eq!(memory.next(&hub), Some(at + hub.limits().stall), "progress is measured anew");
+    }
+
+    #[test]
+    fn the_pressure_ends_with_the_requests_that_made_it() {
+        let (mut hub, mut memory) = (hub_with(&[300_000, 400_000]), MemoryPressure::default());
+        memory.check(&mut hub, SECOND);
+        hub.depart(1);
+        assert!(!memory.check(&mut hub, 100 * SECOND));
+        assert_eq!((memory.next(&hub), memory.exempt()), (None, None));
+    }
 }

@@ -1,10 +1,9 @@
-//! The real [`Os`]: sockets and readiness by mio, which is named in this file and no other.
+//! The real [`Os`]: sockets and readiness by mio, which no other file of the loop names.
 
 use super::os::{Edge, Os};
 use crate::address::Address;
-use crate::door::Dialect;
 use crate::error::SetupError;
-use crate::hub::Peer;
+use crate::hub::{Protocol, RemoteAddr, Role};
 use crate::limits::SLOT_BITS;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::unix::SourceFd;
@@ -18,22 +17,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Edges taken from the kernel at once. More wait there for the next turn.
+/// Edges taken from the kernel at once. Further ones stay there until the next turn.
 const EVENTS: usize = 1024;
 
-/// TCP connections that the kernel holds for us between two turns; it lowers this to its own limit.
+/// TCP connections that the kernel may hold for us between two turns. It lowers this to its own limit.
 const BACKLOG: i32 = 4096;
 
-/// Tokens from here upwards are listeners; below are slots.
+/// Tokens from here on are listeners. Those below are slots.
 const FIRST_LISTENER: usize = 1 << SLOT_BITS;
 
-/// What is watched of a connection: both directions and, where it can be, urgent data.
+/// What is watched of a connection: both directions and, if the system can, urgent data.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const ALL: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const ALL: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-/// The token of all that only asks for a turn.
+/// The token of everything that only asks for a turn.
 const WOKEN: Token = Token(usize::MAX);
 
 /// A connection of either family.
@@ -49,7 +48,7 @@ enum Listener {
     Unix { listener: UnixListener, _file: SocketFile },
 }
 
-/// A unix socket's file, taken away when the listener goes; unless it is another's by then.
+/// The file of a Unix socket. It is removed with its listener, unless it belongs to another socket by then.
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,
@@ -68,7 +67,7 @@ impl Drop for SocketFile {
         if identity(&self.path).is_ok_and(|identity| identity == self.identity)
             && let Err(error) = std::fs::remove_file(&self.path)
         {
-            log::warn!("can not remove {}: {error}", self.path.display());
+            log::warn!("cannot remove {}: {error}", self.path.display());
         }
     }
 }
@@ -86,7 +85,7 @@ impl Waker {
     ///
     /// # Errors
     ///
-    /// What the system said; the wait may then go on.
+    /// That of the system. The wait may then go on.
     pub fn wake(&self) -> io::Result<()> {
         self.0.wake()
     }
@@ -97,38 +96,38 @@ impl Waker {
 pub struct MioOs {
     poll: Poll,
     events: Events,
-    /// Each with what is spoken there; `None` where listening has stopped.
-    listeners: Vec<(Dialect, Option<Listener>)>,
-    /// Descriptors of the host's that end a wait when readable.
-    alarms: Vec<OwnedFd>,
+    /// Each with its protocol; `None` once it listens no more.
+    listeners: Vec<(Protocol, Option<Listener>)>,
+    /// Descriptors of the host that end a wait when they become readable.
+    wake_descriptors: Vec<OwnedFd>,
     waker: Waker,
-    /// Kept in reserve for the moment when no other descriptor can be had.
+    /// The descriptor in reserve, for the moment when the system has no other left.
     spare: Option<OwnedFd>,
     began: Instant,
 }
 
 impl MioOs {
-    /// One that listens nowhere yet.
+    /// An operating system that listens nowhere yet.
     ///
     /// # Errors
     ///
-    /// Where the system has no poll descriptor left.
+    /// If the system has no poll descriptor left.
     pub fn new() -> io::Result<MioOs> {
         let poll = Poll::new()?;
         let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WOKEN)?));
         let events = Events::with_capacity(EVENTS);
-        let (listeners, alarms) = (Vec::new(), Vec::new());
-        let mut os = MioOs { poll, events, listeners, alarms, waker, spare: None, began: Instant::now() };
+        let (listeners, wake_descriptors) = (Vec::new(), Vec::new());
+        let mut os = MioOs { poll, events, listeners, wake_descriptors, waker, spare: None, began: Instant::now() };
         os.regain_spare();
         Ok(os)
     }
 
-    /// Listens on one more address for those who speak a dialect; returns it with the port that was really bound.
+    /// Listens on one more address for this protocol. Returns the address with the port that was really bound.
     ///
     /// # Errors
     ///
-    /// [`SetupError::Listen`] with what the system said.
-    pub fn listen(&mut self, address: &Address, dialect: Dialect) -> Result<Address, SetupError> {
+    /// [`SetupError::Listen`] with the error of the system.
+    pub fn listen(&mut self, address: &Address, protocol: Protocol) -> Result<Address, SetupError> {
         let token = Token(FIRST_LISTENER + self.listeners.len());
         let listening = match address {
             Address::Tcp(host_and_port) => self.listen_tcp(host_and_port, token),
@@ -140,7 +139,7 @@ impl MioOs {
         };
         let failed = |source| SetupError::Listen { address: address.to_string(), source };
         let (listener, bound) = listening.map_err(failed)?;
-        self.listeners.push((dialect, Some(listener)));
+        self.listeners.push((protocol, Some(listener)));
         Ok(bound)
     }
 
@@ -164,31 +163,31 @@ impl MioOs {
         Ok((Listener::Unix { listener, _file }, Address::Unix(path.to_owned())))
     }
 
-    /// Ends a wait whenever `descriptor` becomes readable. It is the host's to read; it is closed with this.
+    /// Ends a wait whenever `descriptor` becomes readable. The host reads it; it is closed when this is dropped.
     ///
     /// # Errors
     ///
-    /// Where the system can not watch it.
+    /// If the system cannot watch it.
     pub fn wake_on(&mut self, descriptor: OwnedFd) -> io::Result<()> {
         self.poll.registry().register(&mut SourceFd(&descriptor.as_raw_fd()), WOKEN, Interest::READABLE)?;
-        self.alarms.push(descriptor);
+        self.wake_descriptors.push(descriptor);
         Ok(())
     }
 
-    /// What ends a wait from another thread.
+    /// A handle that ends a wait from another thread.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
     }
 }
 
 impl AsFd for MioOs {
-    /// The poll descriptor: readable when a wait would return at once.
+    /// The poll descriptor. It is readable when a wait would return at once.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.poll.registry().as_fd()
     }
 }
 
-/// Listens on the first of a host's addresses that will do.
+/// Listens on the first address of a host that can be bound.
 fn bind_first(host_and_port: &str) -> io::Result<TcpListener> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in host_and_port.to_socket_addrs()? {
@@ -203,19 +202,19 @@ fn bind_first(host_and_port: &str) -> io::Result<TcpListener> {
 fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = RawSocket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
     socket.set_reuse_address(true)?;
-    // The sockets that it accepts inherit this, which spares a call for each.
+    // Accepted sockets inherit this, which saves a call for each.
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(TcpListener::from_std(socket.into()))
 }
 
-/// Removes a socket file that nobody listens on any more.
+/// Removes a socket file on which no process listens any more.
 fn remove_if_stale(path: &Path) -> io::Result<()> {
     if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket has this name"));
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path exists and is not a socket"));
     }
-    // Not blocking: one whose backlog is full is in use as well.
+    // Not blocking: a socket with a full backlog is in use as well.
     let probe = RawSocket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
     match probe.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -227,9 +226,10 @@ fn remove_if_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-// One more user costs this much and no more, but for the kernel's part: see the benchmark `figures`.
+// One more session costs this much, beside the kernel's part: see the benchmark `figures`.
 #[cfg(all(target_pointer_width = "64", not(debug_assertions)))]
-const _: () = assert!(size_of::<crate::hub::User<super::Link<Socket>>>() <= 256, "a user is four cache lines");
+const _: () =
+    assert!(size_of::<crate::hub::Session<super::link::Link<Socket>>>() <= 256, "a session is four cache lines");
 
 impl Os for MioOs {
     type Socket = Socket;
@@ -263,20 +263,20 @@ impl Os for MioOs {
         Ok(edges.len() - before == EVENTS)
     }
 
-    fn accept(&mut self, listener: usize) -> io::Result<(Socket, Peer)> {
+    fn accept(&mut self, listener: usize) -> io::Result<(Socket, RemoteAddr)> {
         match self.listeners.get(listener).and_then(|(_, listener)| listener.as_ref()) {
             Some(Listener::Tcp(listener)) => {
-                listener.accept().map(|(stream, from)| (Socket::Tcp(stream), Peer::Ip(from.ip())))
+                listener.accept().map(|(stream, from)| (Socket::Tcp(stream), RemoteAddr::Ip(from.ip())))
             }
             Some(Listener::Unix { listener, .. }) => {
-                listener.accept().map(|(stream, _)| (Socket::Unix(stream), Peer::Unix))
+                listener.accept().map(|(stream, _)| (Socket::Unix(stream), RemoteAddr::Unix))
             }
             None => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
-    fn dialect(&self, listener: usize) -> Dialect {
-        self.listeners.get(listener).map_or(Dialect::Native, |(dialect, _)| *dialect)
+    fn protocol(&self, listener: usize) -> Protocol {
+        self.listeners.get(listener).map_or(Protocol::NATIVE, |(protocol, _)| *protocol)
     }
 
     fn spend_spare(&mut self) -> bool {
@@ -297,7 +297,7 @@ impl Os for MioOs {
     }
 
     fn is_unusual(&self, socket: &Socket) -> bool {
-        // A descriptor passed along with the bytes ends a read behind it.
+        // A descriptor that was passed along with the bytes ends a read.
         matches!(socket, Socket::Unix(_))
     }
 
@@ -313,7 +313,7 @@ impl Os for MioOs {
             Socket::Tcp(stream) => SockRef::from(&*stream),
             Socket::Unix(stream) => SockRef::from(&*stream),
         };
-        // A host program may have left SIGPIPE at its default, which would end it where a peer has gone.
+        // The host program may have left SIGPIPE at its default, which would end the process when a peer is gone.
         match slices {
             [slice] => socket.send_with_flags(slice, libc::MSG_NOSIGNAL),
             _ => socket.send_vectored_with_flags(slices, libc::MSG_NOSIGNAL),
@@ -321,7 +321,7 @@ impl Os for MioOs {
     }
 
     fn shut_down(&mut self, socket: &mut Socket) {
-        // It fails only where the connection is already over.
+        // It fails only if the connection is already over.
         let _ = match socket {
             Socket::Tcp(stream) => stream.shutdown(std::net::Shutdown::Write),
             Socket::Unix(stream) => stream.shutdown(std::net::Shutdown::Write),
@@ -329,7 +329,7 @@ impl Os for MioOs {
     }
 
     fn stop_listening(&mut self) {
-        let for_users = self.listeners.iter_mut().filter(|(dialect, _)| !dialect.is_guest());
+        let for_users = self.listeners.iter_mut().filter(|(protocol, _)| protocol.role != Role::HttpCaller);
         for_users.for_each(|(_, listener)| *listener = None);
     }
 }

@@ -1,124 +1,106 @@
-//! The loop: one thread, one poll, all sockets in the hub's slab.
+//! The loop: one thread, one poll, and all sockets in the slab of the hub.
 //!
-//! Owns the sockets, the read buffer, the deadlines, and the order of a turn. Does its I/O through the [`Os`] seam
-//! alone, and never looks into a request: it hands what it receives to the hub, then does what stands on the hub's
-//! agenda.
+//! Owns the sockets, the read buffer, the timeouts, and the order of a turn. All I/O and the clock are behind the
+//! [`Os`] seam. It does not understand requests: it hands what it receives to the hub, or to the [`Gateway`] of other
+//! encodings, and then does what the hub's [`Effects`](crate::hub::Effects) list.
 //!
-//! One turn, short enough to know by heart:
+//! A turn reads from top to bottom in [`Loop::wait`] and [`Loop::work`], one file for each step:
 //!
 //! ```text
-//!   deadline ──> poll ──> read and carry out ──> flush ──> reap
-//!   (wait)       (wait)   (accept, read)         (flush)   (close)
+//!   wait ──> note edges ──> accept ──> read ──────────> flush ──> reap
+//!                           admit.rs   read.rs          flush.rs  close.rs
+//!                                      (receive,                  (evict.rs makes room,
+//!                                       hand to hub)               expire.rs ends what took too long)
 //! ```
+//!
+//! The parts that keep state between turns know nothing of the loop, and are tested alone: `Readiness`, `Acceptor`,
+//! `ReadQueue`, `Timeouts`, `MemoryPressure`, `Trim`, and the `Link` of each session.
 
-mod accept;
+mod acceptor;
+mod admit;
 mod close;
-#[cfg(feature = "ws")]
-mod doors;
+mod evict;
+mod expire;
 mod flush;
 mod link;
 mod memory;
 mod mio_os;
 mod os;
 mod read;
+mod read_queue;
+mod readiness;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod trim;
-#[cfg(test)]
-mod virtual_os;
-mod watch;
-mod watches;
 
-#[cfg(feature = "ws")]
-pub use doors::Policy;
 #[doc(hidden)]
 pub use link::Link;
 pub use mio_os::{MioOs, Waker};
 pub use os::{Edge, Os};
 
-use crate::hub::Hub;
-use crate::limits::{Limits, OVERSLEPT, READ_BUFFER};
+use crate::hub::{Gateway, Hub, NativeOnly};
+use crate::limits::{Limits, READ_BUFFER};
 use crate::marks::{Mark, mark};
+use acceptor::Acceptor;
+use link::Condition;
+use memory::MemoryPressure;
+use read_queue::ReadQueue;
+use readiness::Readiness;
 use std::io;
 use std::time::Duration;
+use timeouts::Timeouts;
 use trim::Trim;
-use watches::Watches;
 
-/// The hub of a loop over one operating system: each user with its connection.
+/// The hub of a loop over one operating system: each session with its connection.
 pub type HubOf<O> = Hub<Link<<O as Os>::Socket>>;
 
 /// The loop over one operating system, real or simulated.
 #[derive(Debug)]
-pub struct Loop<O: Os> {
+pub struct Loop<O: Os, G: Gateway = NativeOnly> {
     os: O,
     hub: Hub<Link<O::Socket>>,
-    /// The moment of this turn: the clock is read when it begins, and once more when the next wait does.
+    gateway: G,
+    /// The moment of this turn: the clock is read when a wait begins, and when it ends.
     now: Duration,
-    edges: Vec<Edge>,
-    /// Somebody asked for this turn.
-    woken: bool,
-    /// More edges wait in the system than the last wait could take.
-    more_edges: bool,
-    /// Turns in a row of which that is so.
-    behind: u32,
-    /// Listeners where connections may wait: an edge came, and `WouldBlock` has not since.
-    crowded: Vec<usize>,
-    /// When to try those again, where the machine had no room for another connection.
-    accept_again: Option<Duration>,
-    /// Since the last connection that could be let in, there was one for which no descriptor was left.
-    out_of_descriptors: bool,
-    /// Links to read in the next turn.
-    ready: Vec<usize>,
-    /// Bytes that links have had read in this turn beyond their budget.
-    read_more: usize,
+    readiness: Readiness,
+    acceptor: Acceptor,
+    read_queue: ReadQueue,
     /// What every link is received into.
     buffer: Box<[u8]>,
-    watches: Watches,
-    #[cfg(feature = "ws")]
-    doors: doors::Doors,
-    /// While the hub holds as much as it may: since when, or since when again after the largest was closed for that.
-    squeezed: Option<Duration>,
-    /// Bytes that had been sent by then of what makes room.
-    drained_then: u64,
-    /// The favoured then, and how much of its frame had come.
-    favoured_then: Option<(usize, usize)>,
-    /// The one who is read even then.
-    favoured: Option<usize>,
+    timeouts: Timeouts,
+    memory: MemoryPressure,
     trim: Trim,
-    /// Links to reap at the end of this turn, each once.
-    doomed: Vec<usize>,
-    /// While shutting down: when it must be over.
-    drained_by: Option<Duration>,
+    /// Links to remove at the end of this turn, each once.
+    closing: Vec<usize>,
+    /// While the hub shuts down: when it must be done.
+    drain_deadline: Option<Duration>,
 }
 
 impl<O: Os> Loop<O> {
-    /// A loop with nobody connected.
+    /// A loop with no connection, for native sessions only.
     pub fn new(os: O, limits: Limits) -> Loop<O> {
-        let now = os.now();
+        Loop::with_gateway(os, limits, NativeOnly)
+    }
+}
+
+impl<O: Os, G: Gateway> Loop<O, G> {
+    /// A loop with no connection, whose other sessions are served by `gateway`.
+    pub fn with_gateway(os: O, limits: Limits, gateway: G) -> Loop<O, G> {
         Loop {
+            now: os.now(),
             os,
-            watches: Watches::new(&limits),
-            #[cfg(feature = "ws")]
-            doors: doors::Doors::default(),
-            squeezed: None,
-            drained_then: 0,
-            favoured_then: None,
-            favoured: None,
-            hub: Hub::new(limits),
-            now,
-            edges: Vec::new(),
-            woken: false,
-            more_edges: false,
-            behind: 0,
-            crowded: Vec::new(),
-            accept_again: None,
-            out_of_descriptors: false,
-            ready: Vec::new(),
-            read_more: 0,
+            readiness: Readiness::default(),
+            acceptor: Acceptor::default(),
+            read_queue: ReadQueue::default(),
             buffer: vec![0; READ_BUFFER].into(),
+            timeouts: Timeouts::new(&limits),
+            memory: MemoryPressure::default(),
             trim: Trim::default(),
-            doomed: Vec::new(),
-            drained_by: None,
+            closing: Vec::new(),
+            drain_deadline: None,
+            hub: Hub::with_codecs(limits, gateway.codecs()),
+            gateway,
         }
     }
 
@@ -142,21 +124,30 @@ impl<O: Os> Loop<O> {
         &self.hub
     }
 
-    /// How long a wait may last before something is owed: `None` where nothing is, zero where work is left over.
+    /// How long a wait may last: `None` if nothing is due, zero if there is work left.
     pub fn patience(&self) -> Option<Duration> {
-        self.patience_at(self.os.now())
+        if self.has_work() { Some(Duration::ZERO) } else { self.time_to_deadline(self.os.now()) }
     }
 
-    fn patience_at(&self, now: Duration) -> Option<Duration> {
-        let crowd = !self.crowded.is_empty() && self.accept_again.is_none();
-        let agenda = &self.hub.agenda;
-        let postponed = !agenda.postponed.is_empty() && !self.hub.is_over_memory() || self.hub.owes_partings();
-        if self.more_edges || crowd || postponed || !agenda.is_done() || self.is_drained() || self.has_some_to_serve() {
-            return Some(Duration::ZERO);
-        }
-        let expiries = [self.watches.next(), self.next_eviction(), self.hub.next_expiry()];
-        let next = expiries.into_iter().chain([self.accept_again, self.trim.next(), self.drained_by]);
-        Some(next.flatten().min()?.saturating_sub(now))
+    /// Whether the next turn has something to do without an edge.
+    fn has_work(&self) -> bool {
+        let effects = self.hub.effects();
+        let postponed = !effects.postponed.is_empty() && !self.hub.is_over_memory();
+        let to_read = [self.read_queue.slots(), &effects.resumed];
+        self.readiness.has_more()
+            || self.acceptor.has_work()
+            || postponed
+            || self.hub.owes_departures()
+            || !effects.is_done()
+            || self.is_drained()
+            || to_read.into_iter().flatten().any(|&slot| self.memory.may_read(&self.hub, slot))
+    }
+
+    /// How long from `now` to the next deadline of any kind.
+    fn time_to_deadline(&self, now: Duration) -> Option<Duration> {
+        let of_parts = [self.timeouts.next(), self.acceptor.next(), self.memory.next(&self.hub), self.trim.next()];
+        let deadlines = of_parts.into_iter().chain([self.hub.next_room_expiry(), self.drain_deadline]);
+        Some(deadlines.flatten().min()?.saturating_sub(now))
     }
 
     /// The first half of a turn: waits for edges, at most `timeout` and never past the next deadline, and reads the
@@ -164,22 +155,17 @@ impl<O: Os> Loop<O> {
     ///
     /// # Errors
     ///
-    /// Where the poll itself is broken.
+    /// If the poll itself is broken.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let now = self.os.now();
         if self.hub.stats.turns > 0 {
             self.hub.stats.count_turn(now.saturating_sub(self.now));
         }
-        let timeout = [timeout, self.patience_at(now)].into_iter().flatten().min();
-        self.edges.clear();
-        self.more_edges = self.os.wait(timeout, &mut self.edges)?;
-        if self.edges.is_empty() && timeout.is_some_and(|timeout| self.os.now() > now + timeout + OVERSLEPT) {
-            self.more_edges = self.os.wait(Some(Duration::ZERO), &mut self.edges)?;
-        }
-        self.behind = if self.more_edges { self.behind.saturating_add(1) } else { 0 };
+        let patience = if self.has_work() { Some(Duration::ZERO) } else { self.time_to_deadline(now) };
+        let timeout = [timeout, patience].into_iter().flatten().min();
+        self.readiness.wait(&mut self.os, timeout, now)?;
         self.tick();
         self.hub.begin_turn();
-        self.woken = self.edges.contains(&Edge::Woken);
         self.hub.stats.turns += 1;
         Ok(())
     }
@@ -190,24 +176,24 @@ impl<O: Os> Loop<O> {
         self.hub.set_time(self.now, self.os.unix_ms());
     }
 
-    /// Whether somebody asked for this turn: a waker, or a descriptor of the host's.
+    /// Whether a waker, or a descriptor of the host's, asked for this turn.
     pub fn was_woken(&self) -> bool {
-        self.woken
+        self.readiness.was_woken()
     }
 
-    /// The second half of a turn: carries out what came, sends what that led to, lets go of what is over.
+    /// The second half of a turn: carries out what came, sends what that led to, and removes links that are closing.
     pub fn work(&mut self) {
         self.hub.expire_rooms();
         self.note_edges();
         self.accept_waiting();
         self.read_ready();
-        self.hub.tell_partings();
+        self.hub.announce_departures();
         self.expire_reading();
         self.flush_dirty();
         self.expire_writing();
-        self.watch_troubled();
-        self.weigh();
-        self.trim();
+        self.handle_full_and_departed();
+        self.check_memory();
+        self.trim.check(&mut self.hub, self.now);
         self.reap();
     }
 
@@ -222,52 +208,40 @@ impl<O: Os> Loop<O> {
         Ok(())
     }
 
+    /// Whether a burst of traffic was over with the last turn, and much memory free again.
+    pub fn has_eased(&self) -> bool {
+        self.trim.eased()
+    }
+
     fn note_edges(&mut self) {
-        for i in 0..self.edges.len() {
-            match self.edges[i] {
+        for i in 0..self.readiness.edges.len() {
+            match self.readiness.edges[i] {
                 Edge::Woken => {}
-                Edge::Accept { listener } => {
-                    if !self.crowded.contains(&listener) {
-                        self.crowded.push(listener);
-                    }
-                }
+                Edge::Accept { listener } => self.acceptor.note_waiting(listener),
                 Edge::Socket { slot, readable, writable, unusual, broken } => {
-                    self.note(slot, readable, writable, unusual);
-                    if broken {
-                        self.note_broken(slot);
-                    }
+                    let condition = match (broken, unusual) {
+                        (true, _) => Condition::Broken,
+                        (false, true) => Condition::ShortReads,
+                        (false, false) => Condition::Normal,
+                    };
+                    self.note_socket(slot, readable, writable, condition);
                 }
             }
         }
     }
 
-    fn note(&mut self, slot: usize, readable: bool, writable: bool, unusual: bool) {
-        let Some(user) = self.hub.user_mut(slot) else { return mark(Mark::VacantEdge) };
-        user.link.readable |= readable;
-        user.link.unusual |= unusual;
-        let unblocked = writable && !user.link.writable;
-        user.link.writable |= writable;
-        if unblocked && user.outbox().queued() > 0 {
-            self.hub.soil(slot);
-        }
+    /// Notes an edge of a link, and puts it on the lists of those to read and to flush.
+    fn note_socket(&mut self, slot: usize, readable: bool, writable: bool, condition: Condition) {
+        let Some(session) = self.hub.session_mut(slot) else { return mark(Mark::VacantEdge) };
+        let is_unblocked = session.link.note_edge(readable, writable, condition);
         if readable {
-            self.list_to_read(slot);
+            self.read_queue.push(slot, &mut session.link);
         }
-    }
-
-    fn note_broken(&mut self, slot: usize) {
-        if let Some(user) = self.hub.user_mut(slot) {
-            user.link.broken = true;
-            self.doom_if_broken(slot);
+        if is_unblocked && session.outbox().queued() > 0 {
+            self.hub.mark_dirty(slot);
         }
-    }
-
-    /// Puts a link on the list of those to read, once.
-    fn list_to_read(&mut self, slot: usize) {
-        let Some(user) = self.hub.user_mut(slot) else { return };
-        if !user.link.listed {
-            user.link.listed = true;
-            self.ready.push(slot);
+        if condition == Condition::Broken {
+            self.close_if_broken(slot);
         }
     }
 }

@@ -1,13 +1,12 @@
-//! The seam between the loop and the operating system. The loop does all its I/O and reads its clock through [`Os`], so
-//! that a simulator can stand in its place; this file holds the contract and hardly any code.
+//! The seam between the loop and the operating system. The loop does all its I/O and reads its clocks through [`Os`],
+//! so that a simulator can replace the system. This file holds the contract, and hardly any code.
 
-use crate::door::Dialect;
-use crate::hub::Peer;
+use crate::hub::{Protocol, RemoteAddr};
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
-/// What an [`Os`] saw change. Readiness comes as edges: once when it begins, and not again before the loop has met
-/// `WouldBlock` (or a short read or write, which says the same). Edges may be spurious.
+/// A change that an [`Os`] reports. Readiness comes as edges: once when it begins, and not again until the loop has met
+/// `WouldBlock` (or a short read or write, which means the same). Edges may be spurious.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
     /// Connections wait to be accepted on this listener.
@@ -23,82 +22,84 @@ pub enum Edge {
         readable: bool,
         /// Bytes can be sent, or an error can be had by sending.
         writable: bool,
-        /// The end of the stream, an error or urgent data has come, which cut reads short: from now on only
-        /// `WouldBlock` says that nothing is left to receive.
+        /// The end of the stream, an error or urgent data has come. These cut reads short, so from now on only
+        /// `WouldBlock` means that nothing is left to receive.
         unusual: bool,
-        /// The connection is broken: nobody will hear what is sent, or needs what was asked.
+        /// The connection is broken: nothing can be sent any more. Reads may be cut short, as if `unusual`.
         broken: bool,
     },
-    /// Somebody asked for a turn: a waker, or a descriptor of the host's.
+    /// A waker, or a descriptor of the host, asked for a turn.
     Woken,
 }
 
 /// Sockets, readiness and the clock, as the loop needs them. All calls but [`wait`](Os::wait) return at once.
 pub trait Os {
-    /// A connection. Dropping it closes it and ends its watch.
+    /// A connection. Dropping it closes it, and its edges end.
     type Socket;
 
-    /// Time since some fixed moment; never goes back, whatever the wall clock does.
+    /// The time since some fixed moment. It never goes back, whatever the wall clock does.
     fn now(&self) -> Duration;
 
-    /// The wall clock: milliseconds since 1970. May jump.
+    /// The wall clock, in milliseconds since 1970. It may jump.
     fn unix_ms(&self) -> u64;
 
-    /// Appends the next edges to `edges`, waiting for the first at most `timeout` (`None`: for ever). A signal may end
-    /// the wait early, with no edge. Says whether more edges may be there than it could take at once.
+    /// Appends the next edges to `edges`, and waits at most `timeout` for the first one (`None`: for ever). A signal
+    /// may end the wait early, with no edge. Returns whether there may be more edges than it could take at once.
     ///
     /// # Errors
     ///
-    /// Only what makes further waiting pointless.
+    /// Only those after which waiting again is pointless.
     fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<bool>;
 
-    /// Accepts the next connection of a listener, not watched yet, and says whose it is.
+    /// Accepts the next connection of a listener, and returns where it comes from. Its edges are not reported until it
+    /// is [watched](Os::watch).
     ///
     /// # Errors
     ///
-    /// `WouldBlock` where none waits; what the system says otherwise.
-    fn accept(&mut self, listener: usize) -> io::Result<(Self::Socket, Peer)>;
+    /// `WouldBlock` if none waits; otherwise the error of the system.
+    fn accept(&mut self, listener: usize) -> io::Result<(Self::Socket, RemoteAddr)>;
 
-    /// What is spoken by those who come in by a listener.
-    fn dialect(&self, _listener: usize) -> Dialect {
-        Dialect::Native
+    /// The protocol of the connections of a listener.
+    fn protocol(&self, _listener: usize) -> Protocol {
+        Protocol::NATIVE
     }
 
-    /// Gives up the descriptor kept in reserve, so that one more connection can be accepted and told that there is no
-    /// room. Says whether there was one.
+    /// Closes the descriptor kept in reserve, so that one more connection can be accepted and told that there is no
+    /// room. Returns whether there was one.
     fn spend_spare(&mut self) -> bool;
 
-    /// Takes a descriptor into reserve again, where it was given up and one can be had.
+    /// Opens the descriptor in reserve again, if it was closed and the system has one left.
     fn regain_spare(&mut self);
 
-    /// Reports this socket's edges as `slot` from now on, both directions.
+    /// Reports the edges of this socket as `slot` from now on, in both directions.
     ///
     /// # Errors
     ///
-    /// Where the system can watch no more.
+    /// If the system can watch no more sockets.
     fn watch(&mut self, socket: &mut Self::Socket, slot: usize) -> io::Result<()>;
 
-    /// Whether reads of this socket may always be cut short, as after an unusual edge.
+    /// Whether reads of this socket may always be cut short, as they may be after an unusual edge.
     fn is_unusual(&self, socket: &Self::Socket) -> bool;
 
-    /// Receives into `buffer`: 0 at the end of the stream. Fewer bytes than asked for mean that no more are there, but
-    /// for what is unusual.
+    /// Receives into `buffer`: 0 at the end of the stream. Fewer bytes than fit mean that no more are there, unless
+    /// reads may be cut short.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` where nothing is there, `Interrupted` by a signal; any other ends the connection.
+    /// `WouldBlock` if nothing is there, `Interrupted` by a signal. Any other ends the connection.
     fn receive(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Sends from `slices`, in order. Fewer bytes than offered mean that no more will go. Raises no SIGPIPE.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` where nothing goes, `Interrupted` by a signal; any other ends the connection.
+    /// `WouldBlock` if nothing goes, `Interrupted` by a signal. Any other ends the connection.
     fn send(&mut self, socket: &mut Self::Socket, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Says that nothing more will be sent. The other direction stays open. Errors do not matter.
+    /// Ends our side of the connection: nothing more will be sent. The other direction stays open. Errors do not
+    /// matter.
     fn shut_down(&mut self, socket: &mut Self::Socket);
 
-    /// Stops listening, but where only guests come in: those are still told that the hub ends.
+    /// Stops listening, except for HTTP callers: these are still told that the hub shuts down.
     fn stop_listening(&mut self);
 }

@@ -1,18 +1,18 @@
-//! Receiving, and handing the bytes to the hub.
+//! Reading: receives from each link in the read queue, and hands the bytes to the hub.
 
-use super::link::Stage;
+use super::link::{Condition, Inbound, Link, Stage};
+use super::timeouts::{Timeout, TimerKind};
 use super::{Loop, Os};
-use crate::limits::{READ_BUDGET, READ_FOR_EACH};
+use crate::hub::{Gateway, Phase, Session};
+use crate::limits::READ_BUDGET;
 use crate::marks::{Mark, mark};
 use std::io;
 
-/// What became of one attempt to receive.
+/// What one call of [`Loop::receive`] gave.
 enum Received {
-    /// So many bytes, and the buffer was filled: more may be there.
-    Full(usize),
-    /// So many bytes, and no more are there for now.
-    Short(usize),
-    /// Nothing for now.
+    /// This many bytes, in the buffer.
+    Bytes(usize),
+    /// Nothing is there for now.
     Nothing,
     /// The stream is at its end.
     End,
@@ -20,138 +20,191 @@ enum Received {
     Broken,
 }
 
-impl<O: Os> Loop<O> {
-    /// Reads each link on the ready list, then those whose wait is over. What still has data, and all that comes after
-    /// this turn has told enough or the hub holds enough, goes on the next turn's list, and there before what is new.
+impl<O: Os, G: Gateway> Loop<O, G> {
+    /// Reads each link in the queue, and then those that need not wait any more. Links that memory pressure holds back
+    /// stay in the queue, in front of new ones, and so do all once this turn has done enough.
     pub(super) fn read_ready(&mut self) {
-        self.read_more = 0;
-        for slot in std::mem::take(&mut self.hub.agenda.resumed) {
-            self.list_to_read(slot);
+        for slot in std::mem::take(&mut self.hub.effects_mut().resumed) {
+            self.queue_to_read(slot);
         }
-        let mut ready = std::mem::take(&mut self.ready);
+        let mut ready = self.read_queue.begin_turn();
         ready.retain(|&slot| {
-            let held_back = !self.may_be_served(slot);
-            let waits = held_back || self.hub.is_spent();
-            if held_back {
-                self.hold_back(slot);
-            } else if !waits {
+            let is_held_back = !self.memory.may_read(&self.hub, slot);
+            let stays = is_held_back || self.hub.is_turn_spent();
+            if is_held_back {
+                self.pause_frame_timeout(slot);
+            } else if !stays {
                 self.serve(slot);
             }
-            self.doom_if_broken(slot);
-            waits
+            self.close_if_broken(slot);
+            stays
         });
-        ready.append(&mut self.ready);
-        self.ready = ready;
+        self.read_queue.put_back(ready);
     }
 
-    /// Carries out what a user asked before it had to wait, then reads its link.
-    fn serve(&mut self, slot: usize) {
-        let frames = self.hub.whole_frames();
-        let Some(user) = self.hub.user_mut(slot) else { return };
-        user.link.listed = false;
-        if user.holds_requests() && !user.is_waiting() {
-            self.heard(slot);
-            self.hub.resume(slot);
+    /// Puts a link in the queue of those to read.
+    pub(super) fn queue_to_read(&mut self, slot: usize) {
+        if let Some(session) = self.hub.session_mut(slot) {
+            self.read_queue.push(slot, &mut session.link);
         }
-        #[cfg(feature = "ws")]
-        self.take_up(slot);
-        self.read(slot);
-        self.watch_reading(slot, self.hub.whole_frames() > frames);
     }
 
-    /// Reads one link, as far as its budget and its user's waiting allow.
+    /// Carries out what a session asked before it had to wait, then reads its link.
+    fn serve(&mut self, slot: usize) {
+        let frames = self.hub.frames_received();
+        let Some(session) = self.hub.session_mut(slot) else { return };
+        session.link.in_read_queue = false;
+        if session.has_backlog() && !session.is_waiting() {
+            let is_native = session.encoding().is_native();
+            self.note_received(slot);
+            if is_native {
+                self.hub.resume(slot);
+            } else {
+                self.gateway.resume(&mut self.hub, slot);
+                self.hub.finish_input();
+            }
+        }
+        self.read(slot);
+        self.update_reading_timeout(slot, self.hub.frames_received() > frames);
+    }
+
+    /// Reads one link until it has nothing more, its session must wait, or its budget is used up.
     fn read(&mut self, slot: usize) {
         let mut taken = 0;
-        while self.may_read(slot) {
-            let has_had_its_own = taken >= READ_BUDGET && !self.may_read_more();
-            if has_had_its_own {
+        while self.hub.session(slot).is_some_and(can_read) {
+            if taken >= READ_BUDGET && !self.read_queue.may_exceed_budget(self.hub.effects().dirty.len()) {
                 mark(Mark::ReadBudget);
+                return self.queue_to_read(slot);
             }
-            if has_had_its_own || !self.may_be_served(slot) {
-                return self.list_to_read(slot);
+            if !self.memory.may_read(&self.hub, slot) {
+                return self.queue_to_read(slot);
             }
-            let count = match self.receive(slot) {
-                Received::Full(count) => count,
-                Received::Short(count) => {
-                    self.rest(slot);
-                    count
+            match self.receive(slot) {
+                Received::Bytes(count) => {
+                    self.hub.stats.bytes_in += count as u64;
+                    self.note_received(slot);
+                    self.hand_to_hub(slot, count);
+                    taken += count;
+                    self.read_queue.count_extra(if taken > READ_BUDGET { count } else { 0 });
                 }
-                Received::Nothing => return self.rest(slot),
+                Received::Nothing => return,
                 Received::End => return self.end(slot),
-                Received::Broken => return self.broken(slot),
-            };
-            self.hub.stats.bytes_in += count as u64;
-            self.heard(slot);
-            self.take_in(slot, count);
-            taken += count;
-            self.read_more += if taken > READ_BUDGET { count } else { 0 };
+                Received::Broken => return self.close_broken(slot),
+            }
         }
     }
 
-    /// Hands what was just received to the hub, in the hub's own language.
-    fn take_in(&mut self, slot: usize, count: usize) {
-        #[cfg(feature = "ws")]
-        if self.hub.user(slot).is_some_and(|user| !user.dialect().is_native()) {
-            return self.take_in_by_door(slot, count);
-        }
-        self.hub.feed(slot, &self.buffer[..count]);
-    }
-
-    /// Whether a link that has had its budget may have more. Where thousands are told, their sends take so long that
-    /// reading some more for each of them delays nobody by much, and makes each send carry more. What there is of that
-    /// in a turn is for all together.
-    fn may_read_more(&self) -> bool {
-        self.read_more < self.hub.agenda.dirty.len() * READ_FOR_EACH
-    }
-
-    fn may_read(&self, slot: usize) -> bool {
-        self.hub.user(slot).is_some_and(|user| {
-            let link = &user.link;
-            link.readable && !link.ended && link.stage != Stage::Doomed && !user.is_waiting()
-        })
-    }
-
+    /// Receives from a link once.
     fn receive(&mut self, slot: usize) -> Received {
-        let Some(user) = self.hub.user_mut(slot) else { return Received::Broken };
+        let Some(session) = self.hub.session_mut(slot) else { return Received::Broken };
         loop {
-            return match self.os.receive(&mut user.link.socket, &mut self.buffer) {
+            return match self.os.receive(&mut session.link.socket, &mut self.buffer) {
                 Ok(0) => Received::End,
-                // A short read has emptied the socket, which spares the call that would say so. Not so where something
-                // unusual cut it short (see `Edge`): what stands behind that causes no further edge.
-                Ok(count) if count < self.buffer.len() && !user.link.unusual => Received::Short(count),
-                Ok(count) => Received::Full(count),
+                Ok(count) => {
+                    // A short read has emptied the socket, which saves the call that would say so. If something else
+                    // cut it short (see `Edge`), no further edge comes for what is left.
+                    if count < self.buffer.len() && session.link.condition == Condition::Normal {
+                        session.link.inbound = Inbound::Idle;
+                    }
+                    Received::Bytes(count)
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                     mark(Mark::ReadInterrupted);
                     continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Received::Nothing,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    session.link.inbound = Inbound::Idle;
+                    Received::Nothing
+                }
                 Err(error) => {
                     mark(Mark::BrokeWhileReading);
-                    log::debug!("{} is gone: {error}", user.label());
+                    log::debug!("lost {}: {error}", session.label());
                     Received::Broken
                 }
             };
         }
     }
 
-    /// Nothing more is there until an edge says so.
-    fn rest(&mut self, slot: usize) {
-        if let Some(user) = self.hub.user_mut(slot) {
-            user.link.readable = false;
+    /// Hands what was just received to the hub, through the gateway if the session is not native.
+    fn hand_to_hub(&mut self, slot: usize, count: usize) {
+        if self.hub.session(slot).is_some_and(|session| session.encoding().is_native()) {
+            return self.hub.receive(slot, &self.buffer[..count]);
+        }
+        self.gateway.receive(&mut self.hub, slot, &mut self.buffer[..count]);
+        self.hub.finish_input();
+    }
+
+    /// The peer will ask nothing more. It still gets the answers, then the link is closed.
+    fn end(&mut self, slot: usize) {
+        let Some(session) = self.hub.session_mut(slot) else { return };
+        session.link.inbound = Inbound::Ended;
+        if session.unparsed() > 0 {
+            mark(Mark::EndInAFrame);
+            log::debug!("{} ended its stream {} B into a frame", session.label(), session.unparsed());
+        }
+        self.hub.stats.left += u64::from(session.is_open());
+        self.hub.depart(slot);
+        self.shut_if_sent(slot);
+    }
+
+    /// Bytes came from a link, or its session had to wait and is served again: it is not idle.
+    fn note_received(&mut self, slot: usize) {
+        let Some(session) = self.hub.session_mut(slot) else { return };
+        session.link.probed = false;
+        let running = session.link.timers.running(TimerKind::Inbound);
+        if running == Some(Timeout::InboundIdle) {
+            self.timeouts.renew(&mut self.hub, slot, Timeout::InboundIdle, self.now);
+        } else if running.is_some() {
+            self.start_timeout(slot, Timeout::InboundIdle);
         }
     }
 
-    /// The peer will ask nothing more. What it asked is answered yet, then the link is closed.
-    fn end(&mut self, slot: usize) {
-        let Some(user) = self.hub.user_mut(slot) else { return };
-        user.link.ended = true;
-        user.link.readable = false;
-        if user.half_received() > 0 {
-            mark(Mark::EndInAFrame);
-            log::debug!("{} left after {} bytes of an unfinished frame", user.label(), user.half_received());
+    /// Starts or stops the timeout of reading after a link was read, or its session began or ceased to wait or to be
+    /// full. `is_new` if a frame was completed, so that an unfinished one is another than before.
+    pub(super) fn update_reading_timeout(&mut self, slot: usize, is_new: bool) {
+        let Some(session) = self.hub.session(slot) else { return };
+        let (wanted, running) = (reading_timeout(session), session.link.timers.running(TimerKind::Reading));
+        let restarts = is_new && is_of_a_frame(wanted);
+        if wanted == running && !restarts {
+            return;
         }
-        self.hub.stats.left += u64::from(user.is_present());
-        self.hub.depart(slot);
-        self.close_if_sent(slot);
+        match wanted {
+            Some(timeout) => self.start_timeout(slot, timeout),
+            None => self.stop_timeout(slot, TimerKind::Reading),
+        }
     }
+
+    /// A link is not read though something may have come: its frame gets its whole time again when it is read.
+    fn pause_frame_timeout(&mut self, slot: usize) {
+        let running = self.hub.session(slot).and_then(|session| session.link.timers.running(TimerKind::Reading));
+        if is_of_a_frame(running) {
+            self.stop_timeout(slot, TimerKind::Reading);
+        }
+    }
+}
+
+/// Whether there may be something to receive from a link, and its session does not wait. The link of a session that has
+/// departed is read as well: its input is discarded.
+fn can_read<S>(session: &Session<Link<S>>) -> bool {
+    let link = &session.link;
+    link.is_readable() && link.stage != Stage::Closing && !session.is_waiting()
+}
+
+/// The timeout of reading that a session should have now.
+fn reading_timeout<S>(session: &Session<Link<S>>) -> Option<Timeout> {
+    if !session.is_open() {
+        None
+    } else if session.is_rate_limited() {
+        Some(Timeout::RateLimit)
+    } else if session.is_waiting() {
+        (session.waits_for_receiver() && session.is_full()).then_some(Timeout::Deadlock)
+    } else if session.unparsed() == 0 {
+        None
+    } else {
+        Some(if session.phase() == Phase::New { Timeout::FirstFrame } else { Timeout::Frame })
+    }
+}
+
+fn is_of_a_frame(timeout: Option<Timeout>) -> bool {
+    matches!(timeout, Some(Timeout::FirstFrame | Timeout::Frame))
 }

@@ -1,57 +1,52 @@
-//! Giving memory back once a burst of traffic is over: what outboxes need no more, and a word to the host, whose
-//! allocator may hold on to the rest.
+//! Giving memory back when a burst of traffic is over: what outboxes need no more. The host is told, because its
+//! allocator may keep the rest.
 
-use super::{Loop, Os};
+use super::link::Link;
+use crate::hub::Hub;
 use crate::limits::{TRIM_EVERY, WORTH_TRIMMING};
 use std::time::Duration;
 
-/// When that is looked at next, and what a burst is measured by.
+/// When to look next, and how large the burst was.
 #[derive(Debug, Default)]
-pub struct Trim {
+pub(super) struct Trim {
     at: Option<Duration>,
-    /// The most that outboxes held since the host last heard that a burst is over.
+    /// The most that outboxes held since the host was last told that a burst is over.
     most: usize,
-    /// Whether it hears that now.
+    /// Whether a burst was over in the last turn.
     eased: bool,
 }
 
 impl Trim {
-    /// When to look next; `None` where nothing is kept.
-    pub fn next(&self) -> Option<Duration> {
+    /// When to look next; `None` if no memory is kept.
+    pub(super) fn next(&self) -> Option<Duration> {
         self.at
     }
 
-    /// Whether a burst was over with this turn.
-    pub fn eased(&self) -> bool {
+    /// Whether a burst was over in the last turn.
+    pub(super) fn eased(&self) -> bool {
         self.eased
     }
 
-    /// Notes how much outboxes held at the most since the last time.
-    fn note(&mut self, held: usize) {
+    /// Gives back what outboxes have not needed for a while, if it is time.
+    pub(super) fn check<S>(&mut self, hub: &mut Hub<Link<S>>, now: Duration) {
+        self.eased = false;
+        if self.at.is_some_and(|at| at <= now) {
+            self.at = None;
+            self.eased = self.is_over(hub.trim_memory());
+        }
+        if self.at.is_none() && (hub.has_spare_memory() || self.most >= WORTH_TRIMMING) {
+            self.at = Some(now + TRIM_EVERY);
+        }
+    }
+
+    /// Whether a burst is over, if this is the most that outboxes held since the last look.
+    fn is_over(&mut self, held: usize) -> bool {
         self.most = self.most.max(held);
-        self.eased = self.most >= WORTH_TRIMMING && held <= self.most / 4;
-        if self.eased {
+        let is_over = self.most >= WORTH_TRIMMING && held <= self.most / 4;
+        if is_over {
             self.most = held;
         }
-    }
-}
-
-impl<O: Os> Loop<O> {
-    /// Gives back what outboxes have not needed for a while.
-    pub(super) fn trim(&mut self) {
-        self.trim.eased = false;
-        if self.trim.at.is_some_and(|at| at <= self.now) {
-            self.trim.at = None;
-            self.trim.note(self.hub.trim());
-        }
-        if self.trim.at.is_none() && (self.hub.has_spare() || self.trim.most >= WORTH_TRIMMING) {
-            self.trim.at = Some(self.now + TRIM_EVERY);
-        }
-    }
-
-    /// Whether a burst of traffic was over with the last turn, and much memory free again.
-    pub fn has_eased(&self) -> bool {
-        self.trim.eased()
+        is_over
     }
 }
 
@@ -62,10 +57,7 @@ mod tests {
     #[test]
     fn a_burst_is_over_once_and_steady_traffic_never() {
         let mut trim = Trim::default();
-        let mut eased = |held: usize| {
-            trim.note(held);
-            trim.eased
-        };
+        let mut eased = |held: usize| trim.is_over(held);
         assert!(![0, 100, WORTH_TRIMMING - 1, 0].map(&mut eased).contains(&true), "not worth it");
         assert!(![8 << 20, 5 << 20, 9 << 20, 3 << 20].map(&mut eased).contains(&true), "it goes on");
         assert_eq!([2 << 20, 2 << 20, 2 << 20, 0, 0].map(&mut eased), [true, false, false, true, false]);

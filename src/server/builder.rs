@@ -1,27 +1,25 @@
-//! How a server is set up.
+//! Setting up a server.
 
 use super::Server;
 use super::handle::Handle;
+use super::http::GatewayPolicy;
 use crate::address::Address;
-use crate::door::Dialect;
 use crate::error::SetupError;
+use crate::hub::Protocol;
 use crate::limits::{IfFull, Limits};
-#[cfg(feature = "ws")]
-use crate::net::Policy;
 use crate::net::{Loop, MioOs};
 use std::io;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// Sets a [`Server`] up. Every limit has a default; see [`Limits`].
+/// Sets up a [`Server`]. Every limit has a default; see [`Limits`].
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing before `bind`"]
 pub struct Builder {
     addresses: Vec<String>,
-    #[cfg(feature = "ws")]
-    http_addresses: Vec<String>,
-    #[cfg(feature = "ws")]
-    policy: Policy,
+    /// Addresses of the gateway's protocol.
+    pub(super) http_addresses: Vec<(String, Protocol)>,
+    pub(super) gateway: GatewayPolicy,
     limits: Limits,
 }
 
@@ -32,43 +30,13 @@ impl Builder {
         self
     }
 
-    /// Listens on one more address for HTTP and WebSocket: `HOST:PORT` (port 0: the system chooses).
-    #[cfg(feature = "ws")]
-    pub fn listen_http(mut self, address: impl Into<String>) -> Builder {
-        self.http_addresses.push(address.into());
-        self
-    }
-
-    /// Lets pages of one more origin ask, as in `https://example.org`, beside the hub's own.
-    #[cfg(feature = "ws")]
-    pub fn origin(mut self, origin: impl Into<String>) -> Builder {
-        self.policy.origins.push(origin.into());
-        self
-    }
-
-    /// Whether rooms may be looked into over HTTP from other machines: who is in them, and what they remember. At first
-    /// they may not.
-    #[cfg(feature = "ws")]
-    pub fn http_read(mut self, allowed: bool) -> Builder {
-        self.policy.http_read = allowed;
-        self
-    }
-
-    /// Gives messages of WebSockets back as they are, to try the codec by itself.
-    #[doc(hidden)]
-    #[cfg(feature = "ws")]
-    pub fn echo(mut self) -> Builder {
-        self.policy.echoes = true;
-        self
-    }
-
-    /// Takes all limits at once, in place of those set before.
+    /// Sets all limits at once, in place of those set before.
     pub fn limits(mut self, limits: Limits) -> Builder {
         self.limits = limits;
         self
     }
 
-    /// Connections at once; one more is told error 14. See [`Limits::max_connections`].
+    /// Connections at once; a further one gets error 14. See [`Limits::max_connections`].
     pub fn max_connections(mut self, count: usize) -> Builder {
         self.limits.max_connections = count;
         self
@@ -86,25 +54,25 @@ impl Builder {
         self
     }
 
-    /// Bytes queued for one user before those who write to it wait. See [`Limits::queue`].
+    /// Bytes queued for one user before senders wait. See [`Limits::queue`].
     pub fn queue(mut self, bytes: usize) -> Builder {
         self.limits.queue = bytes;
         self
     }
 
-    /// Bytes from which on a body is shared rather than copied. See [`Limits::share_from`].
+    /// The smallest body, in bytes, that is shared rather than copied. See [`Limits::share_from`].
     pub fn share_from(mut self, bytes: usize) -> Builder {
         self.limits.share_from = bytes;
         self
     }
 
-    /// What becomes of what is for a user whose queue is full. See [`Limits::if_full`].
+    /// What happens to a RELAY or SEND to a user whose queue is full. See [`Limits::if_full`].
     pub fn if_full(mut self, policy: IfFull) -> Builder {
         self.limits.if_full = policy;
         self
     }
 
-    /// Bytes queued and half received in all. See [`Limits::memory`].
+    /// Bytes that the hub may hold: queued, or received and not executed. See [`Limits::memory`].
     pub fn memory(mut self, bytes: usize) -> Builder {
         self.limits.memory = bytes;
         self
@@ -122,13 +90,13 @@ impl Builder {
         self
     }
 
-    /// How long nothing is said to a user before a beat is. See [`Limits::heartbeat`].
+    /// After how long without sending anything to a user it is sent a BEAT. See [`Limits::heartbeat`].
     pub fn heartbeat(mut self, time: Duration) -> Builder {
         self.limits.heartbeat = time;
         self
     }
 
-    /// How long nothing is heard from a user before it is closed. See [`Limits::idle`].
+    /// After how long without receiving anything from a user it is closed. See [`Limits::idle`].
     pub fn idle(mut self, time: Duration) -> Builder {
         self.limits.idle = time;
         self
@@ -140,20 +108,20 @@ impl Builder {
         self
     }
 
-    /// Rooms in the hub; one more is error 8. See [`Limits::max_rooms`].
+    /// Rooms in the hub; a further one is error 8. See [`Limits::max_rooms`].
     pub fn max_rooms(mut self, count: usize) -> Builder {
         self.limits.max_rooms = count;
         self
     }
 
-    /// Rooms that one session may be in; one more is error 8. See [`Limits::rooms_per_session`].
+    /// Rooms that one session may be in; a further one is error 8. See [`Limits::rooms_per_session`].
     pub fn rooms_per_session(mut self, count: usize) -> Builder {
         self.limits.rooms_per_session = count;
         self
     }
 
-    /// What a room remembers: so many events, with so many bytes of bodies, and for so long once nobody is in it. See
-    /// [`Limits::history`].
+    /// What a room remembers: how many events, how many bytes of their bodies, and for how long once it has no members.
+    /// See [`Limits::history`].
     pub fn history(mut self, events: usize, bytes: usize, time: Duration) -> Builder {
         (self.limits.history, self.limits.history_bytes, self.limits.history_time) = (events, bytes, time);
         self
@@ -171,56 +139,44 @@ impl Builder {
         self
     }
 
-    /// How long a closed link's input is still discarded. See [`Limits::linger`].
+    /// How long the input of a closed connection is still discarded. See [`Limits::linger`].
     pub fn linger(mut self, time: Duration) -> Builder {
         self.limits.linger = time;
         self
     }
 
-    /// How long outboxes may take to empty at the end. See [`Limits::drain`].
+    /// How long the hub may take to send what is queued when it stops. See [`Limits::drain`].
     pub fn drain(mut self, time: Duration) -> Builder {
         self.limits.drain = time;
         self
     }
 
-    /// Listens on every address given; from here on connections are accepted by the kernel, and served once the server
-    /// turns. A unix socket that nobody listens on any more is replaced; one in use is not.
+    /// Listens on every address given. From now on the kernel accepts connections, and they are served once the server
+    /// turns. A stale unix socket is replaced; one in use is not.
     ///
     /// # Errors
     ///
-    /// The first limit or address that will not do, and why. Without an address there is nothing to fail: a hub that
-    /// only its host talks to.
+    /// The first limit or address that can not be used, and why. Without an address the hub is reached by its host
+    /// only, which is no error.
     pub fn bind(self) -> Result<Server, SetupError> {
         self.limits.check()?;
         let mut os = MioOs::new().map_err(SetupError::System)?;
-        let addresses = listen(&mut os, &self.addresses, Dialect::Native)?;
-        #[cfg(feature = "ws")]
-        let http_addresses = listen(&mut os, &self.http_addresses, Dialect::Http)?;
+        let native = self.addresses.iter().map(|given| listen(&mut os, given, Protocol::NATIVE));
+        let addresses = native.collect::<Result<_, _>>()?;
+        let http = self.http_addresses.iter().map(|(given, protocol)| listen(&mut os, given, *protocol));
+        let http_addresses = http.collect::<Result<_, _>>()?;
         let (ask, asked) = channel();
         let handle = Handle::new(ask, os.waker(), self.limits.max_body);
-        let net = Loop::new(os, self.limits);
-        #[cfg(feature = "ws")]
-        let net = net.with_policy(self.policy);
-        Ok(Server {
-            net,
-            addresses,
-            #[cfg(feature = "ws")]
-            http_addresses,
-            asked: Some(asked),
-            handle,
-            ended: Vec::new(),
-        })
+        let net = Loop::with_gateway(os, self.limits, self.gateway.into());
+        Ok(Server { net, addresses, http_addresses, asked: Some(asked), handle, ended: Vec::new() })
     }
 }
 
-/// Listens on every address, and returns each with the port that was really bound.
-fn listen(os: &mut MioOs, given: &[String], dialect: Dialect) -> Result<Vec<Address>, SetupError> {
-    let bind = |given: &String| {
-        let invalid = |error| SetupError::Listen {
-            address: given.clone(),
-            source: io::Error::new(io::ErrorKind::InvalidInput, error),
-        };
-        os.listen(&given.parse().map_err(invalid)?, dialect)
+/// Listens on an address. Returns it with the port that was really bound.
+fn listen(os: &mut MioOs, given: &str, protocol: Protocol) -> Result<Address, SetupError> {
+    let invalid = |error| SetupError::Listen {
+        address: given.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidInput, error),
     };
-    given.iter().map(bind).collect()
+    os.listen(&given.parse().map_err(invalid)?, protocol)
 }

@@ -1,4 +1,4 @@
-//! Events on their way to another thread of the host program, through a channel that is bounded and never waited for.
+//! A bounded channel that takes events to another thread of the host program. The hub never waits for it.
 
 use crate::hub::{Listener, SharedEvent};
 use std::ops::ControlFlow;
@@ -7,16 +7,16 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// What happens to an event that an [`event_channel`] has no room for.
+/// What happens to an event for which an [`event_channel`] has no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// It is dropped and counted; see [`Events::dropped`]. The gap shows in the ids.
     Drop,
-    /// It is dropped and counted, and the channel gets no more: what is in it can still be received, then it ends.
+    /// It is dropped and counted, and the channel takes no more: what is in it can still be received, then it ends.
     Disconnect,
 }
 
-/// What both ends of an event channel count.
+/// The counters that both ends of an event channel share.
 #[derive(Debug, Default)]
 struct Counts {
     /// Events in the channel.
@@ -26,9 +26,9 @@ struct Counts {
     dropped: AtomicU64,
 }
 
-/// A channel that takes events to another thread, with room for `events` of them and for `bytes` of their bodies. The
-/// hub never waits for it: what it has no room for is lost, as `when_full` says. An empty
-/// channel has room for any event. Its memory follows what is in it.
+/// A channel that takes events to another thread, with room for `events` events and for `bytes` bytes of their bodies.
+/// The hub never waits for it: `when_full` says what happens to an event for which there is no room. An empty channel
+/// has room for any event. Its memory follows what is in it.
 ///
 /// ```
 /// use cubby::{Server, WhenFull};
@@ -57,7 +57,7 @@ pub fn event_channel(events: usize, bytes: usize, when_full: WhenFull) -> (Event
 /// The hub's end of an [`event_channel`]: a [`Listener`].
 #[derive(Debug)]
 pub struct EventSender {
-    /// Held once, so that the channel ends with it. `None` only wakes.
+    /// The only strong reference, so that the channel ends with it. `None` only wakes the receiver.
     sender: Arc<Sender<Option<SharedEvent>>>,
     counts: Arc<Counts>,
     /// The most that may be in the channel.
@@ -67,7 +67,7 @@ pub struct EventSender {
 }
 
 impl EventSender {
-    /// Whether there is room for a body of so many bytes. Only this end adds, so there still is when it does.
+    /// Whether there is room for a body of `len` bytes. Only this end adds, so the answer stays true until it does.
     fn has_room(&self, len: usize) -> bool {
         let events = self.counts.events.load(Ordering::Relaxed);
         let bytes = self.counts.bytes.load(Ordering::Relaxed);
@@ -87,7 +87,7 @@ impl Listener for EventSender {
         self.counts.bytes.fetch_add(len, Ordering::Relaxed);
         match self.sender.send(Some(event.clone())) {
             Ok(()) => ControlFlow::Continue(()),
-            // Nobody receives any more.
+            // The receiver was dropped.
             Err(_) => ControlFlow::Break(()),
         }
     }
@@ -106,17 +106,17 @@ pub struct Events {
 pub struct EventsWaker(Weak<Sender<Option<SharedEvent>>>);
 
 impl EventsWaker {
-    /// Has the current wait, or one to come, end as if its time were over: once what was there before is received.
+    /// Ends the current wait, or the next one, as if its time were over, once everything is received that came before.
     pub fn wake(&self) {
         if let Some(sender) = self.0.upgrade() {
-            // It fails where nobody receives any more; then nobody waits.
+            // It fails if the receiver was dropped; then nobody waits.
             let _ = sender.send(None);
         }
     }
 }
 
 impl Events {
-    /// The next event, however long it takes; `None` once the hub has ended, or the channel was full and was to
+    /// The next event, however long it takes; `None` once the hub has ended, or once the channel was full if it was to
     /// disconnect then.
     pub fn recv(&self) -> Option<SharedEvent> {
         self.receiver.iter().flatten().next().inspect(|event| self.taken(event))
@@ -126,18 +126,18 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// [`Timeout`](RecvTimeoutError::Timeout) where none came or the wait was ended by [`waker`](Events::waker),
-    /// [`Disconnected`](RecvTimeoutError::Disconnected) where none will.
+    /// [`Timeout`](RecvTimeoutError::Timeout) if none came or the [`waker`](Events::waker) ended the wait,
+    /// [`Disconnected`](RecvTimeoutError::Disconnected) if no event will come any more.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<SharedEvent, RecvTimeoutError> {
         let received = self.receiver.recv_timeout(timeout)?;
         received.inspect(|event| self.taken(event)).ok_or(RecvTimeoutError::Timeout)
     }
 
-    /// The next event, if one is there.
+    /// The next event, if there is one.
     ///
     /// # Errors
     ///
-    /// [`Empty`](TryRecvError::Empty) where none is, [`Disconnected`](TryRecvError::Disconnected) where none will be.
+    /// [`Empty`](TryRecvError::Empty) if there is none, [`Disconnected`](TryRecvError::Disconnected) if none will come.
     pub fn try_recv(&self) -> Result<SharedEvent, TryRecvError> {
         loop {
             if let Some(event) = self.receiver.try_recv()? {

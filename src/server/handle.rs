@@ -1,4 +1,4 @@
-//! What other threads need to talk to a server: a queue of what they ask, and a way to end its wait.
+//! How other threads talk to a server: a queue of requests, and a waker that ends its wait.
 
 use super::Server;
 use crate::error::{Gone, HostError};
@@ -11,38 +11,38 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
-/// Bytes that may be [posted](Handle::post) before the hub has come to any of them.
+/// Bytes that may be [posted](Handle::post) and not yet published.
 const POSTED_BYTES: usize = 16 * 1024 * 1024;
 
 /// What a post costs beside its body, in bytes.
 const POST_OVERHEAD: usize = 256;
 
 thread_local! {
-    /// The number of the server that this thread is turning right now; 0 where it is turning none.
+    /// The number of the server whose turn this thread is running; 0 if it runs none.
     static TURNING: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What a [`Handle`] asks: done on the hub's thread, in its next turn.
+/// A request of a [`Handle`]: run on the hub's thread, in its next turn.
 pub(super) type Ask = Box<dyn FnOnce(&mut Server) + Send>;
 
 /// Talks to a [`Server`] from any thread. What it asks is done in the server's next turn, and the hub never waits for
-/// it.
+/// the caller.
 ///
-/// The methods that wait for an answer must not be used on the thread that turns the server, which could not give it:
-/// within a turn, that is from a [`Listener`], they return [`HostError::WouldDeadlock`]. [`stop`](Handle::stop) and
+/// The methods that wait for an answer must not be called on the thread that turns the server, which could not give it:
+/// within a turn, as in a [`Listener`], they return [`HostError::WouldDeadlock`]. [`stop`](Handle::stop) and
 /// [`post`](Handle::post) wait for nothing.
 #[derive(Clone, Debug)]
 pub struct Handle {
     ask: Sender<Ask>,
     waker: Waker,
     max_body: u32,
-    /// Which server this is, among all of this process.
+    /// The number of the server, among all of this process.
     number: u64,
-    /// Bytes that were posted and are not said yet.
+    /// Bytes that were posted and are not published yet.
     posted: Arc<AtomicUsize>,
 }
 
-/// While it lives, this thread is turning a server.
+/// While this value lives, its thread is running a turn of a server.
 pub(super) struct Turning {
     before: u64,
 }
@@ -60,7 +60,7 @@ impl Handle {
         Handle { ask, waker, max_body, number, posted: Arc::default() }
     }
 
-    /// Notes that this thread turns the server from now on.
+    /// Notes that this thread runs a turn from now on.
     pub(super) fn begin_turn(&self) -> Turning {
         Turning { before: TURNING.replace(self.number) }
     }
@@ -69,51 +69,52 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Gone`] where it has ended already.
+    /// [`Gone`] if it has ended already.
     pub fn stop(&self) -> Result<(), Gone> {
         self.ask(Box::new(Server::stop))
     }
 
-    /// Stops the hub as [`stop`](Handle::stop) does, and waits until everybody has been told, what was queued for them
-    /// is sent, and the hub has ended: for at most [`Limits::drain`](crate::Limits::drain).
+    /// Stops the hub as [`stop`](Handle::stop) does, and waits until all clients have been told, what was queued for
+    /// them is sent, and the hub has ended: for at most [`Limits::drain`](crate::Limits::drain).
     ///
     /// # Errors
     ///
-    /// [`HostError::Gone`] where it has ended already, [`HostError::WouldDeadlock`] on the thread that turns it.
+    /// [`HostError::Gone`] if it has ended already, [`HostError::WouldDeadlock`] on the thread that turns it.
     pub fn drain(&self) -> Result<(), HostError> {
         if TURNING.get() == self.number {
             return Err(HostError::WouldDeadlock);
         }
         let (ended, wait) = channel::<()>();
         self.ask(Box::new(move |server| server.stop_and_tell(ended)))?;
-        // Nothing is ever sent: the other end goes when the hub does.
+        // Nothing is ever sent: the other end is dropped when the hub ends.
         let _ = wait.recv();
         Ok(())
     }
 
-    /// What was counted so far.
+    /// The counters, and the gauges of this moment.
     ///
     /// # Errors
     ///
-    /// [`HostError::Gone`] where the hub has ended, or ends before it answers.
+    /// [`HostError::Gone`] if the hub has ended, or ends before it answers.
     pub fn stats(&self) -> Result<Stats, HostError> {
         self.call(|server| server.stats())
     }
 
-    /// Relays a body to users; each distinct one gets it once, from the sender [`HOST`](crate::HOST). Returns a status
-    /// for each, in the order named: [`Status::Refused`] where its queue is full, for a host is never made to wait.
+    /// Relays a body to users; each distinct one receives it once, from the sender [`HOST`](crate::HOST). Returns a
+    /// status for each id, in the order given: [`Status::Refused`] if the queue is full, because a host is never made
+    /// to wait.
     ///
     /// # Errors
     ///
-    /// Where the body is over the hub's limit, or the hub has ended or ends before it answers.
+    /// If the body is over the hub's limit, or the hub has ended or ends before it answers.
     pub fn relay(&self, receivers: &[UserId], body: &[u8]) -> Result<Vec<Status>, HostError> {
         self.check_body(body)?;
         let (receivers, body) = (receivers.to_vec(), body.to_vec());
         self.call(move |server| server.relay(&receivers, &body))?
     }
 
-    /// Sends a body to names; each session of each name gets it once, from the sender [`HOST`](crate::HOST), which has
-    /// no name. Returns a status for each name, in the order given, as [`relay`](Handle::relay) does for users.
+    /// Sends a body to names; each session of each name receives it once, from the sender [`HOST`](crate::HOST), which
+    /// has no name. Returns a status for each name, in the order given, as [`relay`](Handle::relay) does for ids.
     ///
     /// # Errors
     ///
@@ -125,11 +126,11 @@ impl Handle {
         self.call(move |server| server.send(&names.iter().map(String::as_str).collect::<Vec<_>>(), &body))?
     }
 
-    /// Says something in a room, as the unnamed session [`HOST`](crate::HOST). Returns the event's id.
+    /// Publishes a message in a room, as the unnamed session [`HOST`](crate::HOST). Returns the event's id.
     ///
     /// # Errors
     ///
-    /// Where the body is over the hub's limit, the room's name will not do, the hub may have no further room, or it has
+    /// If the body is over the hub's limit, the room's name is not valid, the hub may not have another room, or it has
     /// ended or ends before it answers.
     pub fn publish(&self, room: &str, body: &[u8]) -> Result<u64, HostError> {
         self.check_body(body)?;
@@ -137,13 +138,13 @@ impl Handle {
         self.call(move |server| server.publish(&room, &body))?
     }
 
-    /// Says something in a room as [`publish`](Handle::publish) does, but waits for nothing: a listener may do so too.
-    /// Where the room can not be, the hub's log says so.
+    /// Publishes a message as [`publish`](Handle::publish) does, but waits for nothing, so that a listener may call it.
+    /// If the room can not be made, the hub's log says so.
     ///
     /// # Errors
     ///
-    /// Where the body is over the hub's limit, the hub has ended, or 16 MiB were posted that it has not
-    /// come to yet: [`HostError::Busy`].
+    /// If the body is over the hub's limit, the hub has ended, or 16 MiB are posted and not published yet:
+    /// [`HostError::Busy`].
     pub fn post(&self, room: &str, body: &[u8]) -> Result<(), HostError> {
         self.check_body(body)?;
         let (room, body) = (room.to_owned(), body.to_vec());
@@ -162,33 +163,33 @@ impl Handle {
         Ok(self.ask(Box::new(publish))?)
     }
 
-    /// Closes a room: its members are told by an event and are not in it any more, and what it remembered is forgotten.
-    /// Says whether there was one. If it is made again, its events are numbered from 1.
+    /// Closes a room: its members are told by an event and are not in it any more, and its events are forgotten.
+    /// Returns whether there was one. If it is made again, its events are numbered from 1.
     ///
     /// # Errors
     ///
-    /// Where the hub has ended or ends before it answers.
+    /// If the hub has ended or ends before it answers.
     pub fn close_room(&self, room: &str) -> Result<bool, HostError> {
         let room = room.to_owned();
         self.call(move |server| server.close_room(&room))
     }
 
-    /// The events that a room remembers with an id above `after`, oldest first, `limit` at most. None where there is no
-    /// such room. None is copied.
+    /// The events that a room remembers with an id above `after`, oldest first, at most `limit`. They are shared, not
+    /// copied. There are none if there is no such room.
     ///
     /// # Errors
     ///
-    /// Where the hub has ended or ends before it answers.
+    /// If the hub has ended or ends before it answers.
     pub fn history(&self, room: &str, after: u64, limit: usize) -> Result<Vec<SharedEvent>, HostError> {
         let room = room.to_owned();
         self.call(move |server| server.history(&room, after, limit))
     }
 
-    /// The sessions in a room, ids ascending, each with what it calls itself (empty where it did not say).
+    /// The sessions in a room, ids ascending, each with its name, which is empty if it has none.
     ///
     /// # Errors
     ///
-    /// Where the hub has ended or ends before it answers.
+    /// If the hub has ended or ends before it answers.
     pub fn members(&self, room: &str) -> Result<Vec<(UserId, String)>, HostError> {
         let room = room.to_owned();
         self.call(move |server| server.members(&room))
@@ -198,7 +199,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Gone`] where the hub has ended.
+    /// [`Gone`] if the hub has ended.
     pub fn listen_to_all(&self, listener: impl Listener + 'static) -> Result<(), Gone> {
         self.ask(Box::new(|server| server.listen_to_all(listener)))
     }
@@ -207,7 +208,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Gone`] where the hub has ended.
+    /// [`Gone`] if the hub has ended.
     pub fn listen_to(&self, room: &str, listener: impl Listener + 'static) -> Result<(), Gone> {
         let room = room.to_owned();
         self.ask(Box::new(move |server| server.listen_to(&room, listener)))
@@ -217,26 +218,26 @@ impl Handle {
         if body.len() > self.max_body as usize { Err(HostError::TooLarge(self.max_body)) } else { Ok(()) }
     }
 
-    /// Has something done on the hub's thread, and waits for what it gives.
+    /// Runs `work` on the hub's thread, and waits for what it returns.
     fn call<T: Send + 'static>(&self, work: impl FnOnce(&mut Server) -> T + Send + 'static) -> Result<T, HostError> {
         if TURNING.get() == self.number {
             return Err(HostError::WouldDeadlock);
         }
         let (answer, answered) = channel();
-        // Who asked may have gone by then; then nobody wants to know.
+        // It fails only if the caller is gone, and then nobody needs the answer.
         self.ask(Box::new(move |server| drop(answer.send(work(server)))))?;
         answered.recv().map_err(|_| HostError::Gone)
     }
 
-    /// Gives the hub another turn.
+    /// Makes the hub run another turn.
     pub(super) fn wake(&self) {
-        // It fails only where the poll is gone, and with it the hub.
+        // It fails only if the poll is gone, and the hub with it.
         let _ = self.waker.wake();
     }
 
     fn ask(&self, ask: Ask) -> Result<(), Gone> {
         self.ask.send(ask).map_err(|_| Gone)?;
-        // It fails only where the poll is gone, and with it the hub.
+        // It fails only if the poll is gone, and the hub with it.
         self.waker.wake().map_err(|_| Gone)
     }
 }

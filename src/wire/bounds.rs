@@ -1,32 +1,21 @@
-//! What of a request can be judged before its payload has come: its kind and its length.
+//! What can be judged of a request before all of its payload has arrived: its kind, and the lengths of its payload and
+//! its body.
 
-use super::field::Misfit;
+use super::field::{COUNT_LEN, FieldError, STR8_MAX};
 use super::id::ID_LEN;
-use super::kind::is_never_a_kind;
-use super::{ErrorCode, Fault, HEADER_LEN, Header, Kind};
+use super::kind::{HELLO_MAX_PAYLOAD, KindRow, Payload, is_never_a_kind};
+use super::{ErrorCode, Fault, HEADER_LEN, Header, Kind, Request};
 use byteorder::{BigEndian, ByteOrder};
 
-/// Bytes of body that a PING may carry.
-pub const MAX_PING: u32 = 125;
-
-/// The longest payload of a HELLO: its version, a name of 255 bytes and a token of 65,535.
-pub const HELLO_MAX_PAYLOAD: u32 = 1 + 1 + u8::MAX as u32 + 2 + u16::MAX as u32;
-
-/// The largest body that any hub may allow: with 65,535 names before it, it must fit the header's u32.
+/// The largest body that any hub may allow. A SEND of 65,535 names with such a body still fits the header's u32.
 pub const MAX_BODY: u32 = 1 << 30;
 
-/// Bytes before the ids of a RELAY and the names of a SEND: their count.
-const COUNT_LEN: usize = 2;
-
-/// Bytes of the longest str8, with its count.
-const STR8_MAX: usize = 1 + u8::MAX as usize;
-
 const _: () = assert!(
-    MAX_BODY as u64 + (COUNT_LEN + STR8_MAX * u16::MAX as usize) as u64 <= u32::MAX as u64,
-    "the longest SEND fits its header, and so does the longest RELAY"
+    MAX_BODY as u64 + COUNT_LEN as u64 + STR8_MAX as u64 * u16::MAX as u64 <= u32::MAX as u64,
+    "the length of the longest SEND, and so of the longest RELAY, fits the header"
 );
 
-/// The limits that the wire itself enforces on requests, before a payload has come.
+/// The limits that hold for requests before their payload has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Bytes of body.
@@ -36,94 +25,143 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// What a [`Decoder`](super::Decoder) asks of the front of a request: its header, `None` where more bytes are
-    /// needed to tell.
+    /// Judges a request by its first bytes, as a [`Decoder`](super::Decoder) needs it: returns the header, or `None` if
+    /// that takes more bytes.
     ///
     /// # Errors
     ///
-    /// Error 2 on the first byte where it can begin no frame (the tag is echoed if it came along), else on the header;
-    /// 3 on the header where the announced length is over the kind's limit, and on what stands before the body of a
-    /// RELAY, SEND or PUBLISH where that shows it to be over [`max_body`](Bounds::max_body); 1 on the header where
-    /// a kind without payload announces some, or an ACK more than an id.
+    /// Error 2 for an unknown kind: on the first byte if no frame can begin with it (with tag 0 if the tag has not
+    /// arrived), else on the header. Error 3 on the header if the length is over the kind's limit, and for RELAY, SEND
+    /// and PUBLISH as soon as the fields before the body show that the body is over [`max_body`](Bounds::max_body).
+    /// Error 1 on the header if a kind without payload has one, or if an ACK is longer than an id.
     pub fn admit(&self, front: &[u8]) -> Result<Option<Header>, Fault> {
         let Some(header) = Header::decode(front) else {
             return match front.first() {
-                Some(&kind) if is_never_a_kind(kind) => Err(Fault::unknown_kind(kind, tag_if_there(front))),
-                _ => Ok(None),
+                Some(&kind) if is_never_a_kind(kind) => Err(Fault::unknown_kind(kind, tag_or_zero(front))),
+                Some(_) | None => Ok(None),
             };
         };
-        let Some(kind) = Kind::of_request(header.kind) else {
+        let Some(row) = KindRow::of_request(header.kind) else {
             return Err(Fault::unknown_kind(header.kind, header.tag));
         };
-        let limit = self.max_payload(kind);
-        if u64::from(header.length) > limit {
-            return Err(too_large(header, kind, format_args!("length {} is over the limit of {limit}", header.length)));
-        }
-        let length = header.length as usize;
-        match kind {
-            Kind::Relay | Kind::Send | Kind::Publish => self.check_body(header, kind, &front[HEADER_LEN..])?,
-            Kind::Identity | Kind::List | Kind::Bye | Kind::Alive | Kind::Stats if length > 0 => {
-                return Err(Fault::malformed(kind, header.tag, Misfit::LeftOver(length)));
+        let payload = &front[HEADER_LEN..];
+        match row.payload {
+            Payload::Empty => self.check_only_field(row, header, 0)?,
+            Payload::Id => self.check_only_field(row, header, ID_LEN)?,
+            Payload::UpTo(_) | Payload::FromHub => self.check_length(row, header.tag, header.length as usize)?,
+            Payload::IdsAndBody => {
+                self.check_parts(row, header, count_in(payload).map(|count| COUNT_LEN + ID_LEN * count))?;
             }
-            Kind::Ack if length > ID_LEN => {
-                return Err(Fault::malformed(kind, header.tag, Misfit::LeftOver(length - ID_LEN)));
-            }
-            _ => {}
+            Payload::NamesAndBody => self.check_parts(row, header, self.names_end(payload))?,
+            Payload::RoomAndBody => self.check_parts(row, header, payload.first().map(|&len| 1 + usize::from(len)))?,
         }
         Ok(Some(header))
     }
 
+    /// Judges a request that does not arrive as a frame: the verdict is that of [`admit`](Bounds::admit) on the whole
+    /// frame that `request` and `tag` encode to.
+    ///
+    /// # Errors
+    ///
+    /// Error 3 if the payload or the body is over its limit.
+    pub fn admit_request(&self, request: &Request<'_>, tag: u16) -> Result<(), Fault> {
+        let row = request.kind().row();
+        self.check_length(row, tag, request.payload_len())?;
+        match request {
+            Request::Relay { body, .. } | Request::Publish { body, .. } => self.check_body(row, tag, body.len()),
+            // Too many names are error 4, which the hub reports later.
+            Request::Send { names, .. } if names.len() > self.max_receivers.into() => Ok(()),
+            Request::Send { body, .. } => self.check_body(row, tag, body.len()),
+            Request::Hello { .. }
+            | Request::Identity
+            | Request::List
+            | Request::Ack(_)
+            | Request::Join { .. }
+            | Request::Leave { .. }
+            | Request::History { .. }
+            | Request::Who { .. }
+            | Request::Ping(_)
+            | Request::Bye
+            | Request::Alive
+            | Request::Stats => Ok(()),
+        }
+    }
+
     /// The longest payload of any kind, in bytes.
     pub fn most_payload(&self) -> u64 {
-        self.max_payload(Kind::Send).max(HELLO_MAX_PAYLOAD.into())
+        self.max_payload(Payload::NamesAndBody).max(HELLO_MAX_PAYLOAD.into())
     }
 
-    /// The longest payload of this kind, in bytes. Where a kind has no bound of its own, what a RELAY may need.
-    fn max_payload(&self, kind: Kind) -> u64 {
+    /// The longest payload that is not error 3, in bytes. For a kind with no limit of its own it is that of a RELAY.
+    #[inline]
+    fn max_payload(&self, payload: Payload) -> u64 {
         let (body, receivers) = (u64::from(self.max_body), usize::from(self.max_receivers));
-        match kind {
-            Kind::Ping => MAX_PING.into(),
-            Kind::Hello => HELLO_MAX_PAYLOAD.into(),
-            Kind::Join | Kind::Leave | Kind::Who => STR8_MAX as u64,
-            Kind::History => (STR8_MAX + 8 + 4) as u64,
-            Kind::Publish => STR8_MAX as u64 + body,
-            Kind::Send => (COUNT_LEN + STR8_MAX * receivers) as u64 + body,
-            _ => (COUNT_LEN + ID_LEN * receivers) as u64 + body,
+        match payload {
+            Payload::UpTo(limit) => limit.into(),
+            Payload::RoomAndBody => u64::from(STR8_MAX) + body,
+            Payload::NamesAndBody => (COUNT_LEN + STR8_MAX as usize * receivers) as u64 + body,
+            Payload::IdsAndBody | Payload::Empty | Payload::Id | Payload::FromHub => {
+                (COUNT_LEN + ID_LEN * receivers) as u64 + body
+            }
         }
     }
 
-    /// Refuses a body over the limit as soon as `payload` shows where it begins.
-    fn check_body(&self, header: Header, kind: Kind, payload: &[u8]) -> Result<(), Fault> {
-        let before = match kind {
-            Kind::Relay => count_in(payload).map(|count| COUNT_LEN + ID_LEN * count),
-            Kind::Publish => payload.first().map(|&len| 1 + usize::from(len)),
-            _ => self.end_of_names(payload),
-        };
-        let body = before.map_or(0, |before| (header.length as usize).saturating_sub(before));
-        if body <= self.max_body as usize {
-            return Ok(());
-        }
-        Err(too_large(header, kind, format_args!("a body of {body} bytes is over the limit of {}", self.max_body)))
+    #[inline]
+    fn check_length(&self, row: &KindRow, tag: u16, length: usize) -> Result<(), Fault> {
+        let limit = self.max_payload(row.payload);
+        if length as u64 <= limit { Ok(()) } else { Err(payload_too_large(row.kind, tag, length, limit)) }
     }
 
-    /// Where the body of a SEND begins, once all its names have come. More of them than may be are an error anyway.
-    fn end_of_names(&self, payload: &[u8]) -> Option<usize> {
+    #[inline]
+    fn check_body(&self, row: &KindRow, tag: u16, body: usize) -> Result<(), Fault> {
+        if body <= self.max_body as usize { Ok(()) } else { Err(body_too_large(row.kind, tag, body, self.max_body)) }
+    }
+
+    /// Checks a payload of fields and a body. `fields_len` is `None` until enough of the payload has arrived to tell.
+    #[inline]
+    fn check_parts(&self, row: &KindRow, header: Header, fields_len: Option<usize>) -> Result<(), Fault> {
+        let length = header.length as usize;
+        self.check_length(row, header.tag, length)?;
+        self.check_body(row, header.tag, fields_len.map_or(0, |fields_len| length.saturating_sub(fields_len)))
+    }
+
+    /// Checks that a payload is not longer than its only field. If it is shorter, decoding it fails.
+    fn check_only_field(&self, row: &KindRow, header: Header, field_len: usize) -> Result<(), Fault> {
+        let length = header.length as usize;
+        self.check_length(row, header.tag, length)?;
+        match length.saturating_sub(field_len) {
+            0 => Ok(()),
+            count => Err(Fault::malformed(row.kind, header.tag, FieldError::TrailingBytes(count))),
+        }
+    }
+
+    /// Bytes before the body of a SEND, once all its names have arrived. `None` for too many names: they are error 4,
+    /// which the hub reports later.
+    fn names_end(&self, payload: &[u8]) -> Option<usize> {
         let count = count_in(payload).filter(|&count| count <= self.max_receivers.into())?;
         (0..count).try_fold(COUNT_LEN, |at, _| payload.get(at).map(|&len| at + 1 + usize::from(len)))
     }
 }
 
-/// The count that a RELAY or a SEND begins with, once it has come.
+/// The count at the front of the payload of a RELAY or a SEND, once it has arrived.
 fn count_in(payload: &[u8]) -> Option<usize> {
     payload.get(..COUNT_LEN).map(|count| BigEndian::read_u16(count).into())
 }
 
-fn tag_if_there(front: &[u8]) -> u16 {
+fn tag_or_zero(front: &[u8]) -> u16 {
     front.get(2..4).map_or(0, BigEndian::read_u16)
 }
 
-fn too_large(header: Header, kind: Kind, what: std::fmt::Arguments<'_>) -> Fault {
-    Fault::new(ErrorCode::TooLarge, header.kind, header.tag, format!("{}: {what}", kind.name()))
+#[cold]
+fn payload_too_large(kind: Kind, tag: u16, length: usize, limit: u64) -> Fault {
+    let text = format!("{}: length {length} is over the limit of {limit}", kind.name());
+    Fault::new(ErrorCode::TooLarge, kind as u8, tag, text)
+}
+
+#[cold]
+fn body_too_large(kind: Kind, tag: u16, body: usize, limit: u32) -> Fault {
+    let text = format!("{}: a body of {body} bytes is over the limit of {limit}", kind.name());
+    Fault::new(ErrorCode::TooLarge, kind as u8, tag, text)
 }
 
 #[cfg(test)]
@@ -144,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn other_strange_kinds_are_refused_on_their_header_with_their_tag() {
+    fn other_unknown_kinds_are_refused_on_their_header_with_their_tag() {
         for kind in [0x00, 0x10, 0x3F, 0x81, 0xC4, 0xFF] {
             assert_eq!(admitted(&[kind, 0, 7, 7, 0, 0, 0]), Ok(None));
             let fault = BOUNDS.admit(&[kind, 0, 7, 7, 0, 0, 0, 0]).expect_err("refused");
@@ -153,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn too_large_is_said_before_the_payload_comes() {
+    fn too_large_is_reported_before_the_payload_arrives() {
         assert_eq!(admitted(&[4, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]), Err(ErrorCode::TooLarge));
         assert_eq!(admitted(&[2, 0, 0, 0, 0x80, 0, 0, 0]), Err(ErrorCode::TooLarge));
         assert_eq!(admitted(&[0x0C, 0, 0, 0, 0, 0, 0, 125]), Ok(Some(133)));

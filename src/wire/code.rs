@@ -1,50 +1,45 @@
-//! The one table of error codes, the fault that carries one, and the statuses of a receipt.
+//! The table of error codes, the fault that carries one, and the statuses of a receipt.
 
-use super::Kind;
+use super::{Header, Kind, KindRow};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a request failed or a connection is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u16)]
-#[allow(missing_docs)] // the table below names each
-pub enum ErrorCode {
-    Malformed = 1,
-    UnknownKind = 2,
-    TooLarge = 3,
-    TooManyReceivers = 4,
-    NotSignedIn = 5,
-    BadName = 6,
-    NotInRoom = 7,
-    LimitReached = 8,
-    RateLimited = 9,
-    Version = 10,
-    GoingAway = 11,
-    TooSlow = 12,
-    Idle = 13,
-    TooManyConnections = 14,
+/// Defines [`ErrorCode`] and [`ERROR_CODES`] from the same rows, so that a code can not be missing from either.
+macro_rules! error_codes {
+    ($($code:ident = $number:literal, $name:literal, $is_fatal:literal;)*) => {
+        /// Why a request failed, or why the hub closes a connection.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum ErrorCode {
+            $(#[doc = $name] $code = $number,)*
+        }
+
+        /// Every error code, its name, and whether it ends the connection; row `n` is code `n + 1`.
+        pub const ERROR_CODES: [(ErrorCode, &str, bool); [$($name),*].len()] =
+            [$((ErrorCode::$code, $name, $is_fatal)),*];
+    };
 }
 
-/// Every error code, its name, and whether it ends the connection; row `n` is code `n + 1`.
-pub const ERROR_CODES: [(ErrorCode, &str, bool); 14] = [
-    (ErrorCode::Malformed, "malformed", true),
-    (ErrorCode::UnknownKind, "unknown kind", true),
-    (ErrorCode::TooLarge, "too large", true),
-    (ErrorCode::TooManyReceivers, "too many receivers", false),
-    (ErrorCode::NotSignedIn, "not signed in", true),
-    (ErrorCode::BadName, "bad name", false),
-    (ErrorCode::NotInRoom, "not in that room", false),
-    (ErrorCode::LimitReached, "limit reached", false),
-    (ErrorCode::RateLimited, "rate limited", false),
-    (ErrorCode::Version, "version", true),
-    (ErrorCode::GoingAway, "going away", true),
-    (ErrorCode::TooSlow, "too slow", true),
-    (ErrorCode::Idle, "idle", true),
-    (ErrorCode::TooManyConnections, "too many connections", true),
-];
+// Code, name, whether it ends the connection.
+error_codes! {
+    Malformed          = 1,  "malformed",            true;
+    UnknownKind        = 2,  "unknown kind",         true;
+    TooLarge           = 3,  "too large",            true;
+    TooManyReceivers   = 4,  "too many receivers",   false;
+    NotSignedIn        = 5,  "not signed in",        true;
+    BadName            = 6,  "bad name",             false;
+    NotInRoom          = 7,  "not in that room",     false;
+    LimitReached       = 8,  "limit reached",        false;
+    RateLimited        = 9,  "rate limited",         false;
+    Version            = 10, "version",              true;
+    GoingAway          = 11, "going away",           true;
+    TooSlow            = 12, "too slow",             true;
+    Idle               = 13, "idle",                 true;
+    TooManyConnections = 14, "too many connections", true;
+}
 
 impl ErrorCode {
-    /// The code of a number on the wire, where there is one.
+    /// The code with this number on the wire, if there is one.
     pub fn of(number: u16) -> Option<ErrorCode> {
         ERROR_CODES.get(usize::from(number).checked_sub(1)?).map(|row| row.0)
     }
@@ -54,7 +49,7 @@ impl ErrorCode {
         ERROR_CODES[self as usize - 1].1
     }
 
-    /// Whether the hub carries out no further request of the connection.
+    /// Whether this error ends the connection: the hub carries out no further request of it.
     pub fn is_fatal(self) -> bool {
         ERROR_CODES[self as usize - 1].2
     }
@@ -66,16 +61,16 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// What a peer did wrong: all that an ERROR frame says.
+/// What is wrong with a request: the fields of an ERROR frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Which error.
     pub code: ErrorCode,
-    /// The kind byte of the request at fault; 0 where there is none.
+    /// The kind byte of the request at fault; 0 if there is none.
     pub kind: u8,
-    /// The request's tag, echoed.
+    /// The tag of that request.
     pub tag: u16,
-    /// What was wrong, for a person.
+    /// What is wrong, for a person to read.
     pub text: Cow<'static, str>,
 }
 
@@ -87,14 +82,26 @@ impl Fault {
 
     /// A kind byte that is not a request of this version.
     pub(super) fn unknown_kind(kind: u8, tag: u16) -> Fault {
-        let text = match super::KindRow::of(kind) {
-            Some(row) => format!("{} is for the hub to say, not for a client", row.name),
+        let text = match KindRow::of(kind) {
+            Some(row) => format!("{}: a hub sends this, a client does not", row.name),
             None => format!("kind {kind:#04x} is not a request"),
         };
         Fault::new(ErrorCode::UnknownKind, kind, tag, text)
     }
 
-    /// A payload that the fields of `kind` do not fit.
+    /// Refuses flag bits that the kind of `row` may not carry.
+    #[inline]
+    pub(super) fn check_flags(row: &KindRow, header: Header) -> Result<(), Fault> {
+        let unknown = header.flags & !row.flags;
+        if unknown == 0 { Ok(()) } else { Err(Fault::unknown_flag(row.kind, header.tag, unknown)) }
+    }
+
+    #[cold]
+    fn unknown_flag(kind: Kind, tag: u16, flag: u8) -> Fault {
+        Fault::malformed(kind, tag, format_args!("unknown flag {flag:#04x}"))
+    }
+
+    /// A request whose payload does not fit its kind.
     pub(super) fn malformed(kind: Kind, tag: u16, what: impl fmt::Display) -> Fault {
         Fault::new(ErrorCode::Malformed, kind as u8, tag, format!("{}: {what}", kind.name()))
     }
@@ -108,15 +115,15 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// What became of a body for one receiver: a byte of a receipt.
+/// What happened to a body for one receiver: a byte of a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Status {
     /// Queued for the receiver.
     Queued = 0,
-    /// Unknown, or gone.
+    /// The receiver is unknown, or it is gone.
     Unknown = 1,
-    /// Refused: its queue is full.
+    /// Refused, because the receiver's queue is full.
     Refused = 2,
     /// Stored for later.
     Stored = 3,
@@ -125,14 +132,14 @@ pub enum Status {
 }
 
 impl Status {
-    /// The status of a byte on the wire, where there is one.
+    /// The status with this byte on the wire, if there is one.
     pub fn of(byte: u8) -> Option<Status> {
         [Status::Queued, Status::Unknown, Status::Refused, Status::Stored, Status::Forwarded]
             .get(byte as usize)
             .copied()
     }
 
-    /// Its name, as people and JSON read it.
+    /// Its name, for people and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Status::Queued => "queued",
@@ -143,9 +150,12 @@ impl Status {
         }
     }
 
-    /// Whether the body is on its way or kept, rather than lost to this receiver.
+    /// Whether the body is on its way to the receiver, or stored for it.
     pub fn is_reached(self) -> bool {
-        !matches!(self, Status::Unknown | Status::Refused)
+        match self {
+            Status::Queued | Status::Stored | Status::Forwarded => true,
+            Status::Unknown | Status::Refused => false,
+        }
     }
 }
 

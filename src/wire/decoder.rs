@@ -1,15 +1,15 @@
-//! The incremental decoder: whole frames out of bytes that arrive in any pieces.
+//! The incremental decoder: whole frames from bytes that arrive in pieces of any size.
 //!
-//! A frame that lies whole in the input is handed out in place. Only an unfinished tail is kept, and only as many bytes
-//! as have really come: a header that announces a megabyte allocates nothing.
+//! A frame that lies whole in the input is returned in place. The decoder keeps only the bytes of an unfinished frame
+//! that have arrived: a header that announces a megabyte allocates nothing.
 
 use super::{HEADER_LEN, Header};
 use std::borrow::Cow;
 
-/// One whole frame: borrowed from the input where it lay there whole, owned where it had to be put together.
+/// One whole frame: borrowed if it lay whole in the input, owned if it was assembled from pieces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// The header, already read.
+    /// The header, decoded.
     pub header: Header,
     bytes: Cow<'a, [u8]>,
 }
@@ -20,29 +20,30 @@ impl<'a> Frame<'a> {
         &self.bytes[HEADER_LEN..]
     }
 
-    /// The whole frame, header first.
+    /// The whole frame, including its header.
     pub fn into_bytes(self) -> Cow<'a, [u8]> {
         self.bytes
     }
 }
 
-/// Splits a stream into frames. An idle one owns no memory.
+/// Splits a stream into frames. A decoder between two frames owns no memory.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// The bytes of a frame that is not whole yet, or those that [`holding`](Decoder::holding) put there.
+    /// The bytes of an unfinished frame, or those that [`holding`](Decoder::holding) put there.
     tail: Vec<u8>,
 }
 
 impl Decoder {
-    /// Takes the next whole frame off the front of `input`; `None` once `input` is used up and kept.
+    /// Takes the next whole frame off the front of `input`. Returns `None` when there is none: the decoder has then
+    /// kept the rest of `input`, which is empty.
     ///
-    /// `admit` is shown the front of each frame, as far as it has come, and gives its header (`None`: can not tell yet)
-    /// or why it is refused. It is asked as soon as one byte is there and again as more come, so a refusal never waits
-    /// for bytes that it does not need.
+    /// `admit` gets the bytes of each frame that have arrived, and returns the header (`None` if that takes more bytes)
+    /// or refuses the frame. It is called as soon as there is one byte, and again as more arrive, so that a refusal
+    /// never waits for bytes that it does not need.
     ///
     /// # Errors
     ///
-    /// What `admit` returned. The stream has no next frame then, and the decoder must not be fed again.
+    /// What `admit` returned. The stream ends there: the decoder must not be fed again.
     pub fn next<'a, E>(
         &mut self,
         input: &mut &'a [u8],
@@ -68,7 +69,7 @@ impl Decoder {
         }
     }
 
-    /// Adds to the tail, never past the end of its frame, so that a finished one is exactly one frame.
+    /// Appends to the tail, but never past the end of its frame, so that a finished tail is exactly one frame.
     fn complete<'a, E>(
         &mut self,
         input: &mut &'a [u8],
@@ -85,7 +86,7 @@ impl Decoder {
             let missing = header
                 .map_or(HEADER_LEN, Header::frame_len)
                 .checked_sub(self.tail.len())
-                .expect("what is held is released before the decoder is fed again");
+                .expect("held bytes are released before the decoder is fed again");
             let (taken, rest) = input.split_at(missing.min(input.len()));
             self.grow(taken.len(), missing);
             self.tail.extend_from_slice(taken);
@@ -93,25 +94,26 @@ impl Decoder {
         }
     }
 
-    /// Makes room for `now` bytes: doubles, so that copying stays linear, but never past the `missing` end.
+    /// Reserves space for `now` more bytes. Doubles, so that copying stays linear, but never reserves more than the
+    /// `missing` bytes of the frame.
     fn grow(&mut self, now: usize, missing: usize) {
         if self.tail.capacity() - self.tail.len() < now {
             self.tail.reserve_exact(now.max(self.tail.len()).min(missing));
         }
     }
 
-    /// One that keeps bytes which begin with a frame and must not be decoded yet. They are to be
-    /// [released](Decoder::release) before it is fed.
+    /// A decoder that keeps bytes which must not be decoded yet. The bytes begin at the start of a frame.
+    /// [`release`](Decoder::release) them before feeding the decoder.
     pub fn holding(bytes: Vec<u8>) -> Decoder {
         Decoder { tail: bytes }
     }
 
-    /// Takes what is kept, to feed it in again.
+    /// Takes the bytes that are kept, to feed them again.
     pub fn release(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.tail)
     }
 
-    /// Bytes kept.
+    /// The number of bytes that are kept.
     pub fn kept(&self) -> usize {
         self.tail.len()
     }
@@ -193,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_put_together_owns_no_more_than_itself() {
+    fn an_assembled_frame_owns_no_more_than_itself() {
         let mut decoder = Decoder::default();
         let bytes = [&[1, 0, 0, 0, 0, 0, 0, 100][..], &[5; 100]].concat();
         let mut frame = None;
         for byte in bytes.chunks(3) {
             frame = decoder.next(&mut &byte[..], admit).expect("admitted");
         }
-        let Cow::Owned(bytes) = frame.expect("whole").into_bytes() else { panic!("it was put together") };
+        let Cow::Owned(bytes) = frame.expect("whole").into_bytes() else { panic!("it was assembled") };
         assert_eq!((bytes.len(), bytes.capacity()), (108, 108));
     }
 

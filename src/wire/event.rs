@@ -1,36 +1,36 @@
-//! What happens in a room: the EVENT push, borrowed from its bytes and owned.
+//! The events of a room: the EVENT push, as a borrowed and as an owned value.
 
-use super::field::{Fields, Misfit, put_str8};
+use super::field::{FieldError, FieldReader, put_str8};
 use super::header::put_frame;
 use super::id::ID_LEN;
 use super::{HEADER_LEN, Kind, UserId};
 
-/// What happened.
+/// What an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum EventType {
-    /// Somebody said something.
+    /// A message was published.
     Message = 1,
-    /// A name's first session came in.
+    /// The first session of a name joined the room.
     Join = 2,
-    /// A further session of a name that was there came in.
+    /// Another session of a name that is already in the room joined it.
     Add = 3,
-    /// A session left, and others of its name stay.
+    /// A session left the room, and others of its name stay.
     Remove = 4,
-    /// A name's last session left.
+    /// The last session of a name left the room.
     Leave = 5,
-    /// The room was closed, and nobody is in it any more.
+    /// The room was closed, and has no members any more.
     Close = 6,
 }
 
 impl EventType {
-    /// The type of a byte on the wire, where there is one.
+    /// The type with this byte on the wire, if there is one.
     pub fn of(byte: u8) -> Option<EventType> {
         use EventType::*;
         [Message, Join, Add, Remove, Leave, Close].get(usize::from(byte).checked_sub(1)?).copied()
     }
 
-    /// Its name, as JSON says it.
+    /// Its name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             EventType::Message => "message",
@@ -43,32 +43,32 @@ impl EventType {
     }
 }
 
-/// An event of a room, its fields borrowed from the frame.
+/// An event of a room. Its fields are borrowed from the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventRef<'a> {
     /// What happened.
     pub what: EventType,
-    /// Its number in the room: from 1, without a gap.
+    /// Its number in the room. Numbers start at 1 and have no gaps.
     pub id: u64,
-    /// When, by the hub's clock: milliseconds since 1970.
+    /// The time by the hub's clock, in milliseconds since 1970.
     pub unix_ms: u64,
-    /// The session that did it.
+    /// The session that caused it.
     pub session: UserId,
-    /// Where.
+    /// The room.
     pub room: &'a str,
-    /// What the session called itself; empty where it had no name.
+    /// The name of that session; empty if it has none.
     pub name: &'a str,
-    /// What was said; empty unless it is a message.
+    /// The message; empty for all other types.
     pub body: &'a [u8],
 }
 
-/// Bytes of an EVENT's payload beside its texts and body: type, id, time, session and two counts.
+/// Bytes of an EVENT's payload without its texts and its body: type, id, time, session and two counts.
 const FIXED_LEN: usize = 1 + 8 + 8 + ID_LEN + 1 + 1;
 
 impl<'a> EventRef<'a> {
-    pub(super) fn read(fields: &mut Fields<'a>) -> Result<EventRef<'a>, Misfit> {
+    pub(super) fn read(fields: &mut FieldReader<'a>) -> Result<EventRef<'a>, FieldError> {
         Ok(EventRef {
-            what: EventType::of(fields.u8("type")?).ok_or(Misfit::NoSuch("type"))?,
+            what: EventType::of(fields.u8("type")?).ok_or(FieldError::UnknownValue("type"))?,
             id: fields.u64("event id")?,
             unix_ms: fields.u64("time")?,
             session: fields.id("session")?,
@@ -88,21 +88,21 @@ impl<'a> EventRef<'a> {
         out.extend_from_slice(self.body);
     }
 
-    /// The whole frame, as it goes to those who are in the room when it happens; its memory is no larger than it is.
+    /// The whole frame of the live event, in a vector with no spare capacity.
     ///
     /// # Panics
     ///
-    /// Where the payload is over 4 GiB; the hub's limits keep it far below.
+    /// If the payload is over 4 GiB. The hub's limits are far below.
     pub fn to_frame(&self) -> Vec<u8> {
         let texts = self.room.len() + self.name.len();
         let mut frame = Vec::with_capacity(HEADER_LEN + FIXED_LEN + texts + self.body.len());
-        put_frame(&mut frame, Kind::Event as u8, 0, 0, |out| self.put_payload(out));
+        put_frame(&mut frame, Kind::Event, 0, 0, |out| self.put_payload(out));
         frame
     }
 
-    /// The event of such a frame, live or replayed; `None` where the bytes are none.
+    /// The event of a whole EVENT frame, live or replayed; `None` if its payload is no event.
     pub fn from_frame(frame: &'a [u8]) -> Option<EventRef<'a>> {
-        EventRef::read(&mut Fields(frame.get(HEADER_LEN..)?)).ok()
+        EventRef::read(&mut FieldReader(frame.get(HEADER_LEN..)?)).ok()
     }
 
     /// A copy that owns its fields.
@@ -124,22 +124,22 @@ impl<'a> EventRef<'a> {
 pub struct Event {
     /// What happened.
     pub what: EventType,
-    /// Its number in the room: from 1, without a gap.
+    /// Its number in the room. Numbers start at 1 and have no gaps.
     pub id: u64,
-    /// When, by the hub's clock: milliseconds since 1970.
+    /// The time by the hub's clock, in milliseconds since 1970.
     pub unix_ms: u64,
-    /// The session that did it.
+    /// The session that caused it.
     pub session: UserId,
-    /// Where.
+    /// The room.
     pub room: String,
-    /// What the session called itself; empty where it had no name.
+    /// The name of that session; empty if it has none.
     pub name: String,
-    /// What was said; empty unless it is a message.
+    /// The message; empty for all other types.
     pub body: Vec<u8>,
 }
 
 impl Event {
-    /// The same, borrowed.
+    /// The same event, borrowed.
     pub fn view(&self) -> EventRef<'_> {
         EventRef {
             what: self.what,

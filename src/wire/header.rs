@@ -1,25 +1,27 @@
-//! The eight bytes before every payload.
+//! The header of a frame: the eight bytes before every payload.
 
+use super::Kind;
 use byteorder::{BigEndian, ByteOrder};
 
 /// Bytes in a frame's header.
 pub const HEADER_LEN: usize = 8;
 
-/// What stands before a payload. `length` counts the payload alone.
+/// The header of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// What the frame is; see [`Kind`](super::Kind). Kept as a byte, for it may be one that nobody knows.
+    /// What the frame is: the byte of a [`Kind`], or any other byte that a peer sends.
     pub kind: u8,
-    /// Per kind; see [`flag`](super::flag).
+    /// What the bits mean depends on the kind; see [`flag`](super::flag).
     pub flags: u8,
-    /// Chosen by whoever asks, echoed in every reply and error; 0 in pushes.
+    /// Chosen by the client for each request, and repeated in every reply and error that the request causes; 0 in
+    /// pushes.
     pub tag: u16,
-    /// Bytes of payload that follow.
+    /// Bytes of payload that follow. The header is not counted.
     pub length: u32,
 }
 
 impl Header {
-    /// Reads a header from the front of `bytes`, or `None` where fewer than [`HEADER_LEN`] are there.
+    /// Reads a header from the front of `bytes`; `None` if there are fewer than [`HEADER_LEN`].
     pub fn decode(bytes: &[u8]) -> Option<Header> {
         let bytes = bytes.get(..HEADER_LEN)?;
         Some(Header {
@@ -44,17 +46,16 @@ impl Header {
     }
 }
 
-/// Appends one frame to `out`: the header, then what `payload` appends, with its length filled in afterwards.
+/// Appends one frame to `out`: the header, then what `payload` appends. The length is filled in afterwards.
 ///
 /// # Panics
 ///
-/// Where the payload is over 4 GiB; the callers' limits keep it far below.
-pub(super) fn put_frame(out: &mut Vec<u8>, kind: u8, flags: u8, tag: u16, payload: impl FnOnce(&mut Vec<u8>)) {
+/// If the payload is over 4 GiB. The limits of all callers are far below.
+pub(super) fn put_frame(out: &mut Vec<u8>, kind: Kind, flags: u8, tag: u16, payload: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
-    out.extend_from_slice(&Header { kind, flags, tag, length: 0 }.encode());
+    out.extend_from_slice(&Header { kind: kind as u8, flags, tag, length: 0 }.encode());
     payload(out);
-    let length =
-        u32::try_from(out.len() - start - HEADER_LEN).expect("a payload is bounded by the limits, under 4 GiB");
+    let length = u32::try_from(out.len() - start - HEADER_LEN).expect("the limits keep a payload under 4 GiB");
     BigEndian::write_u32(&mut out[start + 4..start + 8], length);
 }
 

@@ -1,13 +1,13 @@
-//! User ids as the wire carries them: opaque numbers, alone and in blocks.
+//! User ids as the wire carries them: opaque numbers, one at a time and in blocks.
 
 use byteorder::{BigEndian, ByteOrder};
 use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
 
-/// One connection, in one hub's life. Clients treat it as opaque; its layout is the hub's affair.
+/// The id of one session. A hub never gives an id twice while it runs. Its bits mean nothing to clients.
 ///
-/// Zero is never the id of a user, but a peer may send it, and is then told that nobody has it.
+/// No session has the id 0. A client may send it like any other id that nobody has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub u64);
 
@@ -28,12 +28,12 @@ impl FromStr for UserId {
 /// Bytes of one id.
 pub(super) const ID_LEN: usize = 8;
 
-/// A block of ids, still as bytes.
+/// A block of ids, as the bytes of the frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Ids<'a>(&'a [u8]);
 
 impl<'a> Ids<'a> {
-    /// The ids in `bytes`, or `None` where they are no whole number of ids.
+    /// The ids in `bytes`; `None` if the last id is cut short.
     pub fn new(bytes: &'a [u8]) -> Option<Ids<'a>> {
         bytes.len().is_multiple_of(ID_LEN).then_some(Ids(bytes))
     }
@@ -44,12 +44,12 @@ impl<'a> Ids<'a> {
         ids.iter().for_each(|id| out.extend_from_slice(&id.0.to_be_bytes()));
     }
 
-    /// How many there are.
+    /// The number of ids.
     pub fn len(&self) -> usize {
         self.0.len() / ID_LEN
     }
 
-    /// Whether there is none.
+    /// Whether the block has no ids.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -59,7 +59,7 @@ impl<'a> Ids<'a> {
         self.0.chunks_exact(ID_LEN).map(|id| UserId(BigEndian::read_u64(id)))
     }
 
-    /// The block itself.
+    /// The bytes of the block.
     pub fn as_bytes(&self) -> &'a [u8] {
         self.0
     }

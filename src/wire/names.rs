@@ -1,10 +1,10 @@
-//! Lists with names in them, still as bytes: those whom a SEND names, and those whom a WHO reply shows.
+//! Lists of names, as the bytes of the frame: the receivers of a SEND, and the members in a WHO reply.
 
 use super::UserId;
-use super::field::{Fields, Misfit, put_str8};
+use super::field::{FieldError, FieldReader, put_str8};
 use std::fmt;
 
-/// A list of names, each a str8, still as bytes.
+/// A list of names, each a str8, as the bytes of the frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Names<'a> {
     count: u16,
@@ -12,9 +12,9 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// Those in `bytes`, or `None` where they are no whole number of names, not text, or over 65,535.
+    /// The names in `bytes`; `None` if the last name is cut short, one is not UTF-8, or there are over 65,535.
     pub fn new(bytes: &'a [u8]) -> Option<Names<'a>> {
-        let mut fields = Fields(bytes);
+        let mut fields = FieldReader(bytes);
         let mut count = 0u16;
         while !fields.is_empty() {
             fields.str8("name").ok()?;
@@ -24,34 +24,34 @@ impl<'a> Names<'a> {
     }
 
     /// Reads `count` names from the front of `fields`.
-    pub(super) fn read(count: u16, fields: &mut Fields<'a>) -> Result<Names<'a>, Misfit> {
+    pub(super) fn read(count: u16, fields: &mut FieldReader<'a>) -> Result<Names<'a>, FieldError> {
         let all = fields.0;
         (0..count).try_for_each(|_| fields.str8("list of names").map(drop))?;
         Ok(Names { count, bytes: &all[..all.len() - fields.0.len()] })
     }
 
-    /// Appends names to `out` as a list. One over 255 bytes is cut between characters.
+    /// Appends names to `out` as a list. A name over 255 bytes is cut between characters.
     pub fn encode<'n>(names: impl IntoIterator<Item = &'n str>, out: &mut Vec<u8>) {
         names.into_iter().for_each(|name| put_str8(out, name));
     }
 
-    /// How many there are.
+    /// The number of names.
     pub fn len(&self) -> usize {
         self.count.into()
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     /// Each name, in order.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let mut fields = Fields(self.bytes);
+        let mut fields = FieldReader(self.bytes);
         std::iter::from_fn(move || fields.str8("name").ok())
     }
 
-    /// The list itself.
+    /// The bytes of the list.
     pub fn as_bytes(&self) -> &'a [u8] {
         self.bytes
     }
@@ -63,13 +63,13 @@ impl fmt::Debug for Names<'_> {
     }
 }
 
-/// Sessions and what each calls itself, still as bytes.
+/// Sessions with their names, as the bytes of the frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Members<'a>(&'a [u8]);
 
 impl<'a> Members<'a> {
-    /// Those in `bytes`, which must be whole: a user id and a str8 each.
-    pub(super) fn read(fields: &mut Fields<'a>) -> Result<Members<'a>, Misfit> {
+    /// Reads members to the end of `fields`: a user id and a str8 each.
+    pub(super) fn read(fields: &mut FieldReader<'a>) -> Result<Members<'a>, FieldError> {
         let bytes = fields.0;
         while !fields.is_empty() {
             read_member(fields)?;
@@ -77,9 +77,9 @@ impl<'a> Members<'a> {
         Ok(Members(bytes))
     }
 
-    /// Those in `bytes`, or `None` where they are not whole.
+    /// The members in `bytes`; `None` if the last one is cut short, or if a name is not UTF-8.
     pub fn new(bytes: &'a [u8]) -> Option<Members<'a>> {
-        Members::read(&mut Fields(bytes)).ok()
+        Members::read(&mut FieldReader(bytes)).ok()
     }
 
     /// Appends one member to `out`.
@@ -88,19 +88,19 @@ impl<'a> Members<'a> {
         put_str8(out, name);
     }
 
-    /// Each member, in order: its id, and its name, which is empty where it has none.
+    /// Each member, in order: its id, and its name, which is empty if it has none.
     pub fn iter(&self) -> impl Iterator<Item = (UserId, &'a str)> + use<'a> {
-        let mut fields = Fields(self.0);
+        let mut fields = FieldReader(self.0);
         std::iter::from_fn(move || read_member(&mut fields).ok())
     }
 
-    /// The list itself.
+    /// The bytes of the list.
     pub fn as_bytes(&self) -> &'a [u8] {
         self.0
     }
 }
 
-fn read_member<'a>(fields: &mut Fields<'a>) -> Result<(UserId, &'a str), Misfit> {
+fn read_member<'a>(fields: &mut FieldReader<'a>) -> Result<(UserId, &'a str), FieldError> {
     Ok((fields.id("member's id")?, fields.str8("member's name")?))
 }
 
@@ -124,8 +124,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_names_counted_are_read() {
-        let mut fields = Fields(&[1, b'a', 1, b'b', 9]);
+    fn as_many_names_are_read_as_were_counted() {
+        let mut fields = FieldReader(&[1, b'a', 1, b'b', 9]);
         let names = Names::read(2, &mut fields).expect("two names");
         assert_eq!((names.as_bytes(), fields.rest()), (&[1, b'a', 1, b'b'][..], &[9][..]));
     }

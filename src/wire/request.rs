@@ -1,87 +1,88 @@
-//! What a client asks.
+//! Requests: what a client sends.
 
-use super::field::{Fields, Misfit, put_str8, put_str16};
+use super::field::{COUNT_LEN, FieldError, FieldReader, put_str8, put_str16, str8_len, str16_len};
 use super::header::put_frame;
-use super::{ErrorCode, Fault, Header, Ids, Kind, Names, VERSION, flag};
+use super::id::ID_LEN;
+use super::{ErrorCode, Fault, Header, Ids, Kind, KindRow, Names, VERSION, flag};
 
-/// A request, its fields borrowed from the payload.
+/// A request. Its fields are borrowed from the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request<'a> {
-    /// Says who is calling; optional.
+    /// Introduces the client. Optional.
     Hello {
-        /// What the user calls itself; may be empty.
+        /// The name that the session takes; may be empty.
         name: &'a str,
-        /// What proves it; may be empty.
+        /// Proves that the client may take it; may be empty.
         token: &'a str,
     },
-    /// Asks for the caller's own id.
+    /// Asks for the session's own id.
     Identity,
-    /// Asks who else is here.
+    /// Asks for the ids of all other sessions.
     List,
-    /// Hands a body to users.
+    /// Sends a body to sessions, by their ids.
     Relay {
-        /// To whom. Neither distinct nor known to exist.
+        /// The receivers. An id may be repeated, or be nobody's.
         receivers: Ids<'a>,
-        /// What they get.
+        /// What they receive.
         body: &'a [u8],
-        /// Whether to answer with a status for each receiver.
+        /// Whether to reply with a status for each receiver.
         receipt: bool,
     },
-    /// Hands a body to every session of each name.
+    /// Sends a body to every session of each name.
     Send {
-        /// To whom. Neither distinct, nor valid, nor known to exist.
+        /// The receivers. A name may be repeated, invalid, or nobody's.
         names: Names<'a>,
-        /// What they get.
+        /// What they receive.
         body: &'a [u8],
-        /// Whether to answer with a status for each name.
+        /// Whether to reply with a status for each name.
         receipt: bool,
-        /// Whether to keep it for a name that is not here.
+        /// Whether to store the body for names that have no session.
         store: bool,
     },
-    /// Says that a mail has come and need not be sent again. No answer.
+    /// Acknowledges the mail with this id, so that it is not sent again. Has no reply.
     Ack(u64),
-    /// Comes into a room.
+    /// Joins a room.
     Join {
-        /// Which.
+        /// Its name.
         room: &'a str,
     },
     /// Leaves a room.
     Leave {
-        /// Which.
+        /// Its name.
         room: &'a str,
     },
-    /// Says something in a room.
+    /// Sends a message to a room.
     Publish {
-        /// Which.
+        /// Its name.
         room: &'a str,
-        /// What.
+        /// The message.
         body: &'a [u8],
-        /// Whether to answer with the event's id.
+        /// Whether to reply with the event's id.
         receipt: bool,
-        /// Whether the sender itself is left out.
+        /// Whether the sender's own session does not receive the event.
         no_echo: bool,
     },
-    /// Asks for what happened in a room.
+    /// Asks for past events of a room.
     History {
-        /// Which.
+        /// Its name.
         room: &'a str,
         /// Only events with a greater id than this.
         after: u64,
-        /// So many at most.
+        /// At most this many events.
         limit: u32,
     },
-    /// Asks who is in a room.
+    /// Asks for the members of a room.
     Who {
-        /// Which.
+        /// Its name.
         room: &'a str,
     },
-    /// Asks for these bytes back, [`MAX_PING`](super::MAX_PING) at most.
+    /// Asks for the same bytes back, [`MAX_PING`](super::MAX_PING) at most.
     Ping(&'a [u8]),
-    /// Asks to be sent what is queued, then closed.
+    /// Asks the hub to send what it has queued, and then to close.
     Bye,
-    /// Says that the client lives. No answer.
+    /// Shows that the client is alive. Has no reply.
     Alive,
-    /// Asks for what the hub has counted.
+    /// Asks for the hub's counters.
     Stats,
 }
 
@@ -90,25 +91,22 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     ///
-    /// Error 1 where flags or payload do not fit the kind, 2 where it is no request, 10 where a HELLO asks for another
-    /// version than [`VERSION`].
+    /// Error 1 if the flags or the payload do not fit the kind, 2 if the kind is no request, 10 if a HELLO asks for
+    /// another version than [`VERSION`].
     pub fn decode(header: Header, payload: &'a [u8]) -> Result<Request<'a>, Fault> {
-        let kind = Kind::of_request(header.kind).ok_or_else(|| Fault::unknown_kind(header.kind, header.tag))?;
-        let malformed = |what: Misfit| Fault::malformed(kind, header.tag, what);
-        let unknown = header.flags & !kind.flags();
-        if unknown != 0 {
-            return Err(Fault::malformed(kind, header.tag, format_args!("unknown flag {unknown:#04x}")));
-        }
-        let mut fields = Fields(payload);
-        if kind == Kind::Hello {
+        let row = KindRow::of_request(header.kind).ok_or_else(|| Fault::unknown_kind(header.kind, header.tag))?;
+        let malformed = |error: FieldError| Fault::malformed(row.kind, header.tag, error);
+        Fault::check_flags(row, header)?;
+        let mut fields = FieldReader(payload);
+        if row.kind == Kind::Hello {
             check_version(header, &mut fields)?;
         }
-        let request = Self::read(kind, header.flags, &mut fields).map_err(malformed)?;
+        let request = Self::read(row.kind, header.flags, &mut fields).map_err(malformed)?;
         fields.end().map_err(malformed)?;
         Ok(request)
     }
 
-    fn read(kind: Kind, flags: u8, fields: &mut Fields<'a>) -> Result<Request<'a>, Misfit> {
+    fn read(kind: Kind, flags: u8, fields: &mut FieldReader<'a>) -> Result<Request<'a>, FieldError> {
         Ok(match kind {
             Kind::Hello => Request::Hello { name: fields.str8("name")?, token: fields.str16("token")? },
             Kind::Identity => Request::Identity,
@@ -143,17 +141,35 @@ impl<'a> Request<'a> {
             Kind::Bye => Request::Bye,
             Kind::Alive => Request::Alive,
             Kind::Stats => Request::Stats,
-            _ => return Err(Misfit::NoSuch("kind")),
+            Kind::Welcome
+            | Kind::IdentityReply
+            | Kind::ListReply
+            | Kind::RelayReceipt
+            | Kind::SendReceipt
+            | Kind::Joined
+            | Kind::Left
+            | Kind::Published
+            | Kind::HistoryEnd
+            | Kind::WhoReply
+            | Kind::Pong
+            | Kind::StatsReply
+            | Kind::Deliver
+            | Kind::Mail
+            | Kind::Event
+            | Kind::Beat
+            | Kind::Closing
+            | Kind::Error => return Err(FieldError::UnknownValue("kind")),
         })
     }
 
-    /// Appends the whole frame to `out`.
+    /// Appends the whole frame to `out`. A name, room or token that is too long for its count is cut between
+    /// characters.
     ///
     /// # Panics
     ///
-    /// Where a RELAY names over 65,535 receivers, or a payload is over 4 GiB: neither fits the protocol.
+    /// If a RELAY has over 65,535 receivers, or if the payload is over 4 GiB. The protocol allows neither.
     pub fn encode(&self, tag: u16, out: &mut Vec<u8>) {
-        put_frame(out, self.kind() as u8, self.flags(), tag, |out| self.put_payload(out));
+        put_frame(out, self.kind(), self.flags(), tag, |out| self.put_payload(out));
     }
 
     fn flags(&self) -> u8 {
@@ -162,7 +178,18 @@ impl<'a> Request<'a> {
             Request::Relay { receipt, .. } => bit(receipt, flag::RECEIPT),
             Request::Send { receipt, store, .. } => bit(receipt, flag::RECEIPT) | bit(store, flag::STORE),
             Request::Publish { receipt, no_echo, .. } => bit(receipt, flag::RECEIPT) | bit(no_echo, flag::NO_ECHO),
-            _ => 0,
+            Request::Hello { .. }
+            | Request::Identity
+            | Request::List
+            | Request::Ack(_)
+            | Request::Join { .. }
+            | Request::Leave { .. }
+            | Request::History { .. }
+            | Request::Who { .. }
+            | Request::Ping(_)
+            | Request::Bye
+            | Request::Alive
+            | Request::Stats => 0,
         }
     }
 
@@ -174,7 +201,7 @@ impl<'a> Request<'a> {
                 put_str16(out, token);
             }
             Request::Relay { receivers, body, .. } => {
-                let count = u16::try_from(receivers.len()).expect("a RELAY names at most 65,535 receivers");
+                let count = u16::try_from(receivers.len()).expect("a RELAY has at most 65,535 receivers");
                 out.extend_from_slice(&count.to_be_bytes());
                 out.extend_from_slice(receivers.as_bytes());
                 out.extend_from_slice(body);
@@ -200,6 +227,42 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The body; empty if the kind has none.
+    pub fn body(&self) -> &'a [u8] {
+        match *self {
+            Request::Relay { body, .. }
+            | Request::Send { body, .. }
+            | Request::Publish { body, .. }
+            | Request::Ping(body) => body,
+            Request::Hello { .. }
+            | Request::Identity
+            | Request::List
+            | Request::Ack(_)
+            | Request::Join { .. }
+            | Request::Leave { .. }
+            | Request::History { .. }
+            | Request::Who { .. }
+            | Request::Bye
+            | Request::Alive
+            | Request::Stats => &[],
+        }
+    }
+
+    /// The number of bytes that [`encode`](Request::encode) appends behind the header.
+    pub fn payload_len(&self) -> usize {
+        match self {
+            Request::Hello { name, token } => 1 + str8_len(name) + str16_len(token),
+            Request::Relay { receivers, body, .. } => COUNT_LEN + receivers.as_bytes().len() + body.len(),
+            Request::Send { names, body, .. } => COUNT_LEN + names.as_bytes().len() + body.len(),
+            Request::Ack(_) => ID_LEN,
+            Request::Join { room } | Request::Leave { room } | Request::Who { room } => str8_len(room),
+            Request::Publish { room, body, .. } => str8_len(room) + body.len(),
+            Request::History { room, .. } => str8_len(room) + 8 + 4,
+            Request::Ping(body) => body.len(),
+            Request::Identity | Request::List | Request::Bye | Request::Alive | Request::Stats => 0,
+        }
+    }
+
     /// The kind of its frame.
     pub fn kind(&self) -> Kind {
         match self {
@@ -222,13 +285,13 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The version stands first in every HELLO, so that one of another version is told so whatever follows.
-fn check_version(header: Header, fields: &mut Fields<'_>) -> Result<(), Fault> {
-    let version = fields.u8("version").map_err(|what| Fault::malformed(Kind::Hello, header.tag, what))?;
+/// The version is the first field of every HELLO, so a HELLO of another version gets error 10 whatever follows.
+fn check_version(header: Header, fields: &mut FieldReader<'_>) -> Result<(), Fault> {
+    let version = fields.u8("version").map_err(|error| Fault::malformed(Kind::Hello, header.tag, error))?;
     if version == VERSION {
         return Ok(());
     }
-    let text = format!("HELLO asks for version {version}; this hub speaks {VERSION}");
+    let text = format!("HELLO: version {version} is not supported; this hub speaks version {VERSION}");
     Err(Fault::new(ErrorCode::Version, header.kind, header.tag, text))
 }
 
@@ -293,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_malformed() {
+    fn a_payload_that_does_not_fit_its_kind_is_malformed() {
         assert_eq!(code(&[3, 0, 0, 0, 0, 0, 0, 1, 0]), Some(ErrorCode::Malformed), "left over");
         assert_eq!(code(&[3, 1, 0, 0, 0, 0, 0, 0]), Some(ErrorCode::Malformed), "unknown flag");
         assert_eq!(code(&[4, 0, 0, 0, 0, 0, 0, 3, 0, 1, 0]), Some(ErrorCode::Malformed), "half an id");
@@ -301,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hello_of_another_version_is_told_so_whatever_follows() {
+    fn a_hello_of_another_version_is_error_10_whatever_follows() {
         assert_eq!(code(&[1, 0, 0, 0, 0, 0, 0, 2, 2, 99]), Some(ErrorCode::Version));
     }
 }

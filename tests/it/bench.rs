@@ -109,8 +109,8 @@ fn a_sweep_with_a_run_that_failed_shows_the_others_and_is_exit_code_1() {
 #[test]
 fn a_wrong_command_line_is_exit_code_2_and_an_absent_hub_1() {
     for (arguments, what) in [
-        ("--sise 5", "did you mean --size?; see cubby bench --help"),
-        ("--relay 5 --rooms 5", "contradict each other; see cubby bench --help"),
+        ("--sise 5", "did you mean --size? (see cubby bench --help)"),
+        ("--relay 5 --rooms 5", "contradict each other (see cubby bench --help)"),
         ("--hub nowhere", "the port is missing"),
         ("--size 4G", "larger than any hub takes: 1073741824 at the most"),
         ("--sweep size=64,4G", "larger than any hub takes: 1073741824 at the most"),

@@ -42,7 +42,7 @@ impl Chat {
         line(self.said.recv_timeout(PATIENCE).expect("another line"))
     }
 
-    /// Ends its input: what else it shows, what else it says, its exit code.
+    /// Ends its input. Returns the other lines on standard output and on standard error, and the exit code.
     pub fn end(mut self) -> (Vec<String>, Vec<String>, Option<i32>) {
         drop(self.typed.take());
         let rest = |pieces: &Receiver<Vec<u8>>| {
@@ -53,7 +53,7 @@ impl Chat {
     }
 }
 
-/// What comes out of a process, in lines or as it comes, so that a test never waits for ever.
+/// The output of a process, in lines or as it arrives. A thread reads it, so that a test can stop waiting.
 fn pieces(mut from: impl Read + Send + 'static, in_lines: bool) -> Receiver<Vec<u8>> {
     let (send, received) = channel();
     std::thread::spawn(move || {
@@ -74,7 +74,7 @@ fn line(bytes: Vec<u8>) -> String {
 }
 
 #[test]
-fn three_who_talk_two_of_the_same_name() {
+fn three_people_talk_and_two_have_the_same_name() {
     let daemon = Daemon::start();
     let hub = &daemon.addresses[0];
     let mut bob = Chat::start(hub, "bob");
@@ -104,7 +104,7 @@ fn three_who_talk_two_of_the_same_name() {
 }
 
 #[test]
-fn what_is_not_understood_or_refused_is_said_and_all_goes_on() {
+fn a_line_that_is_wrong_or_refused_is_reported_and_the_chat_goes_on() {
     let daemon = Daemon::start();
     let mut ann = Chat::start(&daemon.addresses[0], "ann");
     ann.type_line("sbu lobby");
@@ -112,7 +112,7 @@ fn what_is_not_understood_or_refused_is_said_and_all_goes_on() {
     ann.type_line("who nowhere");
     assert!(ann.said().contains("error 7 (not in that room)"));
     ann.type_line("attach \"\u{1b}\"");
-    assert!(ann.said().contains("is no room"));
+    assert!(ann.said().contains("is not a room"));
     ann.type_line("to eve hello");
     assert_eq!(ann.said(), "cubby: nobody here is called eve");
     ann.type_line("sub \"my room\" lobby");
@@ -171,7 +171,7 @@ fn each_incoming_line_is_kept_with_its_local_time() {
 }
 
 #[test]
-fn when_the_hub_is_started_again_the_chat_comes_back_and_says_what_is_lost() {
+fn after_a_restart_of_the_hub_the_chat_reconnects_and_says_what_is_lost() {
     let path = TempPath::new("chat.sock");
     let address = format!("unix:{}", path.as_str());
     let start = || Daemon::with(&["--listen", &address]);
@@ -186,7 +186,7 @@ fn when_the_hub_is_started_again_the_chat_comes_back_and_says_what_is_lost() {
     daemon.signal("TERM");
     assert_eq!(daemon.end().0, Some(0));
     let said = ann.said();
-    assert!(said.contains("going away") && said.contains("keeping what is typed"), "{said}");
+    assert!(said.contains("going away") && said.contains("keeping what you type"), "{said}");
     ann.type_line("meanwhile");
     let _daemon = start();
     assert_eq!(ann.said(), "cubby: the hub is back");
@@ -199,7 +199,7 @@ fn when_the_hub_is_started_again_the_chat_comes_back_and_says_what_is_lost() {
     assert_eq!(ann.end(), (vec![], vec![], Some(0)));
 }
 
-/// Stands between a chat and its hub, and lets one connection through for each permission.
+/// A proxy between a chat and its hub that forwards a connection only when the test permits it.
 pub struct Proxy {
     pub address: String,
     permit: Sender<()>,
@@ -230,7 +230,7 @@ impl Proxy {
         Proxy { address, permit, connected }
     }
 
-    /// Lets the next connection through; what this returns ends it.
+    /// Forwards the next connection. The returned function breaks it.
     pub fn let_through(&self) -> impl FnOnce() {
         self.permit.send(()).expect("the proxy lives");
         let server = self.connected.recv().expect("a connection comes");
@@ -239,7 +239,7 @@ impl Proxy {
 }
 
 #[test]
-fn what_is_said_while_the_connection_is_broken_is_neither_missed_nor_shown_twice() {
+fn messages_sent_while_the_connection_is_broken_are_neither_missed_nor_shown_twice() {
     let daemon = Daemon::start();
     let proxy = Proxy::start(&daemon.addresses[0]);
     let mut bob = daemon.connect();
@@ -251,7 +251,7 @@ fn what_is_said_while_the_connection_is_broken_is_neither_missed_nor_shown_twice
     bob.publish("lobby", b"one");
     assert_eq!(ann.shown(), "[r/lobby]> (@bob): one");
     cut();
-    assert!(ann.said().contains("trying to find it again"));
+    assert!(ann.said().contains("trying to reconnect"));
     bob.join("lobby");
     bob.publish("lobby", b"two");
     bob.event();
@@ -266,8 +266,8 @@ fn what_is_said_while_the_connection_is_broken_is_neither_missed_nor_shown_twice
     assert_eq!(ann.end(), (vec![], vec![], Some(0)));
 }
 
-/// A chat that has said that its hub is gone, and gives up after a second.
-fn whose_hub_has_gone() -> Chat {
+/// A chat that has noticed that its hub is gone, and gives up after a second.
+fn chat_without_its_hub() -> Chat {
     let path = TempPath::new("gone.sock");
     let address = format!("unix:{}", path.as_str());
     let daemon = Daemon::with(&["--listen", &address]);
@@ -281,24 +281,24 @@ fn whose_hub_has_gone() -> Chat {
 
 #[test]
 fn a_script_that_ends_while_the_hub_is_away_says_what_was_not_sent() {
-    let mut ann = whose_hub_has_gone();
+    let mut ann = chat_without_its_hub();
     ann.type_line("too late");
     let (shown, said, code) = ann.end();
     assert_eq!((shown, code), (vec![], Some(1)));
-    assert!(said.iter().any(|line| line.contains("1 of the lines typed never reached it")), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("lines that were not sent: 1")), "{said:?}");
 }
 
 #[test]
-fn a_script_that_types_more_than_is_kept_while_the_hub_is_away_ends_too() {
-    let mut ann = whose_hub_has_gone();
+fn a_script_with_more_lines_than_are_kept_while_the_hub_is_away_ends_too() {
+    let mut ann = chat_without_its_hub();
     (0..400).for_each(|number| ann.type_line(&format!("line {number}")));
     let (_, said, code) = ann.end();
     assert_eq!(code, Some(1));
-    assert!(said.iter().any(|line| line.contains("400 of the lines typed never reached it")), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("lines that were not sent: 400")), "{said:?}");
 }
 
 #[test]
-fn who_types_has_a_turn_in_the_busiest_room() {
+fn a_typed_line_is_sent_even_if_the_room_never_pauses() {
     let daemon = Daemon::start();
     let mut ann = Chat::start(&daemon.addresses[0], "ann");
     ann.type_line("attach lobby");
@@ -323,7 +323,7 @@ fn who_types_has_a_turn_in_the_busiest_room() {
 }
 
 #[test]
-fn a_chat_needs_a_name_that_will_do_and_a_hub() {
+fn a_chat_needs_a_valid_name_and_a_hub() {
     let daemon = Daemon::start();
     for (arguments, what) in [(&["chat"][..], "--name"), (&["chat", "--name", " ann"], "white space")] {
         let output = run(cubby(&daemon.addresses[0], arguments), b"");
@@ -335,7 +335,7 @@ fn a_chat_needs_a_name_that_will_do_and_a_hub() {
     assert!(text(&output.stderr).contains("is it running?"));
 }
 
-/// What a terminal has shown, and how much of it was looked at.
+/// What a terminal has shown, and how much of that the test has looked at.
 struct Terminal {
     pieces: Receiver<Vec<u8>>,
     shown: String,
@@ -343,7 +343,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// Waits until it shows this, after what it was seen to show before.
+    /// Waits until it shows this text behind the part that was looked at already.
     fn shows(&mut self, what: &str) {
         while !self.shown[self.seen..].contains(what) {
             self.read(what);
@@ -352,9 +352,9 @@ impl Terminal {
         self.seen += at + what.len();
     }
 
-    /// Waits until it is ready to edit a line for the `count`th time: keys that come before belong to no line.
+    /// Waits until it is ready to edit a line for the `count`th time. Earlier keys would not be part of the line.
     fn edits(&mut self, count: usize) {
-        // What an editor says as it begins: that pasted text be marked as such.
+        // The escape sequence that an editor sends first: it turns bracketed paste on.
         const BEGINS: &str = "\x1b[?2004h";
         while self.shown.matches(BEGINS).count() < count {
             self.read(BEGINS);
@@ -370,7 +370,7 @@ impl Terminal {
 }
 
 impl Terminal {
-    /// A `cubby chat` on a terminal of its own, and its keys.
+    /// Starts `cubby chat` on its own terminal. Returns its keyboard as well.
     pub fn start(hub: &str, name: &str) -> (Child, ChildStdin, Terminal) {
         let chat = format!("{} chat --name {name}", env!("CARGO_BIN_EXE_cubby"));
         let mut command = Command::new("script");
@@ -385,7 +385,7 @@ impl Terminal {
 }
 
 #[test]
-fn on_a_terminal_what_comes_in_does_not_tear_the_line_being_typed() {
+fn on_a_terminal_incoming_lines_do_not_disturb_the_line_being_typed() {
     let daemon = Daemon::start();
     let mut bob = daemon.connect();
     bob.hello("bob");
@@ -401,7 +401,7 @@ fn on_a_terminal_what_comes_in_does_not_tear_the_line_being_typed() {
     terminal.shows("hal");
     bob.publish("lobby", b"good morning");
     terminal.shows("[r/lobby]> (@bob): good morning");
-    // The line being typed stands below what came in, prompt and all.
+    // The line being typed is shown again below the incoming one, with its prompt.
     terminal.shows("[r/lobby]> hal");
     press("lo\r");
     assert_eq!(bob.event().what, MESSAGE, "its own");
@@ -418,7 +418,7 @@ fn on_a_terminal_what_comes_in_does_not_tear_the_line_being_typed() {
 }
 
 #[test]
-fn after_a_restart_those_on_terminals_still_see_each_other() {
+fn after_a_restart_people_on_terminals_still_see_each_other() {
     let path = TempPath::new("terminals.sock");
     let address = format!("unix:{}", path.as_str());
     let daemon = Daemon::with(&["--listen", &address]);
@@ -432,9 +432,9 @@ fn after_a_restart_those_on_terminals_still_see_each_other() {
     ann.shows("bob joined");
     daemon.signal("TERM");
     assert_eq!(daemon.end().0, Some(0));
-    ann.shows("trying to find it again");
-    bob.shows("trying to find it again");
-    // Somebody else may get the id that either of them had.
+    ann.shows("trying to reconnect");
+    bob.shows("trying to reconnect");
+    // The restarted hub may give the id that one of them had to the other.
     let daemon = Daemon::with(&["--listen", &address]);
     for terminal in [&mut ann, &mut bob] {
         terminal.shows("begins anew");
@@ -456,7 +456,7 @@ fn after_a_restart_those_on_terminals_still_see_each_other() {
 }
 
 #[test]
-fn nothing_is_said_in_a_room_that_was_left_or_never_come_into() {
+fn nothing_is_said_in_a_room_that_was_left_or_never_joined() {
     let limits = ["--listen", "127.0.0.1:0", "--rooms-per-session", "1"];
     let daemon = Daemon::with(&limits);
     let mut ann = Chat::start(&daemon.addresses[0], "ann");
@@ -464,7 +464,7 @@ fn nothing_is_said_in_a_room_that_was_left_or_never_come_into() {
     assert_eq!(ann.shown(), "[r/a]> ann joined");
     ann.type_line("//attach b");
     assert!(ann.said().contains("this session is in 1 rooms"));
-    // Whether this is typed before or after it is known that b is refused.
+    // This may be typed before or after the chat learns that the hub refused b.
     ann.type_line("secret");
     let said = ann.said();
     assert!(said.contains("not in r/b, so this was not said") || said.contains("\"secret\" is no command"), "{said}");
@@ -482,7 +482,7 @@ fn nothing_is_said_in_a_room_that_was_left_or_never_come_into() {
 }
 
 #[test]
-fn a_line_typed_twice_is_said_twice_though_the_connection_breaks_between() {
+fn a_line_typed_twice_is_said_twice_even_if_the_connection_breaks_in_between() {
     let daemon = Daemon::start();
     let proxy = Proxy::start(&daemon.addresses[0]);
     let mut bob = daemon.connect();

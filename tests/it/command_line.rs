@@ -32,14 +32,14 @@ impl Listener {
     }
 }
 
-/// Runs `cubby` against a daemon: its exit code, what it printed, what it said on standard error.
+/// Runs `cubby` against a daemon. Returns its exit code, its standard output and its standard error.
 fn call(daemon: &Daemon, arguments: &[&str], input: &[u8]) -> (i32, String, String) {
     let output = run(cubby(&daemon.addresses[0], arguments), input);
     let code = output.status.code().expect("it ends by itself");
     (code, text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
 }
 
-/// Bytes that begin as a JPEG does and are no text.
+/// Bytes that begin like a JPEG and are not text.
 fn picture() -> Vec<u8> {
     let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xE0, 0, 16, b'J', b'F', b'I', b'F', 0];
     bytes.extend((0..300_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8));
@@ -91,7 +91,7 @@ fn nothing_from_the_network_reaches_the_terminal_raw() {
 }
 
 #[test]
-fn whoever_is_not_reached_is_named_and_the_exit_code_is_1() {
+fn a_receiver_that_is_not_reached_is_named_and_the_exit_code_is_1() {
     let daemon = Daemon::start();
     let mut listener = Listener::start(&daemon, &[]);
     let (code, printed, said) = call(&daemon, &["relay", "999", &listener.id], b"hello");
@@ -113,7 +113,7 @@ fn id_and_list_print_ids() {
 }
 
 #[test]
-fn json_is_an_object_a_line() {
+fn json_output_has_one_object_per_line() {
     let daemon = Daemon::start();
     let mut listener = Listener::start(&daemon, &["--json"]);
     let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
@@ -132,9 +132,9 @@ fn json_is_an_object_a_line() {
 }
 
 #[test]
-fn a_wrong_command_line_is_exit_2_and_says_what() {
+fn a_wrong_command_line_ends_with_2_and_one_line_that_says_what() {
     let daemon = Daemon::start();
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 21] = [
         (&[], "a command is missing"),
         (&["lits"], "did you mean list?"),
         (&["send"], "at least one name"),
@@ -143,15 +143,17 @@ fn a_wrong_command_line_is_exit_2_and_says_what() {
         (&["who"], "one room"),
         (&["sub"], "at least one room"),
         (&["sub", "a", "--history", "-1"], "--history"),
-        (&["sub", "a", "--mess"], "--mess goes with chat"),
-        (&["id", "--history", "5"], "--history goes with sub"),
+        (&["sub", "a", "--mess"], "--mess is an option of chat"),
+        (&["id", "--history", "5"], "--history is an option of sub"),
         (&["chat", "now", "--name", "ann"], "now"),
         (&["--frobnicate"], "frobnicate"),
+        (&["id", "--jsn"], "did you mean --json?"),
+        (&["--json", "bench"], "cubby bench [OPTIONS]"),
         (&["relay"], "needs the id"),
         (&["relay", "bob"], "bob"),
         (&["relay", "-1"], "1"),
         (&["id", "5"], "5"),
-        (&["id", "--file", "x"], "--file goes with pub, send, relay"),
+        (&["id", "--file", "x"], "--file is an option of pub, send, relay"),
         (&["id", "--timeout", "soon"], "--timeout"),
         (&["id", "--hub", "nowhere"], "nowhere"),
     ];
@@ -164,7 +166,7 @@ fn a_wrong_command_line_is_exit_2_and_says_what() {
 
 #[test]
 fn a_hub_that_is_not_there_is_named_and_cubbyd_suggested() {
-    // Bound and not listening: nobody else gets the port, and connecting to it fails.
+    // The port is bound but nobody listens: connecting fails, and no other program can get the port.
     let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     held.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
     let address = held.local_addr().expect("bound").as_socket().expect("an IP address").to_string();
@@ -181,14 +183,14 @@ fn a_body_over_the_hubs_limit_is_refused_before_it_is_sent() {
     let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--max-body", "100"]);
     let (code, _, said) = call(&daemon, &["relay", "5"], &[b'x'; 101]);
     assert_eq!(code, 1);
-    assert!(said.contains("over the 100 bytes that this hub takes"), "{said}");
+    assert!(said.contains("larger than the 100 bytes that this hub accepts"), "{said}");
     let (code, _, said) = call(&daemon, &["relay", "5", "--file", "/no/such/file"], b"");
     assert_eq!(code, 1);
     assert!(said.contains("/no/such/file"), "{said}");
 }
 
 #[test]
-fn listen_says_why_when_the_hub_goes() {
+fn listen_says_why_the_hub_closed_the_connection() {
     let daemon = Daemon::start();
     let listener = Listener::start(&daemon, &[]);
     daemon.signal("TERM");
@@ -198,7 +200,7 @@ fn listen_says_why_when_the_hub_goes() {
 }
 
 #[test]
-fn a_receiver_that_is_missed_is_said_though_nobody_reads_the_output() {
+fn a_receiver_that_is_not_reached_is_reported_even_if_nobody_reads_the_output() {
     let daemon = Daemon::start();
     for format in [&["relay", "999"][..], &["relay", "999", "--json"]] {
         let mut command = cubby(&daemon.addresses[0], format);
@@ -212,7 +214,7 @@ fn a_receiver_that_is_missed_is_said_though_nobody_reads_the_output() {
 }
 
 #[test]
-fn json_holds_no_control_character_raw() {
+fn json_output_escapes_control_characters() {
     let daemon = Daemon::start();
     let mut listener = Listener::start(&daemon, &["--json"]);
     let id = serde_json::from_str::<serde_json::Value>(&listener.id).expect("JSON")["userId"].clone();
@@ -238,7 +240,7 @@ fn arguments_and_environment_must_be_text() {
 }
 
 #[test]
-fn a_name_that_the_hub_does_not_take_is_refused() {
+fn a_name_that_is_not_valid_is_refused() {
     let daemon = Daemon::start();
     assert_eq!(call(&daemon, &["id", "--name", "ann"], b"").0, 0);
     let (code, _, said) = call(&daemon, &["id", "--name", "\u{1b}ann"], b"");
@@ -247,7 +249,7 @@ fn a_name_that_the_hub_does_not_take_is_refused() {
 }
 
 #[test]
-fn a_reader_that_stops_is_no_error() {
+fn it_is_not_an_error_if_nobody_reads_the_output() {
     let daemon = Daemon::start();
     let mut command = cubby(&daemon.addresses[0], &["id"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubby starts");
@@ -256,7 +258,7 @@ fn a_reader_that_stops_is_no_error() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }
 
-/// A `cubby sub` in the background, once it is in the room.
+/// A `cubby sub` in the background, and the lines that it prints.
 fn subscriber(daemon: &Daemon, arguments: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut command = cubby(&daemon.addresses[0], &[&["sub", "lobby"], arguments].concat());
     let mut child = command.stdout(Stdio::piped()).spawn().expect("cubby starts");
@@ -265,7 +267,7 @@ fn subscriber(daemon: &Daemon, arguments: &[&str]) -> (Child, Lines<BufReader<Ch
 }
 
 #[test]
-fn what_is_published_is_shown_to_subscribers_after_what_was_before() {
+fn subscribers_see_the_history_and_then_new_events() {
     let daemon = Daemon::start();
     for number in ["1", "2", "3"] {
         let (code, printed, _) = call(&daemon, &["pub", "lobby", "--name", "ann"], number.as_bytes());
@@ -285,7 +287,7 @@ fn what_is_published_is_shown_to_subscribers_after_what_was_before() {
 }
 
 #[test]
-fn events_and_rooms_as_json() {
+fn events_and_members_are_printed_as_json() {
     let daemon = Daemon::start();
     let (mut child, mut lines) = subscriber(&daemon, &["--json", "--name", "bob"]);
     let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
@@ -305,7 +307,7 @@ fn events_and_rooms_as_json() {
 }
 
 #[test]
-fn what_is_sent_to_a_name_is_shown_with_its_sender() {
+fn a_body_sent_to_a_name_is_shown_with_its_sender() {
     let daemon = Daemon::start();
     let mut listener = Listener::start(&daemon, &["--name", "bob"]);
     let (code, printed, said) = call(&daemon, &["send", "bob", "eve", "--name", "ann"], b"hello");

@@ -4,7 +4,7 @@ use crate::support::*;
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-/// Runs `cubbyd` with arguments that it will not serve with: its exit code and the one line it says.
+/// Runs `cubbyd` with arguments that it refuses. Returns its exit code and its one line on standard error.
 fn refused(arguments: &[&str]) -> (i32, String) {
     let mut command = daemon(arguments);
     command.env("RUST_LOG", "off");
@@ -16,15 +16,16 @@ fn refused(arguments: &[&str]) -> (i32, String) {
 }
 
 #[test]
-fn a_wrong_option_ends_it_with_2_and_names_the_option() {
-    let cases: [(&[&str], &str); 15] = [
+fn a_wrong_option_ends_it_with_2_and_is_named() {
+    let cases: [(&[&str], &str); 16] = [
         (&["--frobnicate"], "frobnicate"),
+        (&["--heartbeat-sec", "5"], "did you mean --heartbeat-secs?"),
         (&["--listen"], "listen"),
         (&["--listen", "7070"], "--listen"),
         (&["--listen", "localhost:99999"], "--listen"),
         (&["--listen", "unix:"], "--listen"),
         (&["--listen", "ws://127.0.0.1:8080"], "--ws HOST:PORT"),
-        (&["--ws", "ws://127.0.0.1:8080"], "is no HOST:PORT"),
+        (&["--ws", "ws://127.0.0.1:8080"], "is not HOST:PORT"),
         (&["--max-body", "huge"], "--max-body"),
         (&["--max-body", "0"], "--max-body"),
         (&["--max-body", "2G"], "--max-body"),
@@ -42,7 +43,7 @@ fn a_wrong_option_ends_it_with_2_and_names_the_option() {
 }
 
 #[test]
-fn help_fits_a_screen_and_version_is_ours() {
+fn the_help_fits_a_screen_and_the_version_is_the_crates() {
     let help = run(daemon(&["--help"]), b"");
     assert!(help.status.success() && text(&help.stdout).lines().count() <= 24, "{}", text(&help.stdout));
     assert!(text(&help.stdout).lines().all(|line| line.len() <= 80));
@@ -51,15 +52,20 @@ fn help_fits_a_screen_and_version_is_ours() {
 }
 
 #[test]
-fn a_port_that_is_taken_ends_it_with_1_and_what_to_do() {
+fn a_port_in_use_ends_it_with_1_and_advice() {
     let first = Daemon::start();
     let (code, said) = refused(&["--listen", &first.addresses[0]]);
     assert_eq!(code, 1);
-    assert!(said.contains(&first.addresses[0]) && said.contains("choose another address with --listen"), "{said}");
+    assert!(
+        said.contains(&first.addresses[0])
+            && said.contains("--listen: cannot listen")
+            && said.contains("choose another address"),
+        "{said}"
+    );
 }
 
 #[test]
-fn an_address_that_is_not_this_machines_ends_it_with_1_and_what_to_do() {
+fn an_address_of_another_machine_ends_it_with_1_and_advice() {
     let (code, said) = refused(&["--listen", "192.0.2.1:7070"]);
     assert_eq!(code, 1);
     assert!(said.contains("an address of this machine"), "{said}");
@@ -69,7 +75,7 @@ fn an_address_that_is_not_this_machines_ends_it_with_1_and_what_to_do() {
 }
 
 #[test]
-fn it_listens_on_every_address_named() {
+fn it_listens_on_every_address_that_is_named() {
     let path = TempPath::new("both.sock");
     let unix = format!("unix:{}", path.as_str());
     let mut arguments = vec!["--listen", "127.0.0.1:0", "--listen", &unix];
@@ -100,7 +106,7 @@ fn a_stale_socket_file_is_replaced_and_a_live_one_is_not() {
 }
 
 #[test]
-fn a_socket_file_that_another_has_made_since_is_left_alone() {
+fn a_socket_file_that_another_program_created_since_is_left_alone() {
     let path = TempPath::new("others.sock");
     let daemon = Daemon::with(&["--listen", &format!("unix:{}", path.as_str())]);
     std::fs::remove_file(&path.0).expect("it is there");
@@ -111,7 +117,7 @@ fn a_socket_file_that_another_has_made_since_is_left_alone() {
 }
 
 #[test]
-fn who_still_sends_while_it_stops_gets_what_was_queued() {
+fn a_client_that_still_sends_during_shutdown_gets_what_was_queued() {
     let daemon = Daemon::start();
     let (mut sender, mut receiver) = (daemon.connect(), daemon.connect());
     let to = receiver.id();
@@ -129,7 +135,7 @@ fn who_still_sends_while_it_stops_gets_what_was_queued() {
 }
 
 #[test]
-fn a_broken_standard_error_is_no_reason_to_panic() {
+fn it_does_not_panic_if_standard_error_is_broken() {
     for argument in ["--frobnicate", "--listen=nowhere"] {
         let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has one");
         let status = daemon(&[argument]).stderr(full).status().expect("it starts");
@@ -138,7 +144,7 @@ fn a_broken_standard_error_is_no_reason_to_panic() {
 }
 
 #[test]
-fn a_file_that_is_no_socket_is_left_alone() {
+fn a_file_that_is_not_a_socket_is_left_alone() {
     let path = TempPath::new("precious");
     std::fs::write(&path.0, "precious").expect("a fresh path");
     let (code, said) = refused(&["--listen", &format!("unix:{}", path.as_str())]);
@@ -148,7 +154,7 @@ fn a_file_that_is_no_socket_is_left_alone() {
 }
 
 #[test]
-fn sigterm_and_sigint_tell_everybody_and_end_it_with_0() {
+fn on_sigterm_and_sigint_it_tells_all_clients_and_ends_with_0() {
     for signal in ["TERM", "INT"] {
         let daemon = Daemon::start();
         let mut raw = daemon.connect();
@@ -186,7 +192,7 @@ fn a_second_signal_ends_it_at_once() {
     let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--listen", &format!("unix:{}", path.as_str())]);
     let mut sender = daemon.connect();
     sender.id();
-    // The kernel holds far less than this for a unix socket that is not read.
+    // The kernel buffers much less than this for a unix socket that nobody reads.
     let stalled = UnixStream::connect(&path.0).expect("it listens");
     let target = loop {
         if let [target] = sender.list()[..] {
@@ -203,7 +209,7 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn sigusr1_puts_statistics_into_the_log() {
+fn on_sigusr1_it_logs_its_statistics() {
     let mut daemon = Daemon::start();
     let mut raw = daemon.connect();
     raw.id();

@@ -1,8 +1,8 @@
 //! Those who speak native frames, binary messages, JSON and HTTP with one another, and what the daemon lets those at
 //! the door do.
 
+use crate::support::web::*;
 use crate::support::*;
-use crate::support_ws::*;
 use serde_json::{Value, json};
 use std::io::Write;
 

@@ -109,7 +109,7 @@ fn a_stopped_hub_without_clients_ends_at_once() {
 #[test]
 fn limits_that_can_not_be_kept_are_refused() {
     let error = Server::builder().max_receivers(0).bind().expect_err("no relay could name anybody");
-    assert_eq!(error.to_string(), "max-receivers is 0, but must be from 1 to 65535");
+    assert_eq!(error.to_string(), "max-receivers is 0; it must be from 1 to 65535");
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! The event log of the real daemon: what is in it, and what it survives.
+//! The event log of the real daemon: its contents, and the failures that it survives.
 
 use crate::support::*;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-/// A daemon that logs events there, and writes them every second at least.
+/// A daemon that logs events to this file, and flushes it at least once a second.
 fn logging(path: &str) -> Daemon {
     Daemon::with(&["--listen", "127.0.0.1:0", "--event-log", path, "--flush-secs", "1"])
 }
@@ -19,7 +19,7 @@ fn ids(path: &Path) -> Vec<u64> {
     lines(path).iter().map(|line| line["id"].as_u64().expect("a number")).collect()
 }
 
-/// The line that an event must have, less its time.
+/// The line that an event must have, without its time.
 fn line_of(event: &Event) -> Value {
     let kind = ["message", "join", "add", "remove", "leave", "close"][usize::from(event.what) - 1];
     let mut line = json!({
@@ -37,7 +37,7 @@ fn line_of(event: &Event) -> Value {
 }
 
 #[test]
-fn the_log_tells_the_story_that_the_members_saw() {
+fn the_log_has_the_events_that_the_members_saw() {
     let path = TempPath::new("events.log");
     let daemon = logging(path.as_str());
     let mut watcher = daemon.connect();
@@ -47,7 +47,7 @@ fn the_log_tells_the_story_that_the_members_saw() {
     for raw in [&mut phone, &mut laptop] {
         raw.hello("ann");
         raw.join("lobby");
-        // A stranger may speak as well.
+        // A session may publish in a room without joining it.
         raw.publish("elsewhere", b"unheard");
     }
     for body in [&b"hello"[..], b"", b"\xFF\x00\xFE", "\u{9b}\u{202E}\"\\".as_bytes()] {
@@ -61,7 +61,7 @@ fn the_log_tells_the_story_that_the_members_saw() {
         let heard = watcher.receive();
         match heard.kind {
             EVENT => story.push(Event::of(&heard)),
-            // The phone's leaving has not come yet.
+            // The event of the phone's leaving has not arrived yet.
             _ if story.len() < 8 => watcher.send(&frame(PING, 0, 0, [])),
             _ => break,
         }
@@ -81,7 +81,7 @@ fn the_log_tells_the_story_that_the_members_saw() {
 }
 
 #[test]
-fn a_log_is_appended_to_and_a_torn_line_is_ended() {
+fn the_log_is_appended_to_and_an_incomplete_line_is_ended() {
     let path = TempPath::new("events.log");
     fs::write(&path.0, "{\"torn\":").expect("a fresh path");
     for round in 1..=2 {
@@ -96,9 +96,9 @@ fn a_log_is_appended_to_and_a_torn_line_is_ended() {
 }
 
 #[test]
-fn sighup_writes_what_there_is_and_opens_the_file_anew() {
+fn on_sighup_the_log_is_flushed_and_reopened() {
     let (path, moved) = (TempPath::new("events.log"), TempPath::new("events.log.1"));
-    // A day between two flushes: only the signal can be why anything is written.
+    // The next flush by time is a day away, so only the signal can cause one.
     let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--event-log", path.as_str(), "--flush-secs", "86400"]);
     let mut raw = daemon.connect();
     raw.publish("lobby", b"1");
@@ -114,7 +114,7 @@ fn sighup_writes_what_there_is_and_opens_the_file_anew() {
 }
 
 #[test]
-fn a_directory_that_vanishes_costs_no_event() {
+fn no_event_is_lost_if_the_directory_vanishes_for_a_while() {
     let dir = TempPath::new("log-dir");
     fs::create_dir(&dir.0).expect("a fresh path");
     let file = dir.0.join("events.log");
@@ -123,7 +123,7 @@ fn a_directory_that_vanishes_costs_no_event() {
     fs::remove_dir_all(&dir.0).expect("it is there");
     raw.publish("lobby", b"1");
     daemon.signal("HUP");
-    let said = wait_for_line(&mut daemon, "can not write the event log");
+    let said = wait_for_line(&mut daemon, "cannot write the event log");
     assert!(said.contains("No such file"), "{said}");
     assert_eq!(raw.publish("lobby", b"2"), 2, "the hub lives on");
     fs::create_dir(&dir.0).expect("it has vanished");
@@ -131,18 +131,18 @@ fn a_directory_that_vanishes_costs_no_event() {
     eventually("all is written", || (ids(&file) == [1, 2]).then_some(()));
 }
 
-/// The next line of the daemon's log that holds this.
+/// The next line of the daemon's log that contains this text.
 fn wait_for_line(daemon: &mut Daemon, what: &str) -> String {
     use std::io::BufRead;
     let mut lines = std::io::BufReader::new(daemon.stderr()).lines();
     let found = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains(what)));
-    // The rest is read elsewhere, so that the daemon never waits for its log to be.
+    // A thread reads the rest, so that the daemon never blocks on its log.
     std::thread::spawn(move || lines.count());
     found.expect("it is said").expect("text")
 }
 
 #[test]
-fn a_full_disk_is_said_and_counted_and_the_hub_lives_on() {
+fn a_full_disk_is_reported_and_counted_and_the_hub_goes_on() {
     let daemon = logging("/dev/full");
     let mut raw = daemon.connect();
     raw.publish("lobby", b"lost");
@@ -153,13 +153,13 @@ fn a_full_disk_is_said_and_counted_and_the_hub_lives_on() {
     daemon.signal("TERM");
     let (code, said) = daemon.end();
     assert_eq!(code, Some(0));
-    assert!(said.contains("can not write the event log /dev/full: No space left"), "{said}");
+    assert!(said.contains("cannot write the event log /dev/full: No space left"), "{said}");
     assert!(said.contains("event log: lines 0 failures"), "{said}");
     assert!(said.contains("lacks its last"), "{said}");
 }
 
 #[test]
-fn a_pipe_that_nobody_reads_does_not_keep_the_daemon() {
+fn a_pipe_that_nobody_reads_does_not_block_shutdown() {
     let path = TempPath::new("fifo");
     let made = std::process::Command::new("mkfifo").arg(&path.0).status().expect("mkfifo runs");
     assert!(made.success());
@@ -177,7 +177,7 @@ fn a_pipe_that_nobody_reads_does_not_keep_the_daemon() {
 }
 
 #[test]
-fn a_log_that_can_not_be_is_refused_at_once() {
+fn a_log_that_cannot_be_written_is_refused_at_once() {
     for (arguments, code, what) in [
         (&["--event-log", "/nowhere/events.log"][..], 1, "/nowhere/events.log"),
         (&["--event-log", ""], 2, "--event-log"),

@@ -1,7 +1,7 @@
 //! HTTP by literal bytes: what can be asked, what is answered, and what becomes of requests that will not do.
 
+use crate::support::web::*;
 use crate::support::*;
-use crate::support_ws::*;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

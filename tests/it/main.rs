@@ -11,24 +11,18 @@ mod dialects;
 mod embed;
 mod event_log;
 mod faults;
-#[cfg(feature = "ws")]
-mod front;
 mod host;
 #[cfg(feature = "ws")]
 mod http;
 mod limits;
 mod memory;
 #[cfg(feature = "ws")]
-mod provide;
-#[cfg(feature = "ws")]
 mod proxy;
 mod readme;
 mod relay;
 mod rooms;
+#[path = "../support/mod.rs"]
 mod support;
-#[cfg(feature = "ws")]
-mod support_ws;
-mod tidy;
 #[cfg(feature = "ws")]
 mod ws;
 #[cfg(feature = "ws")]

@@ -1,8 +1,8 @@
 //! The hub behind nginx, as the README configures it, and behind `haproxy`.
 
-use crate::front::{Front, ask, haproxy, nginx};
+use crate::support::proxy::{Proxy, ask, haproxy, nginx};
 use crate::support::*;
-use cubby::door::messages::{self, Message, Messages, Other};
+use cubby::wire::websocket::{self, Message, MessageReader, Side};
 use cubby::{Client, ClientError, ErrorCode, Push, Status};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ const CUT_AFTER: &str = "1900ms";
 /// A page's WebSocket, which speaks JSON.
 struct Page {
     stream: TcpStream,
-    messages: Messages,
+    messages: MessageReader,
     heard: VecDeque<Value>,
     pings: usize,
 }
@@ -37,7 +37,7 @@ impl Page {
         }
         assert!(text(&head).starts_with("HTTP/1.1 101 "), "{}", text(&head));
         let heard = VecDeque::new();
-        let mut page = Page { stream: raw.0, messages: Messages::new(Other::Server), heard, pings: 0 };
+        let mut page = Page { stream: raw.0, messages: MessageReader::new(Side::Server), heard, pings: 0 };
         page.say(&format!(r#"{{"type":"hello","name":"{name}"}}"#));
         page.expect("welcome");
         page
@@ -45,7 +45,7 @@ impl Page {
 
     fn say(&mut self, json: &str) {
         let mut bytes = Vec::new();
-        messages::put_masked(messages::TEXT, json.as_bytes(), [1, 2, 3, 4], &mut bytes);
+        websocket::encode_masked(websocket::TEXT, json.as_bytes(), [1, 2, 3, 4], &mut bytes);
         self.stream.write_all(&bytes).expect("the proxy reads");
     }
 
@@ -85,7 +85,7 @@ fn hub(heartbeat_secs: &str) -> (Daemon, String) {
 }
 
 /// All that goes through a proxy.
-fn serves_all(front: impl FnOnce(&str, &str) -> Front) {
+fn serves_all(front: impl FnOnce(&str, &str) -> Proxy) {
     let (daemon, direct) = hub("1");
     let front = front(&direct, CUT_AFTER);
     let mut ann = Page::open(&front.address, "ann");
@@ -108,10 +108,10 @@ fn serves_all(front: impl FnOnce(&str, &str) -> Front) {
     assert!(matches!(last, Err(ClientError::Closing { code: ErrorCode::GoingAway, .. })), "{last:?}");
     assert_eq!(daemon.end().0, Some(0));
     let output = run(cubby(&front.hub(), &["id"]), b"");
-    assert!(text(&output.stderr).contains("a proxy, which does not reach the hub"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("a proxy that does not reach the hub"), "{}", text(&output.stderr));
 }
 
-fn pages_are_as_without_it(front: &Front, direct: &str, ann: &mut Page) {
+fn pages_are_as_without_it(front: &Proxy, direct: &str, ann: &mut Page) {
     assert_eq!(front.ask("/health"), (200, r#"{"status":"ok"}"#.to_owned()));
     let page = front.ask("/");
     assert!(page.0 == 200 && page.1.contains("<html") && page == ask(direct, "/", ""));
@@ -130,7 +130,7 @@ fn pages_are_as_without_it(front: &Front, direct: &str, ann: &mut Page) {
     assert_eq!((&event["userId"], &event["message"]), (&"bob".into(), &"hello ann".into()));
 }
 
-fn programs_come_through_it(front: &Front, ann: &mut Page) {
+fn programs_come_through_it(front: &Proxy, ann: &mut Page) {
     let output = run(cubby(&front.hub(), &["pub", "lobby", "--name", "carl"]), b"hello page");
     assert!(text(&output.stdout).starts_with("published 10 bytes"), "{}", text(&output.stderr));
     let event = ann.expect("message");

@@ -1,7 +1,7 @@
 //! How a WebSocket begins, what its frames may be, and how it ends: literal bytes against the real daemon.
 
+use crate::support::web::*;
 use crate::support::*;
-use crate::support_ws::*;
 
 /// A handshake's answer.
 fn answer(daemon: &Daemon, request: &str) -> Response {
@@ -425,7 +425,7 @@ fn masks_are_taken_off_wherever_a_message_is_cut() {
     for mask in [[0; 4], [0xFF; 4], [1, 2, 4, 8], MASK] {
         for cut in [1, 2, 7, 8, 9, 10, 11, 12, 13, 15, 100, 511] {
             let mut bytes = Vec::new();
-            cubby::door::messages::put_masked(TEXT, text.as_bytes(), mask, &mut bytes);
+            cubby::wire::websocket::encode_masked(TEXT, text.as_bytes(), mask, &mut bytes);
             let (front, rest) = bytes.split_at(cut);
             ws.send(front);
             ws.send(&rest[..1]);

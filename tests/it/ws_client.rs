@@ -2,8 +2,7 @@
 
 use crate::chat::{Chat, Proxy};
 use crate::support::*;
-use cubby::door::messages::{self, Message, Messages, Other};
-use cubby::door::upgrade;
+use cubby::wire::websocket::{self, Message, MessageReader, Side};
 use cubby::{Client, ClientError, ErrorCode, EventType, Push, Status, UserId};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{Read, Write};
@@ -172,7 +171,7 @@ fn a_chat_loses_its_connection_and_finds_the_hub_again() {
     assert_eq!(ann.shown(), "[r/lobby]> (@ann): hello bob");
     assert_eq!(bob.shown(), "[r/lobby]> (@ann): hello bob");
     cut();
-    assert!(ann.said().contains("trying to find it again"));
+    assert!(ann.said().contains("trying to reconnect"));
     assert_eq!(bob.shown(), "[r/lobby]> ann left");
     bob.type_line("where are you?");
     assert_eq!(bob.shown(), "[r/lobby]> (@bob): where are you?");
@@ -207,7 +206,7 @@ fn an_address_where_no_hub_answers_is_told_with_what_to_do() {
         (format!("ws://{native}"), 1, "a hub's native address is written without ws://"),
         (address.replace("ws://", ""), 1, "begins with ws://"),
         (format!("ws://{nobody}"), 1, "is it running?"),
-        (address.replace("ws://", "wss://"), 2, "no TLS is spoken here"),
+        (address.replace("ws://", "wss://"), 2, "TLS is not supported"),
         (address.replace("ws://", "http://"), 2, "the only scheme is ws://"),
     ] {
         let (exit, said) = complaint(&address);
@@ -257,7 +256,7 @@ fn agreement(key: &str, protocol: &str) -> String {
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\
          Sec-WebSocket-Protocol: {protocol}\r\n\r\n",
-        upgrade::accept(key)
+        websocket::accept_key(key)
     )
 }
 
@@ -266,11 +265,11 @@ fn a_server_that_is_no_hub_is_told_apart() {
     let json = |text: &str| format!("Content-Length: {}\r\n\r\n{text}", text.len());
     let forbidden = json(r#"{"status":403,"error":"not\u001b[2Jyou"}"#);
     for (answer, what) in [
-        (String::new(), "it ends the connection in place of an answer"),
+        (String::new(), "it closed the connection without a response"),
         ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), "speaks no HTTP"),
         (format!("HTTP/1.1 403 Forbidden\r\n{forbidden}"), "it answers 403 Forbidden (not\\u{1b}[2Jyou)"),
-        ("HTTP/1.1 502 Bad Gateway\r\n\r\n<html>no".to_owned(), "that is a proxy, which does not reach the hub"),
-        ("HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n".to_owned(), "give the address where it leads"),
+        ("HTTP/1.1 502 Bad Gateway\r\n\r\n<html>no".to_owned(), "this comes from a proxy that does not reach the hub"),
+        ("HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n".to_owned(), "give the address it leads to"),
         ("HTTP/1.1 426 Upgrade Required\r\n\r\n".to_owned(), "must pass on the headers Upgrade and Connection"),
         (format!("HTTP/1.1 200 OK\r\n{}", "X: y\r\n".repeat(100)), "headers without end"),
         (agreement("another key", "cubby.v1"), "does not know how to become a WebSocket"),
@@ -305,7 +304,7 @@ fn one_that_answers_nothing_is_waited_for_no_longer_than_asked() {
 /// A frame in a message, as a hub sends it.
 fn message(frame: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    messages::put(messages::BINARY, frame, &mut bytes);
+    websocket::encode(websocket::BINARY, frame, &mut bytes);
     bytes
 }
 
@@ -316,7 +315,7 @@ fn welcome() -> Vec<u8> {
 }
 
 /// Reads what a client says until `count` messages are whole.
-fn heard(stream: &mut TcpStream, messages: &mut Messages, count: usize) -> Vec<Message<'static>> {
+fn heard(stream: &mut TcpStream, messages: &mut MessageReader, count: usize) -> Vec<Message<'static>> {
     let (mut heard, mut buffer) = (Vec::new(), [0; 4096]);
     while heard.len() < count {
         let read = stream.read(&mut buffer).expect("more comes");
@@ -342,18 +341,18 @@ fn what_a_server_may_do_with_messages_is_understood() {
         // The first messages come with the answer to the handshake, one of them in pieces around a ping.
         let mut said = agreement(key(&asked), "cubby.v1").into_bytes();
         let mut pieces = message(&welcome()[..9]);
-        pieces[0] = messages::BINARY;
-        messages::put(messages::PING, b"are you there?", &mut pieces);
+        pieces[0] = websocket::BINARY;
+        websocket::encode(websocket::PING, b"are you there?", &mut pieces);
         let mut rest = message(&welcome()[9..]);
         rest[0] = 0x80;
         said.extend([pieces, rest].concat());
-        messages::put(messages::PONG, b"", &mut said);
+        websocket::encode(websocket::PONG, b"", &mut said);
         stream.write_all(&said).expect("it reads");
-        let mut messages = Messages::new(Other::Client);
+        let mut messages = MessageReader::new(Side::Client);
         let first = heard(&mut stream, &mut messages, 2);
         assert!(first.contains(&Message::Pong), "{first:?}");
         let mut closing = message(&frame(CLOSING, 0, 0, [0, 11, 3, b'b', b'y', b'e']));
-        messages::put_close(1001, "going away", &mut closing);
+        websocket::encode_close(1001, "going away", &mut closing);
         stream.write_all(&closing).expect("it reads");
         assert!(matches!(heard(&mut stream, &mut messages, 1)[..], [Message::Close(_)]), "it says goodbye as well");
         (asked, stream)
@@ -376,13 +375,13 @@ fn a_ping_in_the_middle_of_a_large_frame_is_answered_behind_it() {
         let mut said = agreement(key(&asked), "cubby.v1").into_bytes();
         said.extend(message(&welcome()));
         stream.write_all(&said).expect("it reads");
-        let mut messages = Messages::new(Other::Client);
+        let mut messages = MessageReader::new(Side::Client);
         heard(&mut stream, &mut messages, 1);
         // It can not be sent whole while nobody reads it, and the client reads meanwhile.
         let mut first = [0];
         stream.peek(&mut first).expect("the large frame comes");
         let mut ping = Vec::new();
-        messages::put(messages::PING, b"in the middle", &mut ping);
+        websocket::encode(websocket::PING, b"in the middle", &mut ping);
         stream.write_all(&ping).expect("it reads");
         stream.write_all(&message(&frame(DELIVER, 0, 0, deliver(9, b"meanwhile")))).expect("it reads");
         let asked = heard(&mut stream, &mut messages, 2);
@@ -399,10 +398,10 @@ fn a_ping_in_the_middle_of_a_large_frame_is_answered_behind_it() {
 #[test]
 fn a_server_that_breaks_the_protocol_is_no_hub() {
     let mut text = Vec::new();
-    messages::put(messages::TEXT, b"{}", &mut text);
+    websocket::encode(websocket::TEXT, b"{}", &mut text);
     let masked = {
         let mut bytes = Vec::new();
-        messages::put_masked(messages::BINARY, &welcome(), [1, 2, 3, 4], &mut bytes);
+        websocket::encode_masked(websocket::BINARY, &welcome(), [1, 2, 3, 4], &mut bytes);
         bytes
     };
     for (said, what) in [

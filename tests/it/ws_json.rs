@@ -1,8 +1,8 @@
 //! What is said over a WebSocket: every request and reply in JSON, native frames in binary messages, and what becomes
 //! of those that will not do.
 
+use crate::support::web::*;
 use crate::support::*;
-use crate::support_ws::*;
 use serde_json::{Value, json};
 
 /// What stands behind the times of an event that begins so; they must be of these days, and agree.

@@ -1,11 +1,11 @@
 //! What clients do: honest ones, those who come and go, those who do not read, and those who mean no good.
 
+use crate::arrivals;
 use crate::asks::{self, Draft, NAMES, ROOMS};
 use crate::conn::{About, Conn};
-use crate::faults::Fault;
-use crate::frames::kind;
-use crate::model::{Model, Person};
-use crate::world::{What, World};
+use crate::ledger::{Ledger, Person};
+use cubby::testing::model::frames::kind;
+use cubby::testing::system::{Fault, Step, World};
 use fastrand::Rng;
 
 /// Bytes that a client has ready to send at the most, before it asks for nothing more.
@@ -41,7 +41,7 @@ pub struct Actor {
 /// All that an actor touches.
 pub struct Stage<'a> {
     pub world: &'a mut World,
-    pub model: &'a mut Model,
+    pub ledger: &'a mut Ledger,
     pub conns: &'a mut Vec<Conn>,
     pub rng: &'a mut Rng,
 }
@@ -49,8 +49,8 @@ pub struct Stage<'a> {
 impl Stage<'_> {
     /// Nobody knows any more when the hub lets go of a connection.
     fn count_out(&mut self, number: usize) {
-        self.model.clock = self.world.events;
-        self.model.live.retain(|&other| other != number);
+        self.ledger.clock = self.world.trace.events;
+        self.ledger.live.retain(|&other| other != number);
     }
 }
 
@@ -86,7 +86,7 @@ impl Actor {
 
     /// Does something; returns after how many microseconds it will again.
     pub fn act(&mut self, stage: &mut Stage<'_>) -> u64 {
-        stage.world.note(What::Act, self.conn.map_or(0, |conn| conn as u64 + 1), 0);
+        stage.world.note(Step::Act, self.conn.map_or(0, |conn| conn as u64 + 1), 0);
         match self.conn {
             None if self.away > 0 => self.away -= 1,
             None if !self.is_calm => self.connect(stage),
@@ -101,11 +101,11 @@ impl Actor {
     }
 
     fn connect(&mut self, stage: &mut Stage<'_>) {
-        let number = stage.world.connect();
+        let number = arrivals::connect(stage.world);
         let mut conn = Conn { number, ..Conn::default() };
-        stage.model.people.push(Person::default());
+        stage.ledger.people.push(Person::default());
         if stage.rng.u8(..4) > 0 {
-            let draft = asks::hello_as(stage.model, number, self.name);
+            let draft = asks::hello_as(stage.ledger, number, self.name);
             conn.ask(stage.world, draft);
         }
         conn.ask(stage.world, Draft::new(kind::IDENTITY, Vec::new(), About::Nothing));
@@ -120,14 +120,14 @@ impl Actor {
     fn live(&mut self, stage: &mut Stage<'_>, number: usize) {
         self.read(stage, number);
         if stage.world.wires[number].is_over() {
-            stage.conns[number].check_end(stage.world, stage.model);
+            stage.conns[number].check_end(stage.world, stage.ledger);
             let wire = &stage.world.wires[number];
-            let (left, ends) = (wire.shut || wire.closed, !wire.closed && !wire.ending && !wire.reset);
+            let (left, ends) = (wire.is_shut() || wire.hub.closed, !wire.hub.closed && !wire.ending && !wire.reset);
             if ends && (self.is_calm || stage.rng.bool()) {
                 stage.world.end(number);
             }
-            stage.model.clock = stage.world.events;
-            stage.model.forget(number, left);
+            stage.ledger.clock = stage.world.trace.events;
+            stage.ledger.forget(number, left);
             self.conn = None;
             // Whoever was turned away comes back later.
             self.away = if stage.conns[number].last_word == Some(14) { stage.rng.u32(..100) } else { 0 };
@@ -161,9 +161,9 @@ impl Actor {
         }
         let conn = &mut stage.conns[number];
         if stage.world.read(number, most, &mut conn.input) > 0 {
-            stage.model.clock = stage.world.events;
-            for (kind, rest) in conn.hear_all(stage.model) {
-                stage.world.note(What::Frame, (number as u64) << 8 | u64::from(kind), rest);
+            stage.ledger.clock = stage.world.trace.events;
+            for (kind, rest) in conn.hear_all(stage.ledger) {
+                stage.world.note(Step::Frame, (number as u64) << 8 | u64::from(kind), rest);
             }
         }
     }
@@ -171,8 +171,8 @@ impl Actor {
     /// Whoever is honest says that it lives when it is asked, and by itself once all is calm.
     fn answer_beats(&mut self, stage: &mut Stage<'_>, number: usize) {
         let conn = &mut stage.conns[number];
-        let asked = std::mem::take(&mut conn.beats) > 0 || stage.world.now > conn.sent_at + stage.model.remind;
-        let may = !conn.is_quiet && !conn.has_left && conn.unsent.is_empty() && !conn.is_wild(stage.model);
+        let asked = std::mem::take(&mut conn.beats) > 0 || stage.world.now > conn.sent_at + stage.ledger.remind;
+        let may = !conn.is_quiet && !conn.has_left && conn.unsent.is_empty() && !conn.is_wild(stage.ledger);
         if asked && may && (self.is_calm || self.vice.is_none()) {
             conn.ask(stage.world, asks::alive());
         }
@@ -180,7 +180,7 @@ impl Actor {
 
     fn ask(&mut self, stage: &mut Stage<'_>, number: usize) {
         let conn = &mut stage.conns[number];
-        let may = stage.model.may_flood && !conn.is_quiet && !conn.has_left;
+        let may = stage.ledger.may_flood && !conn.is_quiet && !conn.has_left;
         if may && stage.world.wires[number].room_for_client() > FLOOD {
             conn.flood(stage.rng);
         }
@@ -190,17 +190,18 @@ impl Actor {
             _ => 0,
         };
         for _ in 0..burst {
-            if conn.is_quiet || conn.has_left || conn.unsent.len() > ENOUGH || conn.asks.len() > stage.model.under_way {
+            if conn.is_quiet || conn.has_left || conn.unsent.len() > ENOUGH || conn.asks.len() > stage.ledger.under_way
+            {
                 break;
             }
             if self.vice == Some(Fault::Garbage) && stage.world.strikes(Fault::Garbage) {
-                stage.model.people[number].is_wild = true;
+                stage.ledger.people[number].is_wild = true;
                 conn.asks.clear();
                 conn.unsent.extend(asks::garbage(stage.rng));
             } else if self.vice == Some(Fault::Lie) && stage.world.strikes(Fault::Lie) {
-                conn.lie(stage.world, stage.model, stage.rng);
+                conn.lie(stage.world, stage.ledger, stage.rng);
             } else {
-                let draft = asks::honest(stage.rng, stage.model, conn);
+                let draft = asks::honest(stage.rng, stage.ledger, conn);
                 conn.ask(stage.world, draft);
             }
         }
@@ -255,9 +256,9 @@ impl Actor {
         if conn.has_left {
             return;
         }
-        if conn.is_quiet || conn.is_wild(stage.model) {
+        if conn.is_quiet || conn.is_wild(stage.ledger) {
             conn.end(stage.world, false);
-            stage.model.live.retain(|&other| other != number);
+            stage.ledger.live.retain(|&other| other != number);
         } else {
             let body = b"all said".to_vec();
             conn.ask(stage.world, Draft::new(kind::PING, body.clone(), About::Ping(body)));
@@ -286,8 +287,8 @@ impl Conn {
     }
 
     /// Says something wrong. After what is fatal, and after half a frame, it says nothing more that counts.
-    fn lie(&mut self, world: &mut World, model: &mut Model, rng: &mut Rng) {
-        let draft = asks::lie(rng, model);
+    fn lie(&mut self, world: &mut World, ledger: &mut Ledger, rng: &mut Rng) {
+        let draft = asks::lie(rng, ledger);
         let half = rng.u8(..8) == 0;
         let fatal = asks::is_fatal(draft.errors);
         let before = self.unsent.len();
@@ -301,20 +302,20 @@ impl Conn {
         }
         if half || fatal {
             self.is_quiet = true;
-            model.live.retain(|&other| other != self.number);
+            ledger.live.retain(|&other| other != self.number);
         }
     }
 
     /// The stream is at its end: somebody must have said why, and all must be answered that was asked before.
-    fn check_end(&mut self, world: &World, model: &Model) {
+    fn check_end(&mut self, world: &World, ledger: &Ledger) {
         self.is_over = true;
         let wire = &world.wires[self.number];
-        let (broken, number) = (wire.reset || wire.cut || wire.gone, self.number);
+        let (broken, number) = (wire.reset || wire.hub.cut || wire.gone, self.number);
         if broken {
             return;
         }
         assert!(self.input.is_empty(), "connection {number} ends in the middle of a frame");
-        let wild = self.is_wild(model);
+        let wild = self.is_wild(ledger);
         let why = self.last_word.is_some() || self.said_bye || self.has_left || wild;
         assert!(why, "connection {number} was closed without a word");
         if self.last_word.is_some() || self.is_torn || wild {

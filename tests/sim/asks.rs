@@ -2,10 +2,9 @@
 //! plain garbage.
 
 use crate::conn::{About, Ask, Conn};
-use crate::frames::{self, Head, kind, put_text};
-use crate::model::{self, Model, To};
-use crate::world::What;
-use crate::world::World;
+use crate::ledger::{self, Ledger, To};
+use cubby::testing::model::frames::{Head, kind, put_frame, put_text, text};
+use cubby::testing::system::{Step, World};
 use fastrand::Rng;
 
 pub const NAMES: [&str; 6] = ["ann", "bob", "李", "Ann Lee", "eve", "Łukasz"];
@@ -43,12 +42,6 @@ impl Draft {
     }
 }
 
-fn text(name: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    put_text(&mut out, name);
-    out
-}
-
 fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.usize(..from.len())]
 }
@@ -58,27 +51,27 @@ impl Conn {
     pub fn ask(&mut self, world: &mut World, draft: Draft) {
         self.tag = self.tag.wrapping_add(1);
         let Draft { kind, flags, payload, about, replies, fails, errors } = draft;
-        frames::frame(&mut self.unsent, Head { kind, flags, tag: self.tag }, &payload);
-        world.note(What::Ask, u64::from(kind), self.tag.into());
+        put_frame(&mut self.unsent, Head { kind, flags, tag: self.tag }, &payload);
+        world.note(Step::Ask, u64::from(kind), self.tag.into());
         let errors = errors.iter().fold(0, |bits, code| bits | 1 << code);
-        self.asks.push_back(Ask { tag: self.tag, kind, about, replies, fails, errors, at: world.events });
+        self.asks.push_back(Ask { tag: self.tag, kind, about, replies, fails, errors, at: world.trace.events });
     }
 }
 
 /// An honest request.
-pub fn honest(rng: &mut Rng, model: &mut Model, conn: &Conn) -> Draft {
+pub fn honest(rng: &mut Rng, ledger: &mut Ledger, conn: &Conn) -> Draft {
     match rng.u8(..32) {
         0 => Draft::new(kind::IDENTITY, Vec::new(), About::Nothing),
         1 => Draft::new(kind::LIST, Vec::new(), About::Nothing),
-        2 => hello(rng, model, conn),
+        2 => hello(rng, ledger, conn),
         3..=5 => ping(rng),
-        6..=15 => relay(rng, model, conn),
-        16..=19 => send(rng, model, conn),
-        20..=22 => join(rng, model, conn),
+        6..=15 => relay(rng, ledger, conn),
+        16..=19 => send(rng, ledger, conn),
+        20..=22 => join(rng, ledger, conn),
         23 => in_room(kind::LEAVE, rng, &[7]),
         24 => in_room(kind::WHO, rng, &[7]),
         25 => history(rng),
-        26..=29 => publish(rng, model, conn),
+        26..=29 => publish(rng, ledger, conn),
         30 if rng.u8(..4) == 0 => Draft { errors: &[5], ..Draft::new(kind::STATS, Vec::new(), About::Nothing) },
         30 => Draft::silent(kind::ACK, rng.u64(..).to_be_bytes().to_vec()),
         _ => alive(),
@@ -95,14 +88,14 @@ fn ping(rng: &mut Rng) -> Draft {
     Draft::new(kind::PING, body.clone(), About::Ping(body))
 }
 
-fn hello(rng: &mut Rng, model: &mut Model, conn: &Conn) -> Draft {
+fn hello(rng: &mut Rng, ledger: &mut Ledger, conn: &Conn) -> Draft {
     let name = if rng.u8(..4) == 0 { "" } else { pick(rng, &NAMES) };
-    hello_as(model, conn.number, name)
+    hello_as(ledger, conn.number, name)
 }
 
 /// Takes a name.
-pub fn hello_as(model: &mut Model, conn: usize, name: &'static str) -> Draft {
-    let names = &mut model.people[conn].names;
+pub fn hello_as(ledger: &mut Ledger, conn: usize, name: &'static str) -> Draft {
+    let names = &mut ledger.people[conn].names;
     if !names.contains(&name) {
         names.push(name);
     }
@@ -111,8 +104,8 @@ pub fn hello_as(model: &mut Model, conn: usize, name: &'static str) -> Draft {
 }
 
 /// How long a body is: mostly short, sometimes as long as may be.
-fn length(rng: &mut Rng, model: &Model) -> usize {
-    let most = model.max_body as usize;
+fn length(rng: &mut Rng, ledger: &Ledger) -> usize {
+    let most = ledger.max_body as usize;
     match rng.u8(..8) {
         0 => most,
         1 | 2 => rng.usize(8..=most),
@@ -120,68 +113,68 @@ fn length(rng: &mut Rng, model: &Model) -> usize {
     }
 }
 
-fn relay(rng: &mut Rng, model: &mut Model, conn: &Conn) -> Draft {
-    let count = if rng.u8(..4) == 0 { rng.u16(1..=model.max_receivers.min(12)) } else { 1 };
-    let ids: Vec<u64> = (0..count).map(|_| somebody(rng, model)).collect();
+fn relay(rng: &mut Rng, ledger: &mut Ledger, conn: &Conn) -> Draft {
+    let count = if rng.u8(..4) == 0 { rng.u16(1..=ledger.max_receivers.min(12)) } else { 1 };
+    let ids: Vec<u64> = (0..count).map(|_| somebody(rng, ledger)).collect();
     let mut payload = count.to_be_bytes().to_vec();
     ids.iter().for_each(|id| payload.extend_from_slice(&id.to_be_bytes()));
-    message(kind::RELAY, rng, model, conn, To::Users(ids), payload, rng_flag)
+    message(kind::RELAY, rng, ledger, conn, To::Users(ids), payload, rng_flag)
 }
 
 /// The id of somebody who is here; or of anybody who was, or of nobody.
-fn somebody(rng: &mut Rng, model: &Model) -> u64 {
+fn somebody(rng: &mut Rng, ledger: &Ledger) -> u64 {
     match rng.u8(..16) {
         0 => rng.u64(..) | 1 << 63,
-        1 => model.people[rng.usize(..model.people.len())].id,
-        _ if model.live.is_empty() => 0,
+        1 => ledger.people[rng.usize(..ledger.people.len())].id,
+        _ if ledger.live.is_empty() => 0,
         // The first few get the most, so that they are full more often.
-        _ => model.people[model.live[rng.usize(..model.live.len()).min(rng.usize(..model.live.len()))]].id,
+        _ => ledger.people[ledger.live[rng.usize(..ledger.live.len()).min(rng.usize(..ledger.live.len()))]].id,
     }
 }
 
-fn send(rng: &mut Rng, model: &mut Model, conn: &Conn) -> Draft {
-    let count = rng.u16(1..=model.max_receivers.min(3));
+fn send(rng: &mut Rng, ledger: &mut Ledger, conn: &Conn) -> Draft {
+    let count = rng.u16(1..=ledger.max_receivers.min(3));
     let names: Vec<&'static str> = (0..count).map(|_| pick(rng, &NAMES)).collect();
     let mut payload = count.to_be_bytes().to_vec();
     names.iter().for_each(|name| put_text(&mut payload, name));
-    message(kind::SEND, rng, model, conn, To::Names(names), payload, |rng| rng.u8(..4))
+    message(kind::SEND, rng, ledger, conn, To::Names(names), payload, |rng| rng.u8(..4))
 }
 
 fn rng_flag(rng: &mut Rng) -> u8 {
     rng.u8(..2)
 }
 
-fn publish(rng: &mut Rng, model: &mut Model, conn: &Conn) -> Draft {
+fn publish(rng: &mut Rng, ledger: &mut Ledger, conn: &Conn) -> Draft {
     let room = pick(rng, &ROOMS);
-    message(kind::PUBLISH, rng, model, conn, To::Room(room), text(room), |rng| rng.u8(..4))
+    message(kind::PUBLISH, rng, ledger, conn, To::Room(room), text(room), |rng| rng.u8(..4))
 }
 
 /// Adds a body and perhaps flags.
 fn message(
     kind: u8,
     rng: &mut Rng,
-    model: &mut Model,
+    ledger: &mut Ledger,
     conn: &Conn,
     to: To,
     mut payload: Vec<u8>,
     draw_flags: fn(&mut Rng) -> u8,
 ) -> Draft {
-    let (len, flags) = (length(rng, model), draw_flags(rng));
+    let (len, flags) = (length(rng, ledger), draw_flags(rng));
     let no_echo = kind == kind::PUBLISH && flags & 2 == 2;
-    let number = model.compose(Some(conn.number), to, len, no_echo);
-    payload.extend_from_slice(&model::body(number, len));
+    let number = ledger.compose(Some(conn.number), to, len, no_echo);
+    payload.extend_from_slice(&ledger::body(number, len));
     let about = About::Message(number);
     Draft { kind, flags, payload, about, replies: flags & 1 == 1, fails: false, errors: &[8] }
 }
 
 /// Asks to come in; but where rooms may be closed, only if it surely is not there: a member who is full misses to hear
 /// of the closing, and could not tell from the answer whether it was there still.
-fn join(rng: &mut Rng, model: &Model, conn: &Conn) -> Draft {
+fn join(rng: &mut Rng, ledger: &Ledger, conn: &Conn) -> Draft {
     let draft = in_room(kind::JOIN, rng, &[8]);
     let About::Room(room) = draft.about else { return draft };
     let asked = conn.asks.iter().any(|ask| ask.kind == kind::JOIN && ask.about == About::Room(room));
     let seated = conn.seats.iter().any(|seat| seat.room == room);
-    if model.rooms_close && (asked || seated) { ping(rng) } else { draft }
+    if ledger.rooms_close && (asked || seated) { ping(rng) } else { draft }
 }
 
 fn in_room(kind: u8, rng: &mut Rng, errors: &'static [u16]) -> Draft {
@@ -201,8 +194,8 @@ fn history(rng: &mut Rng) -> Draft {
 }
 
 /// Something wrong, and the error that it must bring.
-pub fn lie(rng: &mut Rng, model: &Model) -> Draft {
-    let (most, body) = (model.max_receivers, model.max_body as usize);
+pub fn lie(rng: &mut Rng, ledger: &Ledger) -> Draft {
+    let (most, body) = (ledger.max_receivers, ledger.max_body as usize);
     let ids = |count: u16, real: u16| {
         let mut payload = count.to_be_bytes().to_vec();
         payload.resize(2 + 8 * usize::from(real), 7);
@@ -248,7 +241,7 @@ pub fn garbage(rng: &mut Rng) -> Vec<u8> {
                 bytes[..room.len()].copy_from_slice(&room);
             }
             let head = Head { kind: rng.u8(..16), flags: rng.u8(..2), tag: rng.u16(..) };
-            frames::frame(&mut out, head, &bytes);
+            put_frame(&mut out, head, &bytes);
             if rng.u8(..4) == 0 {
                 let at = rng.usize(..out.len());
                 out[at] ^= 1 << rng.u8(..8);

@@ -1,11 +1,10 @@
 //! What must hold after each turn: bounds on work, on memory and on time.
 
 use crate::asks::ROOMS;
-use crate::model::Model;
-use crate::os::VirtualSocket;
-use crate::world::{LISTENERS, World};
+use crate::ledger::Ledger;
 use cubby::Limits;
-use cubby::hub::{Hub, User};
+use cubby::hub::{Hub, Session};
+use cubby::testing::system::{LISTENERS, VirtualSocket, World};
 use cubby::wire::Kind;
 use std::time::Duration;
 
@@ -79,18 +78,22 @@ impl Watch {
 
     /// After a turn; `owes` says whether the loop wants another one at once.
     pub fn check_turn<L>(&mut self, world: &World, hub: &Hub<L>, owes: bool) {
-        let calls = world.calls as usize;
+        let calls = world.turn.calls as usize;
         assert!(calls <= CALLS_IN_A_TURN + CALLS_FOR_A_LINK * self.seen.len(), "{calls} calls in a turn");
-        assert!(world.accepts <= ACCEPTS_IN_A_TURN * LISTENERS as u32, "{} accepted in a turn", world.accepts);
-        for &number in &world.received {
-            let bytes = world.wires[number].received;
+        assert!(
+            world.turn.accepts <= ACCEPTS_IN_A_TURN * LISTENERS as u32,
+            "{} accepted in a turn",
+            world.turn.accepts
+        );
+        for &number in &world.turn.received {
+            let bytes = world.wires[number].hub.received;
             let most = READ_IN_A_TURN + READ_FOR_A_LINK * self.seen.len();
             assert!(bytes <= most, "{bytes} bytes of one link in a turn");
         }
         let (held, most) = (hub.held(), most_held(hub.limits(), self.seen.len()));
         assert!(held <= most, "{held} bytes are held, and {most} may be");
-        let done = hub.whole_frames() + hub.stats.events;
-        let idle = owes && calls == 0 && world.edges == 0 && done == self.done;
+        let done = hub.frames_received() + hub.stats.events;
+        let idle = owes && calls == 0 && world.turn.edges == 0 && done == self.done;
         self.idle_turns = if idle { self.idle_turns + 1 } else { 0 };
         assert!(self.idle_turns < IDLE_TURNS, "the loop spins");
         self.done = done;
@@ -108,15 +111,15 @@ impl Watch {
     }
 
     /// Notes whom the hub has let go of, whenever somebody has come or gone.
-    pub fn note_departed<L>(&mut self, model: &mut Model, hub: &Hub<L>) {
+    pub fn note_departed<L>(&mut self, ledger: &mut Ledger, hub: &Hub<L>) {
         let now = (hub.stats.accepted, hub.stats.users);
         if self.users == now {
             return;
         }
         self.users = now;
         for seen in &self.seen {
-            let user = hub.user(seen.slot).filter(|user| user.id().0 == model.people[seen.wire].id);
-            model.people[seen.wire].departed |= user.is_none_or(|user| !user.is_present());
+            let user = hub.session(seen.slot).filter(|user| user.id().0 == ledger.people[seen.wire].id);
+            ledger.people[seen.wire].departed |= user.is_none_or(|user| !user.is_open());
         }
     }
 
@@ -125,17 +128,17 @@ impl Watch {
         self.turns.is_multiple_of(4)
     }
 
-    pub fn check_links(&mut self, world: &World, model: &Model, hub: &Hub<cubby::net::Link<VirtualSocket>>) {
+    pub fn check_links(&mut self, world: &World, ledger: &Ledger, hub: &Hub<cubby::net::Link<VirtualSocket>>) {
         let limits = hub.limits();
         self.seen.retain_mut(|seen| {
             let wire = &world.wires[seen.wire];
-            if wire.closed {
+            if wire.hub.closed {
                 return false;
             }
-            let user = hub.user(seen.slot).expect("a connection that is open has a user");
-            assert_eq!(user.id().0, model.people[seen.wire].id, "who lives in slot {}", seen.slot);
+            let user = hub.session(seen.slot).expect("a connection that is open has a user");
+            assert_eq!(user.id().0, ledger.people[seen.wire].id, "who lives in slot {}", seen.slot);
             check_queue(user, limits);
-            if user.is_waiting() || user.holds_requests() {
+            if user.is_waiting() || user.has_backlog() {
                 seen.free_since = world.now;
             }
             seen.check_full(user, world, limits);
@@ -170,7 +173,7 @@ fn most_queued(limits: &Limits) -> usize {
     QUEUES * limits.queue + FRAMES * (limits.max_body as usize + FRAME_HEAD) + ANSWERS
 }
 
-fn check_queue<L>(user: &User<L>, limits: &Limits) {
+fn check_queue<L>(user: &Session<L>, limits: &Limits) {
     let queued = user.outbox().queued();
     assert!(queued <= most_queued(limits), "{queued} bytes are queued for {}, with {limits:?}", user.id());
 }
@@ -178,9 +181,9 @@ fn check_queue<L>(user: &User<L>, limits: &Limits) {
 impl Seen {
     /// One that stays full is closed in time. It may have been down to half between two looks, if it took as much as
     /// that needs.
-    fn check_full<L>(&mut self, user: &User<L>, world: &World, limits: &Limits) {
-        let (now, sent) = (world.now, world.wires[self.wire].sent);
-        if !user.is_full() || !user.is_present() {
+    fn check_full<L>(&mut self, user: &Session<L>, world: &World, limits: &Limits) {
+        let (now, sent) = (world.now, world.wires[self.wire].hub.sent);
+        if !user.is_full() || !user.is_open() {
             self.full_since = None;
             return;
         }
@@ -194,11 +197,11 @@ impl Seen {
     }
 
     /// One that says nothing is closed in time, unless the hub did not read it.
-    fn check_silent<L>(&self, user: &User<L>, world: &World, hub: &Hub<L>) {
+    fn check_silent<L>(&self, user: &Session<L>, world: &World, hub: &Hub<L>) {
         let (idle, wire) = (hub.limits().idle, &world.wires[self.wire]);
-        let unread = user.is_waiting() || user.holds_requests() || hub.stats.squeezes > 0 || !wire.inbound.is_empty();
-        if !idle.is_zero() && user.is_present() && !unread {
-            let silence = world.now.saturating_sub(wire.heard_at.max(self.free_since));
+        let unread = user.is_waiting() || user.has_backlog() || hub.stats.squeezes > 0 || !wire.inbound.is_empty();
+        if !idle.is_zero() && user.is_open() && !unread {
+            let silence = world.now.saturating_sub(wire.hub.heard_at.max(self.free_since));
             // Whoever waited begins anew when it waits no more.
             let most = if hub.stats.waits + hub.stats.paced > 0 { idle * 3 } else { idle + idle / 32 };
             assert!(silence <= most + SLACK, "{} is silent for {silence:?} of {idle:?}", user.id());
@@ -206,27 +209,27 @@ impl Seen {
     }
 
     /// One to which nothing was said hears a beat in time.
-    fn check_quiet<L>(&self, user: &User<L>, world: &World, limits: &Limits) {
-        let quiet = world.now.saturating_sub(world.wires[self.wire].said_at);
-        let speaks = !limits.heartbeat.is_zero() && user.is_present() && user.outbox().queued() == 0;
+    fn check_quiet<L>(&self, user: &Session<L>, world: &World, limits: &Limits) {
+        let quiet = world.now.saturating_sub(world.wires[self.wire].hub.said_at);
+        let speaks = !limits.heartbeat.is_zero() && user.is_open() && user.outbox().queued() == 0;
         let most = limits.heartbeat + limits.heartbeat / 32 + SLACK;
         assert!(!speaks || quiet <= most, "{} has heard nothing for {quiet:?}", user.id());
     }
 
     /// One that has begun a frame goes on with it in time, or is closed. Where it last grew enough it had that time
     /// again.
-    fn check_frame<L>(&self, user: &User<L>, world: &World, hub: &Hub<L>) {
+    fn check_frame<L>(&self, user: &Session<L>, world: &World, hub: &Hub<L>) {
         let (time, wire) = (hub.limits().frame_time, &world.wires[self.wire]);
-        let begun = user.is_present() && user.half_received() > 0 && self.free_since < world.now;
+        let begun = user.is_open() && user.unparsed() > 0 && self.free_since < world.now;
         if begun && !time.is_zero() && wire.inbound.is_empty() && hub.stats.squeezes == 0 {
-            let rest = world.now.saturating_sub(wire.heard_at.max(self.free_since));
+            let rest = world.now.saturating_sub(wire.hub.heard_at.max(self.free_since));
             assert!(rest <= time * 2 + SLACK, "{} has not gone on with a frame for {rest:?} of {time:?}", user.id());
         }
     }
 
     /// One that has departed is closed in time, however slowly it takes what is left.
-    fn check_departed<L>(&mut self, user: &User<L>, world: &World, limits: &Limits) {
-        if user.is_present() {
+    fn check_departed<L>(&mut self, user: &Session<L>, world: &World, limits: &Limits) {
+        if user.is_open() {
             return;
         }
         let since = *self.departed_at.get_or_insert(world.now);

@@ -1,8 +1,9 @@
 //! The client's side of one connection: what it has asked, what it knows, and what is wrong with what it hears.
 
-use crate::frames::{self, Fields, Head, kind};
-use crate::model::{Model, To};
+use crate::ledger::{Ledger, To};
 use crate::rooms::Seat;
+use cubby::testing::model::frames::{self, Fields, Head, kind};
+use cubby::testing::model::story::Life;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -69,49 +70,49 @@ pub struct Conn {
 
 impl Conn {
     /// Takes the whole frames out of what came; returns the first bytes of each kind for the trace.
-    pub fn hear_all(&mut self, model: &mut Model) -> Vec<(u8, u64)> {
+    pub fn hear_all(&mut self, ledger: &mut Ledger) -> Vec<(u8, u64)> {
         let input = std::mem::take(&mut self.input);
         let (mut rest, mut heard) = (&input[..], Vec::new());
         while let Some((head, payload)) = frames::first(rest) {
             rest = &rest[frames::HEADER + payload.len()..];
             heard.push((head.kind, u64::from(head.tag) << 32 | payload.len() as u64));
-            self.hear(model, head, payload);
+            self.hear(ledger, head, payload);
         }
         self.input = rest.to_vec();
         heard
     }
 
-    fn hear(&mut self, model: &mut Model, head: Head, payload: &[u8]) {
+    fn hear(&mut self, ledger: &mut Ledger, head: Head, payload: &[u8]) {
         assert_eq!(self.last_word, None, "a frame after the last: {head:?}");
         let mut fields = Fields(payload);
         match head.kind {
-            0x81..=0x8F => self.hear_reply(model, head, &mut fields),
-            0xC4 => self.hear_delivery(model, &mut fields),
-            0xC5 => self.hear_mail(model, &mut fields),
-            0xC9 => self.hear_event(model, head, &mut fields),
-            0xCD => self.hear_closing(model, head, &mut fields),
-            0xCC => self.hear_beat(model, head, &mut fields),
-            0xFF => self.hear_error(model, head, &mut fields),
+            0x81..=0x8F => self.hear_reply(ledger, head, &mut fields),
+            0xC4 => self.hear_delivery(ledger, &mut fields),
+            0xC5 => self.hear_mail(ledger, &mut fields),
+            0xC9 => self.hear_event(ledger, head, payload),
+            0xCD => self.hear_closing(ledger, head, &mut fields),
+            0xCC => self.hear_beat(ledger, head, &mut fields),
+            0xFF => self.hear_error(ledger, head, &mut fields),
             _ => panic!("a frame of no known kind: {head:?}"),
         }
         self.heard_anything = true;
     }
 
-    fn me<'m>(&self, model: &'m Model) -> &'m crate::model::Person {
-        &model.people[self.number]
+    fn me<'m>(&self, ledger: &'m Ledger) -> &'m crate::ledger::Person {
+        &ledger.people[self.number]
     }
 
     /// Whether nothing is known of what it sent.
-    pub fn is_wild(&self, model: &Model) -> bool {
-        self.me(model).is_wild
+    pub fn is_wild(&self, ledger: &Ledger) -> bool {
+        self.me(ledger).is_wild
     }
 
     /// Takes the request off the list that this answers. Those before it were carried out without a word.
-    fn answered(&mut self, model: &mut Model, head: Head) -> Ask {
+    fn answered(&mut self, ledger: &mut Ledger, head: Head) -> Ask {
         loop {
             let ask = self.asks.pop_front().unwrap_or_else(|| panic!("an answer to nothing: {head:?}"));
             if let About::Message(number) = ask.about {
-                model.messages[number].is_done = true;
+                ledger.messages[number].is_done = true;
             }
             if ask.tag == head.tag {
                 return ask;
@@ -120,22 +121,22 @@ impl Conn {
         }
     }
 
-    fn hear_reply(&mut self, model: &mut Model, head: Head, fields: &mut Fields<'_>) {
-        if self.is_wild(model) {
+    fn hear_reply(&mut self, ledger: &mut Ledger, head: Head, fields: &mut Fields<'_>) {
+        if self.is_wild(ledger) {
             return;
         }
-        let ask = self.answered(model, head);
+        let ask = self.answered(ledger, head);
         assert!(ask.replies && !ask.fails && ask.kind | 0x80 == head.kind, "{head:?} answers {ask:?}");
         match (ask.kind, &ask.about) {
-            (kind::HELLO, About::Hello(name)) => self.hear_welcome(model, fields, name),
-            (kind::IDENTITY, _) => assert_eq!(fields.u64(), self.me(model).id, "its own id"),
-            (kind::LIST, _) => return self.hear_list(model, head, fields, ask),
-            (kind::RELAY | kind::SEND, About::Message(number)) => self.hear_receipt(model, fields, *number),
-            (kind::JOIN, About::Room(room)) => self.hear_joined(model, fields, room),
+            (kind::HELLO, About::Hello(name)) => self.hear_welcome(ledger, fields, name),
+            (kind::IDENTITY, _) => assert_eq!(fields.u64(), self.me(ledger).id, "its own id"),
+            (kind::LIST, _) => return self.hear_list(ledger, head, fields, ask),
+            (kind::RELAY | kind::SEND, About::Message(number)) => self.hear_receipt(ledger, fields, *number),
+            (kind::JOIN, About::Room(room)) => self.hear_joined(ledger, fields, room),
             (kind::LEAVE, About::Room(room)) => self.hear_left(room),
-            (kind::PUBLISH, About::Message(number)) => hear_published(model, fields, *number),
+            (kind::PUBLISH, About::Message(number)) => hear_published(ledger, fields, *number),
             (kind::HISTORY, _) => self.hear_history_end(fields, &ask),
-            (kind::WHO, &About::Room(room)) => return self.hear_who(model, head, fields, ask, room),
+            (kind::WHO, &About::Room(room)) => return self.hear_who(ledger, head, fields, ask, room),
             (kind::STATS, _) => assert!(std::mem::take(&mut fields.0).starts_with(b"{"), "one object of JSON"),
             (kind::PING, About::Ping(body)) => assert_eq!(std::mem::take(&mut fields.0), body, "the same bytes"),
             _ => panic!("{head:?} answers {ask:?}"),
@@ -144,57 +145,57 @@ impl Conn {
         fields.end();
     }
 
-    fn hear_welcome(&mut self, model: &mut Model, fields: &mut Fields<'_>, name: &'static str) {
-        let id = self.me(model).id;
+    fn hear_welcome(&mut self, ledger: &mut Ledger, fields: &mut Fields<'_>, name: &'static str) {
+        let id = self.me(ledger).id;
         let told = (fields.u8(), fields.u64(), fields.u32(), fields.u16());
-        assert_eq!(told, (1, id, model.max_body, model.max_receivers), "what a WELCOME says");
-        assert_eq!(fields.u16(), model.heartbeat.0, "the heartbeat that a WELCOME tells");
+        assert_eq!(told, (1, id, ledger.max_body, ledger.max_receivers), "what a WELCOME says");
+        assert_eq!(fields.u16(), ledger.heartbeat.0, "the heartbeat that a WELCOME tells");
         assert_eq!(fields.text(), name, "the name asked for");
         assert!(fields.text().starts_with("cubby/"), "who welcomes");
-        let named_at = model.messages.len();
-        let person = &mut model.people[self.number];
+        let named_at = ledger.messages.len();
+        let person = &mut ledger.people[self.number];
         if person.name != name {
             (person.name, person.named_at) = (name, named_at);
             self.seats.iter_mut().for_each(|seat| seat.leaves = true);
         }
     }
 
-    fn hear_list(&mut self, model: &Model, head: Head, fields: &mut Fields<'_>, ask: Ask) {
+    fn hear_list(&mut self, ledger: &Ledger, head: Head, fields: &mut Fields<'_>, ask: Ask) {
         let mut ids = Vec::new();
         while !fields.is_empty() {
             ids.push(fields.u64());
         }
         assert!(ids.is_sorted_by(|a, b| a < b), "a LIST ascends");
         for id in &ids {
-            let person = model.ids.get(id).map(|&conn| &model.people[conn]);
+            let person = ledger.ids.get(id).map(|&conn| &ledger.people[conn]);
             let person = person.unwrap_or_else(|| panic!("{id} is in a LIST, and was never let in"));
             assert!(person.left.is_none_or(|left| left > ask.at), "{id} is in a LIST, and had left before");
         }
-        for &conn in model.live.iter().filter(|&&conn| conn != self.number) {
-            let person = &model.people[conn];
+        for &conn in ledger.live.iter().filter(|&&conn| conn != self.number) {
+            let person = &ledger.people[conn];
             // Of who broke off or said something fatal, nobody knows when the hub found out.
             let stays = person.came < ask.at && person.left.is_none() && !person.is_wild && !person.departed;
             assert!(!stays || ids.contains(&person.id), "{} is not in the LIST", person.id);
         }
-        assert!(!ids.contains(&self.me(model).id), "the asker is left out");
+        assert!(!ids.contains(&self.me(ledger).id), "the asker is left out");
         self.list = ids;
         if head.flags & 1 == 1 {
             self.asks.push_front(ask);
         }
     }
 
-    fn hear_who(&mut self, model: &Model, head: Head, fields: &mut Fields<'_>, ask: Ask, room: &str) {
+    fn hear_who(&mut self, ledger: &Ledger, head: Head, fields: &mut Fields<'_>, ask: Ask, room: &str) {
         let mut members = Vec::new();
         while !fields.is_empty() {
             members.push((fields.u64(), fields.text().to_owned()));
         }
         assert!(members.is_sorted_by(|a, b| a.0 < b.0), "a WHO ascends");
-        assert!(members.iter().any(|(id, _)| *id == self.me(model).id), "who asks is in the room");
+        assert!(members.iter().any(|(id, _)| *id == self.me(ledger).id), "who asks is in the room");
         for (id, name) in &members {
-            let person = &model.people[model.ids[id]];
+            let person = &ledger.people[ledger.ids[id]];
             assert!(person.is_wild || name.is_empty() || person.names.contains(&&**name), "{id} is not {name}");
             // Of who is gone the room is told in time, and until then it is there.
-            let parted = model.story().last_life(room).and_then(|life| life.parted.get(id).copied());
+            let parted = ledger.story().last_life(room).and_then(|life| life.parted.get(id).copied());
             assert!(parted.is_none_or(|at| at >= ask.at), "{id} is in a WHO, and had left before");
         }
         self.who = members;
@@ -203,38 +204,38 @@ impl Conn {
         }
     }
 
-    fn hear_receipt(&mut self, model: &mut Model, fields: &mut Fields<'_>, number: usize) {
+    fn hear_receipt(&mut self, ledger: &mut Ledger, fields: &mut Fields<'_>, number: usize) {
         let statuses: Vec<u8> = (0..fields.u16()).map(|_| fields.u8()).collect();
-        let named = match &model.messages[number].to {
+        let named = match &ledger.messages[number].to {
             To::Users(ids) => ids.len(),
             To::Names(names) => names.len(),
             To::Room(_) => panic!("a room has no receipt"),
         };
         assert_eq!(statuses.len(), named, "a status for each receiver");
         assert!(statuses.iter().all(|status| *status <= 2), "{statuses:?}");
-        model.messages[number].statuses = statuses;
+        ledger.messages[number].statuses = statuses;
     }
 
-    fn hear_delivery(&mut self, model: &mut Model, fields: &mut Fields<'_>) {
+    fn hear_delivery(&mut self, ledger: &mut Ledger, fields: &mut Fields<'_>) {
         let sender = fields.u64();
-        if let Some(number) = model.heard(self.number, sender, fields.0) {
-            let id = self.me(model).id;
-            let meant = matches!(&model.messages[number].to, To::Users(ids) if ids.contains(&id));
-            assert!(meant, "message {number} is not for {id}: {:?}", model.messages[number].to);
+        if let Some(number) = ledger.heard(self.number, sender, fields.0) {
+            let id = self.me(ledger).id;
+            let meant = matches!(&ledger.messages[number].to, To::Users(ids) if ids.contains(&id));
+            assert!(meant, "message {number} is not for {id}: {:?}", ledger.messages[number].to);
             self.follow(sender, number);
         }
     }
 
-    fn hear_mail(&mut self, model: &mut Model, fields: &mut Fields<'_>) {
+    fn hear_mail(&mut self, ledger: &mut Ledger, fields: &mut Fields<'_>) {
         let (mail, _, sender, name) = (fields.u64(), fields.u64(), fields.u64(), fields.text());
         assert!(mail > self.last_mail, "mail {mail} after {}", self.last_mail);
         self.last_mail = mail;
-        if let Some(number) = model.heard(self.number, sender, fields.0) {
-            let me = self.me(model);
+        if let Some(number) = ledger.heard(self.number, sender, fields.0) {
+            let me = self.me(ledger);
             let named = |names: &Vec<&str>| me.is_wild || (!me.name.is_empty() && names.contains(&me.name));
-            let meant = matches!(&model.messages[number].to, To::Names(names) if named(names));
-            assert!(meant, "message {number} is not for {:?}: {:?}", me.name, model.messages[number].to);
-            let known = model.ids.get(&sender).is_none_or(|&conn| model.people[conn].names.contains(&name));
+            let meant = matches!(&ledger.messages[number].to, To::Names(names) if named(names));
+            assert!(meant, "message {number} is not for {:?}: {:?}", me.name, ledger.messages[number].to);
+            let known = ledger.ids.get(&sender).is_none_or(|&conn| ledger.people[conn].names.contains(&name));
             assert!(name.is_empty() || known, "{sender} never called itself {name}");
             self.follow(sender, number);
         }
@@ -246,24 +247,24 @@ impl Conn {
         assert!(before < Some(number), "message {number} of {sender} comes after {before:?}");
     }
 
-    fn hear_beat(&mut self, model: &Model, head: Head, fields: &mut Fields<'_>) {
-        assert!(model.heartbeat.1 && head.tag == 0 && head.flags == 0, "{head:?}");
+    fn hear_beat(&mut self, ledger: &Ledger, head: Head, fields: &mut Fields<'_>) {
+        assert!(ledger.heartbeat.1 && head.tag == 0 && head.flags == 0, "{head:?}");
         assert!(fields.u64() > 0, "the hub's clock");
         fields.end();
         self.beats += 1;
     }
 
-    fn hear_closing(&mut self, model: &Model, head: Head, fields: &mut Fields<'_>) {
+    fn hear_closing(&mut self, ledger: &Ledger, head: Head, fields: &mut Fields<'_>) {
         let code = fields.u16();
         assert!(!fields.text().is_empty(), "why it is closed");
         fields.end();
         assert!(head.tag == 0 && head.flags == 0, "{head:?}");
-        let legal = code == 12 || (code == 13 && model.is_timed) || (code == 11 && model.is_closing);
+        let legal = code == 12 || (code == 13 && ledger.is_timed) || (code == 11 && ledger.is_closing);
         assert!(legal, "closed with {code}");
         self.last_word = Some(code);
     }
 
-    fn hear_error(&mut self, model: &mut Model, head: Head, fields: &mut Fields<'_>) {
+    fn hear_error(&mut self, ledger: &mut Ledger, head: Head, fields: &mut Fields<'_>) {
         let (code, at_fault) = (fields.u16(), fields.u8());
         assert!((1..=14).contains(&code) && !fields.text().is_empty(), "an error of a kind, with a text");
         let is_fatal = matches!(code, 1 | 2 | 3 | 10..=14) || (code == 5 && at_fault != kind::STATS);
@@ -271,29 +272,29 @@ impl Conn {
         if is_fatal {
             self.last_word = Some(code);
         }
-        if self.is_wild(model) {
+        if self.is_wild(ledger) {
             return;
         }
         if code == 14 {
             return assert!(!self.heard_anything && at_fault == 0 && head.tag == 0, "error 14 comes first");
         }
-        let ask = self.answered(model, head);
+        let ask = self.answered(ledger, head);
         assert!(ask.errors >> code & 1 == 1 && ask.kind == at_fault, "error {code} of {at_fault} for {ask:?}");
         match ask.about {
-            About::Message(number) => model.messages[number].refused = true,
-            About::Room(room) if code == 7 => self.find_out(model, room),
-            About::History { room, .. } if code == 7 => self.find_out(model, room),
+            About::Message(number) => ledger.messages[number].refused = true,
+            About::Room(room) if code == 7 => self.find_out(ledger, room),
+            About::History { room, .. } if code == 7 => self.find_out(ledger, room),
             _ => {}
         }
     }
 }
 
 /// Whoever published knows which event that became.
-fn hear_published(model: &mut Model, fields: &mut Fields<'_>, number: usize) {
-    let (id, To::Room(room)) = (fields.u64(), &model.messages[number].to) else { panic!("it was for a room") };
-    let story = model.story();
+fn hear_published(ledger: &mut Ledger, fields: &mut Fields<'_>, number: usize) {
+    let (id, To::Room(room)) = (fields.u64(), &ledger.messages[number].to) else { panic!("it was for a room") };
+    let story = ledger.story();
     let lives = story.rooms.get(*room).map_or(&[][..], |lives| lives);
     let front = (number as u64).to_be_bytes();
-    let same = |life: &crate::story::Life| life.events.get(id as usize - 1).is_some_and(|event| event.front == front);
+    let same = |life: &Life| life.events.get(id as usize - 1).is_some_and(|event| event.front == front);
     assert!(id > 0 && lives.iter().any(same), "message {number} is not event {id} of {room}");
 }

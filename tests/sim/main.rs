@@ -1,7 +1,12 @@
-//! The simulator: the whole hub and its loop over virtual sockets and a virtual clock, with actors and faults drawn
-//! from a seed, held against a naive model. One number reproduces a run exactly.
+//! The simulator: the whole hub and its loop over the virtual operating system of [`cubby::testing`]. One number
+//! reproduces a run exactly. There are two kinds of runs:
 //!
-//! `cargo test` runs a few dozen seeds, each twice. By environment:
+//! - Actors act at the same time, clients wait for each other, and faults strike. It is open then in which order the
+//!   hub executes requests, so a ledger keeps what each client may hear and must have heard in the end.
+//! - Clients act one after the other and never wait. Then the model of [`cubby::testing`], which the fuzz bodies use as
+//!   well, foretells every frame.
+//!
+//! `cargo test` runs some dozens of seeds, those of the first kind twice. By environment:
 //!
 //! - `CUBBY_SIM_SEED=n`: that seed alone; with `CUBBY_SIM_TRACE=1` every step is printed.
 //! - `CUBBY_SIM_EVENTS=n`: seed after seed until so many events have happened.
@@ -11,24 +16,21 @@
 //! The long run is `cargo test --profile sim --test sim -- --nocapture`.
 
 mod actors;
+mod arrivals;
 mod asks;
 mod bounds;
 mod conn;
-mod faults;
-mod frames;
-mod model;
-mod os;
+mod ledger;
+mod limits;
 mod regressions;
 mod rooms;
 mod run;
-mod story;
-mod system;
-mod wire;
-mod world;
 
 use cubby::marks;
-use faults::{FAULTS, Faults};
+use cubby::testing::fuzz;
+use cubby::testing::system::{FAULTS, Faults};
 use run::{Outcome, Plan, run};
+use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
@@ -36,6 +38,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Seeds that every `cargo test` runs.
 const SEEDS: u64 = 24;
+
+/// Seeds of runs that the model foretells: in every `cargo test`, and in a long run.
+const FORETOLD_SEEDS: (u64, u64) = (200, 4_000);
 
 /// Events after which every rare branch must have been met.
 const ENOUGH_FOR_MARKS: u64 = 100_000_000;
@@ -61,23 +66,25 @@ fn hush() {
     });
 }
 
-/// Runs a plan; says what was wrong, where something was.
-fn attempt(plan: Plan) -> Result<Outcome, String> {
+/// Calls something; says what was wrong if it panicked.
+fn catch<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     hush();
     WHERE.set(Some(String::new()));
-    let outcome = panic::catch_unwind(AssertUnwindSafe(|| run(plan)));
+    let outcome = panic::catch_unwind(AssertUnwindSafe(call));
     let at = WHERE.take().unwrap_or_default();
-    outcome.map_err(|wrong| {
-        let text = wrong.downcast_ref::<String>().map(String::as_str);
-        let text = text.or(wrong.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
-        format!("{text} ({at})")
-    })
+    outcome.map_err(|wrong| format!("{} ({at})", text_of(wrong)))
+}
+
+/// What a panic said.
+fn text_of(wrong: Box<dyn Any + Send>) -> String {
+    let text = wrong.downcast_ref::<String>().map(String::as_str);
+    text.or(wrong.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }
 
 /// Runs a seed twice, less the faults that are `off`, and shrinks it where it fails.
 fn try_seed(seed: u64, off: u32) -> Outcome {
     let plan = Plan { seed, off, is_traced: false };
-    match (attempt(plan), attempt(plan)) {
+    match (catch(|| run(plan)), catch(|| run(plan))) {
         (Ok(first), Ok(second)) if first == second => first,
         (Ok(first), Ok(second)) => panic!("seed {seed} does not repeat itself: {first:?}, {second:?}"),
         (Err(wrong), _) | (_, Err(wrong)) => {
@@ -92,7 +99,7 @@ fn shrink(plan: Plan, mut wrong: String) -> (u32, String) {
     let mut off = plan.off;
     for (fault, _) in FAULTS {
         let without = off | 1 << fault as u8;
-        if let Err(still) = attempt(Plan { off: without, ..plan }) {
+        if let Err(still) = catch(|| run(Plan { off: without, ..plan })) {
             (off, wrong) = (without, still);
         }
     }
@@ -157,6 +164,18 @@ fn one_seed(seed: u64) {
         println!("{:?}", run(Plan { seed, off: 0, is_traced }));
     } else {
         println!("seed {seed}: {:?}", try_seed(seed, 0));
+    }
+}
+
+#[test]
+fn without_waiting_clients_hear_what_the_model_foretells() {
+    let wanted = Wanted::read();
+    let count = if wanted.seeds == u64::MAX { FORETOLD_SEEDS.1 } else { FORETOLD_SEEDS.0 };
+    let seeds = number("CUBBY_SIM_SEED").map_or(wanted.from..wanted.from + count, |seed| seed..seed + 1);
+    for seed in seeds.take_while(|_| !wanted.is_done(0, 0)) {
+        if let Err(wrong) = catch(|| fuzz::loop_seed(seed)) {
+            panic!("seed {seed} fails: {wrong}");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Seeds that once failed, each with what was wrong. They hold as long as a seed draws the same run: whoever changes
 //! what is drawn undoes the mend, finds a seed that fails again, and puts it here.
 
-use crate::faults::Fault;
+use cubby::testing::system::Fault;
 
 /// What those run without that were found before there were outages.
 const OLD: u32 = 1 << Fault::Outage as u32;

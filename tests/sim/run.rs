@@ -1,26 +1,23 @@
 //! One run: a world, a hub and its actors, all drawn from one number.
 
 use crate::actors::{self, Actor, Stage};
+use crate::arrivals;
 use crate::asks::{self, Draft, ROOMS};
 use crate::bounds::Watch;
 use crate::conn::{About, Conn};
-use crate::faults::{self, Fault, Faults};
-use crate::frames::kind;
-use crate::model::{self, Model, Person, To};
-use crate::os::VirtualOs;
-use crate::rooms::front;
-use crate::story::{Record, Story};
-use crate::wire::Wire;
-use crate::world::{What, World};
-use cubby::hub::{Peer, User};
+use crate::ledger::{self, Ledger, Person, To};
+use crate::limits;
+use cubby::hub::{RemoteAddr, Session};
 use cubby::net::Loop;
-use cubby::{SharedEvent, Status, UserId};
+use cubby::testing::model::frames::kind;
+use cubby::testing::model::story;
+use cubby::testing::system::{Fault, Faults, Step, VirtualOs, Wire, World};
+use cubby::{Status, UserId};
 use fastrand::Rng;
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How long all may take to come to rest once faults have stopped, beside what the limits allow.
@@ -48,7 +45,7 @@ pub struct Outcome {
 struct Run {
     world: Rc<RefCell<World>>,
     net: Loop<VirtualOs>,
-    model: Model,
+    ledger: Ledger,
     conns: Vec<Conn>,
     actors: Vec<Actor>,
     wakes: BinaryHeap<Reverse<(Duration, usize)>>,
@@ -73,21 +70,7 @@ pub fn run(plan: Plan) -> Outcome {
     run.shut_down();
     run.world.borrow_mut().is_ending = true;
     let world = run.world.borrow();
-    Outcome { events: world.events, hash: world.hash }
-}
-
-/// A listener that writes the story down.
-fn listen(net: &mut Loop<VirtualOs>) -> Arc<Mutex<Story>> {
-    let story = Arc::new(Mutex::new(Story::default()));
-    let heard = story.clone();
-    net.hub_mut().listeners.add(Box::new(move |event: &SharedEvent| {
-        let event = event.view();
-        let (session, name, unix_ms) = (event.session.0, event.name.to_owned(), event.unix_ms);
-        let record =
-            Record { what: event.what as u8, session, name, unix_ms, len: event.body.len(), front: front(event.body) };
-        heard.lock().expect("nobody panics with it").add(event.room, event.id, record, event.body);
-    }));
-    story
+    Outcome { events: world.trace.events, hash: world.trace.hash }
 }
 
 impl Run {
@@ -97,21 +80,23 @@ impl Run {
         let faults = Faults::draw(plan.seed, rng, plan.off);
         // Rooms must be full for an outage to tell.
         let count = if faults.can_strike(Fault::Outage) { count + rng.usize(..CROWD) } else { count };
-        let limits = faults::draw_limits(rng, count);
+        let limits = limits::draw_limits(rng, count);
         let rooms_close = faults.can_strike(Fault::Host);
         let few = faults.strikes(rng, Fault::FewDescriptors);
         let descriptors = if few { rng.usize(1..=count) } else { 100_000 };
-        let mut world = World::new(rng.fork(), faults, descriptors, plan.is_traced);
+        let mut world = World::drawn(rng.fork(), faults);
+        world.descriptors = descriptors;
+        world.trace.is_printed = plan.is_traced;
         world.linger = limits.linger;
         let world = Rc::new(RefCell::new(world));
         let mut net = Loop::new(VirtualOs(Rc::clone(&world)), limits);
-        let story = listen(&mut net);
-        let mut model = Model::new(net.hub().limits(), story);
-        model.rooms_close = rooms_close;
+        let story = story::listen(net.hub_mut());
+        let mut ledger = Ledger::new(net.hub().limits(), story);
+        ledger.rooms_close = rooms_close;
         let actors: Vec<Actor> = (0..count).map(|_| Actor::draw(rng, slower)).collect();
         let wakes = (0..count).map(|actor| Reverse((Duration::from_micros(rng.u64(..20_000)), actor))).collect();
         let rng = rng.fork();
-        Run { world, net, model, conns: Vec::new(), actors, wakes, rng, watch: Watch::default() }
+        Run { world, net, ledger, conns: Vec::new(), actors, wakes, rng, watch: Watch::default() }
     }
 
     fn now(&self) -> Duration {
@@ -121,8 +106,8 @@ impl Run {
     /// Calls something that all of the stage is needed for.
     fn on_stage<T>(&mut self, call: impl FnOnce(&mut [Actor], &mut Stage<'_>) -> T) -> T {
         let mut world = self.world.borrow_mut();
-        let (model, conns, rng) = (&mut self.model, &mut self.conns, &mut self.rng);
-        call(&mut self.actors, &mut Stage { world: &mut world, model, conns, rng })
+        let (ledger, conns, rng) = (&mut self.ledger, &mut self.conns, &mut self.rng);
+        call(&mut self.actors, &mut Stage { world: &mut world, ledger, conns, rng })
     }
 
     /// Whoever is due acts; then the loop has its turn, until the next one is due.
@@ -144,37 +129,37 @@ impl Run {
     }
 
     fn turn(&mut self, timeout: Duration) {
-        self.model.story().clock = self.world.borrow().events;
+        self.ledger.story().clock = self.world.borrow().trace.events;
         self.net.turn(Some(timeout)).expect("the world can be waited for");
         let owes = self.net.patience() == Some(Duration::ZERO) && !self.net.is_drained();
         let mut world = self.world.borrow_mut();
-        self.model.clock = world.events;
-        for wire in std::mem::take(&mut world.fresh) {
-            let slot = world.wires[wire].slot.expect("it is watched");
-            if let Some(user) = self.net.hub().user(slot).filter(|_| !world.wires[wire].closed) {
+        self.ledger.clock = world.trace.events;
+        for wire in std::mem::take(&mut world.turn.watched) {
+            let slot = world.wires[wire].hub.slot.expect("it is watched");
+            if let Some(user) = self.net.hub().session(slot).filter(|_| !world.wires[wire].hub.closed) {
                 let stays = !world.wires[wire].reset && !self.conns[wire].has_left;
-                self.model.learn(wire, user.id().0, user.is_present(), stays);
+                self.ledger.learn(wire, user.id().0, user.is_open(), stays);
                 self.watch.add(wire, slot);
             }
         }
-        for wire in std::mem::take(&mut world.slowed) {
-            self.model.people[wire].is_slow = true;
+        for wire in std::mem::take(&mut world.turn.slowed) {
+            self.ledger.people[wire].is_slow = true;
         }
         if let Some(wrong) = world.wrong.take() {
             panic!("{wrong}");
         }
-        self.watch.note_departed(&mut self.model, self.net.hub());
+        self.watch.note_departed(&mut self.ledger, self.net.hub());
         self.watch.check_turn(&world, self.net.hub(), owes);
         if self.watch.is_due() {
-            self.watch.check_links(&world, &self.model, self.net.hub());
+            self.watch.check_links(&world, &self.ledger, self.net.hub());
         }
         drop(world);
         self.hear_story();
     }
 
     fn hear_story(&mut self) {
-        for number in 0..self.model.note_story() {
-            self.world.borrow_mut().note(What::Story, number as u64, 0);
+        for number in 0..self.ledger.note_story() {
+            self.world.borrow_mut().note(Step::Story, number as u64, 0);
         }
     }
 
@@ -183,26 +168,26 @@ impl Run {
         self.net.tick();
         let (room, len) = (ROOMS[self.rng.usize(..ROOMS.len())], self.rng.usize(8..200));
         let act = self.rng.u8(..4);
-        self.world.borrow_mut().note(What::Host, act.into(), len as u64);
+        self.world.borrow_mut().note(Step::Host, act.into(), len as u64);
         match act {
             0 => drop(self.net.hub_mut().close_room(room)),
             1 => {
-                let number = self.model.compose(None, To::Room(room), len, false);
-                let said = self.net.hub_mut().publish_for_host(room, &model::body(number, len));
+                let number = self.ledger.compose(None, To::Room(room), len, false);
+                let said = self.net.hub_mut().publish_for_host(room, &ledger::body(number, len));
                 self.end_of_host(number, said.is_err(), &[]);
             }
             2 => {
-                let live = &self.model.live;
-                let ids: Vec<u64> = live.iter().take(3).map(|&conn| self.model.people[conn].id).collect();
+                let live = &self.ledger.live;
+                let ids: Vec<u64> = live.iter().take(3).map(|&conn| self.ledger.people[conn].id).collect();
                 let users: Vec<UserId> = ids.iter().map(|&id| UserId(id)).collect();
-                let number = self.model.compose(None, To::Users(ids), len, false);
-                let statuses = self.net.hub_mut().relay_for_host(&users, &model::body(number, len));
+                let number = self.ledger.compose(None, To::Users(ids), len, false);
+                let statuses = self.net.hub_mut().relay_for_host(&users, &ledger::body(number, len));
                 self.end_of_host(number, false, &statuses);
             }
             _ => {
                 let names = vec![asks::NAMES[self.rng.usize(..asks::NAMES.len())]];
-                let number = self.model.compose(None, To::Names(names.clone()), len, false);
-                let statuses = self.net.hub_mut().send_for_host(&names, &model::body(number, len));
+                let number = self.ledger.compose(None, To::Names(names.clone()), len, false);
+                let statuses = self.net.hub_mut().send_for_host(&names, &ledger::body(number, len));
                 self.end_of_host(number, false, &statuses);
             }
         }
@@ -210,7 +195,7 @@ impl Run {
     }
 
     fn end_of_host(&mut self, number: usize, refused: bool, statuses: &[Status]) {
-        let message = &mut self.model.messages[number];
+        let message = &mut self.ledger.messages[number];
         (message.is_done, message.refused) = (true, refused);
         message.statuses = statuses.iter().map(|status| *status as u8).collect();
     }
@@ -250,9 +235,11 @@ impl Run {
     /// Where the hub stands with a connection, for whoever has to find out why it does not go on.
     fn state_of(&self, wire: &Wire) -> String {
         let hub = self.net.hub();
-        let Some(user) = wire.slot.and_then(|slot| hub.user(slot)) else { return "which the hub has not".to_owned() };
-        let (waits, full, half) = (user.is_waiting(), user.is_full(), user.half_received());
-        let (queued, holds, memory) = (user.outbox().queued(), user.holds_requests(), hub.is_over_memory());
+        let Some(user) = wire.hub.slot.and_then(|slot| hub.session(slot)) else {
+            return "which the hub has not".to_owned();
+        };
+        let (waits, full, half) = (user.is_waiting(), user.is_full(), user.unparsed());
+        let (queued, holds, memory) = (user.outbox().queued(), user.has_backlog(), hub.is_over_memory());
         format!(
             "waits {waits}, full {full}, holds {holds} of {half}, queued {queued}, held {} (over {memory}), {wire:?}",
             hub.held()
@@ -281,8 +268,8 @@ impl Run {
         let auditor = self.enter();
         self.ask(auditor, Draft::new(kind::LIST, Vec::new(), About::Nothing));
         self.rest(self.now() + SETTLED_IN);
-        let mut ids: Vec<u64> = self.steady().iter().map(|&conn| self.model.people[conn].id).collect();
-        ids.retain(|&id| id != self.model.people[auditor].id);
+        let mut ids: Vec<u64> = self.steady().iter().map(|&conn| self.ledger.people[conn].id).collect();
+        ids.retain(|&id| id != self.ledger.people[auditor].id);
         ids.sort_unstable();
         assert_eq!(
             self.conns[auditor].last_word,
@@ -299,9 +286,9 @@ impl Run {
             self.audit_room(auditor, room);
         }
         let steady = self.steady();
-        self.model.check_arrived(&steady);
-        let tails: u64 = steady.iter().map(|&conn| self.conns[conn].count_tails(&self.model)).sum();
-        let (gaps, missed) = (self.model.gaps + tails, self.net.hub().stats.events_missed);
+        self.ledger.check_arrived(&steady);
+        let tails: u64 = steady.iter().map(|&conn| self.conns[conn].count_tails(&self.ledger)).sum();
+        let (gaps, missed) = (self.ledger.gaps + tails, self.net.hub().stats.events_missed);
         assert!(gaps <= missed, "{gaps} events were missed, and the hub knows of {missed}");
     }
 
@@ -310,16 +297,16 @@ impl Run {
         let (world, steady) = (self.world.borrow(), self.steady());
         let here = |number: &usize| {
             let wire = &world.wires[*number];
-            let user = wire.slot.filter(|_| !wire.closed).and_then(|slot| self.net.hub().user(slot));
-            user.is_some_and(User::is_present) && !steady.contains(number)
+            let user = wire.hub.slot.filter(|_| !wire.hub.closed).and_then(|slot| self.net.hub().session(slot));
+            user.is_some_and(Session::is_open) && !steady.contains(number)
         };
         (0..world.wires.len()).filter(here).map(|number| format!("{number}: {:?}", world.wires[number])).collect()
     }
 
     fn enter(&mut self) -> usize {
-        let number = self.world.borrow_mut().connect();
-        self.world.borrow_mut().wires[number].peer = Peer::Unix;
-        self.model.people.push(Person::default());
+        let number = arrivals::connect(&mut self.world.borrow_mut());
+        self.world.borrow_mut().wires[number].peer = RemoteAddr::Unix;
+        self.ledger.people.push(Person::default());
         self.conns.push(Conn { number, ..Conn::default() });
         let at = Reverse((self.now(), self.actors.len()));
         self.wakes.push(at);
@@ -335,19 +322,19 @@ impl Run {
 
     /// Those whom a WHO shows are those whom the story knows to be there, with the names that they have.
     fn audit_room(&mut self, auditor: usize, room: &'static str) {
-        if self.model.story().last_life(room).is_none_or(|life| life.members.is_empty()) {
+        if self.ledger.story().last_life(room).is_none_or(|life| life.members.is_empty()) {
             return;
         }
         for kind in [kind::JOIN, kind::WHO] {
             self.ask(auditor, asks::room_draft(kind, room, &[]));
             self.rest(self.now() + SETTLED_IN);
         }
-        let story = self.model.story();
+        let story = self.ledger.story();
         let members = &story.last_life(room).expect("it was joined").members;
         let there: Vec<(u64, String)> = members.iter().map(|(id, name)| (*id, name.clone())).collect();
         assert_eq!(self.conns[auditor].who, there, "those who are in {room}");
         for (id, name) in there {
-            let person = &self.model.people[self.model.ids[&id]];
+            let person = &self.ledger.people[self.ledger.ids[&id]];
             assert_eq!(name, person.name, "what {id} is called");
         }
         drop(story);
@@ -359,7 +346,7 @@ impl Run {
     fn shut_down(&mut self) {
         let steady = self.steady();
         let until = self.now() + self.net.hub().limits().drain + Duration::from_millis(20);
-        self.model.is_closing = true;
+        self.ledger.is_closing = true;
         self.net.drain();
         while !self.net.is_drained() {
             self.step();

@@ -1,7 +1,7 @@
 //! The chat page in a real browser.
 
 use crate::devtools::{Browser, Page};
-use crate::front::nginx;
+use crate::support::proxy::nginx;
 use crate::support::*;
 use std::process::Command;
 

@@ -1,7 +1,7 @@
 //! A real browser, driven by its own debugging protocol: JSON over a WebSocket, for which the crate's codec serves.
 
-use crate::provide::provide;
-use cubby::door::messages::{Message, Messages, Other, PONG, TEXT, put_masked};
+use crate::support::install;
+use cubby::wire::websocket::{Message, MessageReader, PONG, Side, TEXT, encode_masked};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -24,7 +24,7 @@ pub struct Browser {
 /// The connection to it.
 struct Line {
     stream: TcpStream,
-    messages: Messages,
+    messages: MessageReader,
     /// What was received and is not read yet.
     unread: Vec<u8>,
     last_id: u64,
@@ -42,7 +42,7 @@ impl Browser {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let profile = std::env::temp_dir().join(format!("cubby-browser-{}-{number}", std::process::id()));
-        let mut command = Command::new(provide("chromium", &["chromium"]));
+        let mut command = Command::new(install::program("chromium", &["chromium"]));
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]);
         command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
         command.args(["--disable-dev-shm-usage", "--remote-debugging-port=0", "--remote-allow-origins=*"]);
@@ -173,7 +173,7 @@ impl Line {
             head.push(byte[0]);
         }
         assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
-        Line { stream, messages: Messages::new(Other::Server), unread: Vec::new(), last_id: 0 }
+        Line { stream, messages: MessageReader::new(Side::Server), unread: Vec::new(), last_id: 0 }
     }
 
     /// Calls a method, and waits for what it gives.
@@ -196,7 +196,7 @@ impl Line {
 
     fn send(&mut self, opcode: u8, payload: &[u8]) {
         let mut bytes = Vec::new();
-        put_masked(opcode, payload, [7, 7, 7, 7], &mut bytes);
+        encode_masked(opcode, payload, [7, 7, 7, 7], &mut bytes);
         self.stream.write_all(&bytes).expect("the browser reads");
     }
 

@@ -1,6 +1,5 @@
 //! The client library in Node, and clients of other people's in Node and Python: the README's lines among them.
 
-use crate::provide::provide;
 use crate::support::*;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,40 +14,30 @@ fn packages(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-/// Runs a command that sets something up, which must succeed.
-fn set_up(program: &Path, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).output();
-    let output = output.unwrap_or_else(|error| panic!("{program:?} {arguments:?}: {error}"));
-    assert!(output.status.success(), "{program:?} {arguments:?}: {}", text(&output.stderr));
-}
-
-/// Node, with the package `ws`.
+/// The directory of Node's packages `ws` and `wscat`.
 fn node_packages() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
-        provide("node", &["nodejs"]);
-        let npm = provide("npm", &["npm"]);
+        install::program("node", &["nodejs"]);
+        let npm = install::program("npm", &["npm"]);
         let dir = packages("node");
         let path = dir.to_str().expect("text");
-        if !dir.join("node_modules/ws").exists() {
-            set_up(&npm, &["install", "--silent", "--no-audit", "--no-fund", "--prefix", path, "ws@8", "wscat@6"]);
-        }
+        let arguments = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", path, "ws@8", "wscat@6"];
+        install::libraries(&dir, &["node_modules/ws", "node_modules/wscat"], &npm, &arguments);
         dir
     })
 }
 
-/// Python, with the packages `websockets` and `prometheus_client`.
+/// The directory of Python's packages `websockets` and `prometheus_client`.
 fn python_packages() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
-        let python = provide("python3", &["python3", "python3-pip"]);
+        let python = install::program("python3", &["python3", "python3-pip"]);
         let dir = packages("python");
         let names = ["websockets", "prometheus_client"];
-        if !names.iter().all(|name| dir.join(name).exists()) {
-            let path = dir.to_str().expect("text");
-            let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target"];
-            set_up(&python, &[&install[..], &[path], &names].concat());
-        }
+        let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        let target = ["--upgrade", "--target", dir.to_str().expect("text")];
+        install::libraries(&dir, &names, &python, &[&quiet[..], &target, &names].concat());
         dir
     })
 }
@@ -114,7 +103,7 @@ fn the_readmes_lines_of_node_speak_with_the_hub() {
 #[test]
 fn the_client_library_joins_speaks_relays_and_comes_back() {
     let hub = hub();
-    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/door/page/cubby.js");
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/page/cubby.js");
     let script = include_str!("library.mjs")
         .replace("LIBRARY", library.to_str().expect("text"))
         .replace("HUB", &format!("ws://{}/ws", address(&hub)));
@@ -130,7 +119,7 @@ fn wscat_speaks_with_the_hub() {
     let wscat = node_packages().join("node_modules/.bin/wscat");
     let line = format!("{} -c ws://{}/ws -x '{{\"type\":\"identity\"}}' -w 1", wscat.display(), address(&hub));
     // It shows what it hears on a terminal alone.
-    let mut command = Command::new(provide("script", &["bsdutils"]));
+    let mut command = Command::new(install::program("script", &["bsdutils"]));
     command.args(["-qec", &line]).stdin(Stdio::null());
     let said = printed(command, "/dev/null");
     assert!(said.contains("{\"type\":\"identity\",\"userId\":\""), "{said}");

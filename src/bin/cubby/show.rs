@@ -1,35 +1,36 @@
-//! What reaches the terminal: nothing from the network does unescaped.
+//! Prints lines, and makes them of what came from the network. Everything from the network is escaped.
 
-use crate::commands::Failure;
+use crate::common;
+use crate::failure::Failure;
 use cubby::{Event, EventType, UserId, is_unshowable};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Bytes shown of a body that is not text.
+/// How many bytes of a body that is not text are shown.
 const SHOWN: usize = 16;
 
-/// Prints a line that is safe already.
+/// Prints a line. What it contains from the network must be escaped.
 pub fn line(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::NoReader,
-        _ => Failure::Other(format!("can not write to standard output: {error}")),
+        _ => Failure::Other(format!("cannot write to standard output: {error}")),
     })
 }
 
-/// Prints a JSON object on a line.
+/// Prints a JSON object as one line.
 pub fn json(object: &impl Serialize) -> Result<(), Failure> {
     line(&cubby::json_line(object))
 }
 
-/// Says something on standard error. Where nobody reads that, there is nobody to tell.
+/// Writes a line to standard error.
 pub fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "cubby: {}", cubby::escape_unfit(text));
+    common::complain("cubby", text);
 }
 
-/// A body on one line: text, without the line end that most senders put behind it, or size and first bytes of what is
-/// not text.
+/// A body as one line. Of a text, this leaves out the line end that most senders append. Of other bytes, it shows how
+/// many there are, and the first of them.
 pub fn body(bytes: &[u8]) -> String {
     match str::from_utf8(bytes) {
         Ok(text) => safe(text.strip_suffix('\n').unwrap_or(text)),
@@ -46,7 +47,7 @@ pub fn body(bytes: &[u8]) -> String {
     }
 }
 
-/// An event on a line.
+/// An event as one line.
 pub fn event(event: &Event) -> String {
     let who = name(&event.name, event.session);
     let what = match event.what {
@@ -60,17 +61,18 @@ pub fn event(event: &Event) -> String {
     format!("[r/{}]> {what}", safe(&event.room))
 }
 
-/// Where something was said, and by whom.
+/// The room and the sender of a message.
 pub fn speaker(event: &Event) -> String {
     format!("[r/{}]> (@{})", safe(&event.room), name(&event.name, event.session))
 }
 
-/// What a session calls itself; its id where it has no name.
+/// A session's name, or its id if it has none.
 pub fn name(name: &str, session: UserId) -> String {
     if name.is_empty() { session.to_string() } else { safe(name) }
 }
 
-/// Text with each unsafe character escaped, and the backslash, so that nothing can look like an escape.
+/// Escapes each character that is not safe to show. Backslashes are escaped too, so that no text can look like an
+/// escape.
 pub fn safe(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_shown_as_it_is_less_its_line_end() {
+    fn text_is_shown_without_its_last_line_end() {
         assert_eq!(body("grüß dich\n".as_bytes()), "grüß dich");
     }
 
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_is_shown_by_size_and_first_bytes() {
+    fn a_body_that_is_not_text_is_shown_as_its_size_and_first_bytes() {
         assert_eq!(body(&[0xFF, 0xD8, 0xFF]), "3 bytes, not text: ff d8 ff");
         assert!(body(&[0xFF; 17]).ends_with("ff ..."));
     }

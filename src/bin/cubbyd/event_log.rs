@@ -1,8 +1,8 @@
 //! The event log: each event of every room as a line of JSON, appended to a file by a thread of its own.
 //!
-//! The hub never waits for the disk: events come through a bounded channel, and those that it has no room for are lost,
-//! counted and said. Lines go into a buffer and from there to the file now and then. Where the file can not be written,
-//! the buffer is kept and tried again; while it is full, nothing more is taken from the channel.
+//! The hub never waits for the disk. Events come through a bounded channel; if it is full, they are dropped, counted
+//! and reported in the log. The writer collects lines in a buffer and writes it from time to time. If that fails, it
+//! keeps the buffer and tries again; while the buffer is full, it takes nothing from the channel.
 
 use cubby::{EventJson, EventSender, Events, EventsWaker, SharedEvent, WhenFull, event_channel, json_line};
 use std::fs::{File, OpenOptions};
@@ -15,49 +15,49 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Events that wait for the writer at the most: some tenths of a second of the busiest hub, in about 25 MB.
+/// The channel's limit of events: some tenths of a second of the busiest hub, in about 25 MB.
 const CHANNEL_EVENTS: usize = 128 * 1024;
 
-/// Bytes of bodies that wait for the writer at the most.
+/// The channel's limit of body bytes.
 const CHANNEL_BYTES: usize = 32 * 1024 * 1024;
 
-/// Bytes of lines after which the file is written, whatever the time.
+/// The buffer is written when it holds this many bytes, even before its time.
 const BUFFER: usize = 256 * 1024;
 
-/// How long the end of the hub waits for the writer, whatever it hangs on.
+/// How long the daemon waits for the writer at shutdown, whatever blocks it.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
-/// How long the writer rests when the file can not be written and the buffer is full.
+/// How long the writer pauses if writing fails and the buffer is full.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What the daemon and the writer's thread share.
+/// The state that the daemon shares with the writer's thread.
 #[derive(Debug, Default)]
 struct Shared {
-    /// What is buffered is to be written, and the file opened anew where it was moved away.
+    /// The buffer must be written, and the file reopened if it was moved away.
     flush: AtomicBool,
-    /// The hub has ended, and nothing more is waited for.
+    /// The hub has ended; the writer must not wait for anything.
     ending: AtomicBool,
     lines: AtomicU64,
     failures: AtomicU64,
     dropped: AtomicU64,
 }
 
-/// The log, as the daemon sees it.
+/// The daemon's handle to the log.
 pub struct EventLog {
     shared: Arc<Shared>,
     waker: EventsWaker,
     writer: JoinHandle<()>,
-    /// Disconnected once the writer has ended.
+    /// Disconnects when the writer has ended.
     ended: Receiver<()>,
 }
 
 impl EventLog {
-    /// Opens the file and starts the writer, which flushes at least every `flush_every`. What this returns beside the
-    /// log is the listener that feeds it.
+    /// Opens the file and starts the writer, which flushes at least every `flush_every`. Returns the log and the
+    /// listener that feeds it.
     ///
     /// # Errors
     ///
-    /// Where the file can not be opened: an operator who asks for a log is told so at once.
+    /// If the file cannot be opened, so that the operator learns it at once.
     pub fn start(path: &Path, flush_every: Duration) -> io::Result<(EventLog, EventSender)> {
         let (sender, events) = event_channel(CHANNEL_EVENTS, CHANNEL_BYTES, WhenFull::Drop);
         let (shared, waker) = (Arc::new(Shared::default()), events.waker());
@@ -82,45 +82,45 @@ impl EventLog {
         Ok((EventLog { shared, waker, writer, ended }, sender))
     }
 
-    /// Has what is buffered written, and the file opened anew where it was moved away.
+    /// Makes the writer write its buffer, and reopen the file if it was moved away.
     pub fn flush(&self) {
         self.shared.flush.store(true, Ordering::Release);
         self.waker.wake();
     }
 
-    /// Waits until all is written, once the hub has let go of the listener; but not for ever.
+    /// Waits until everything is written, for at most `LAST_WAIT`. The listener must have been dropped before.
     pub fn end(self) {
         self.shared.ending.store(true, Ordering::Release);
         self.writer.thread().unpark();
         if self.ended.recv_timeout(LAST_WAIT) == Err(RecvTimeoutError::Timeout) {
-            log::error!("the event log is given up: writing it has not ended in {LAST_WAIT:?}");
+            log::error!("gave up writing the event log: it has taken {LAST_WAIT:?}");
         }
     }
 
-    /// What was counted: lines written, attempts to write that failed, events lost for want of room.
+    /// Lines written, failed attempts to write, and events dropped because the channel was full.
     pub fn counts(&self) -> [u64; 3] {
         let Shared { lines, failures, dropped, .. } = &*self.shared;
         [lines, failures, dropped].map(|count| count.load(Ordering::Relaxed))
     }
 }
 
-/// The writer's thread.
+/// The state of the writer's thread.
 struct Writer {
     events: Events,
     file: LogFile,
     shared: Arc<Shared>,
     flush_every: Duration,
-    /// When to flush; `None` while nothing is buffered.
+    /// When to flush; `None` if the buffer is empty.
     flush_at: Option<Instant>,
-    /// Whole lines that are not written yet, or of which the first is in part.
+    /// Lines that are not written yet. The first of them may be written partly.
     buffer: Vec<u8>,
-    /// How many lines those are.
+    /// The number of these lines.
     lines: u64,
-    /// Bytes at the buffer's front that are in the file.
+    /// How many bytes at the front of the buffer are in the file already.
     done: usize,
-    /// Events that were known to be lost when that was last said.
+    /// The number of dropped events when it was last reported.
     dropped: u64,
-    /// The last attempt to write has failed, and that was said.
+    /// The last attempt to write failed, and this was reported.
     is_failing: bool,
 }
 
@@ -131,7 +131,7 @@ impl Writer {
             let mut asked = false;
             match self.events.recv_timeout(wait) {
                 Ok(event) => self.add(&event),
-                // Only here, where all events have been taken that came before it was asked.
+                // Only a timeout shows that all events before the request to flush were received.
                 Err(RecvTimeoutError::Timeout) => asked = self.shared.flush.swap(false, Ordering::AcqRel),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -152,10 +152,14 @@ impl Writer {
         }
     }
 
-    /// Says what could not be written, though the hub has ended.
+    /// Reports at shutdown how many lines could not be written.
     fn give_up(&self) {
         let waiting = std::iter::from_fn(|| self.events.try_recv().ok()).count() as u64;
-        log::error!("the event log {} lacks its last {} lines", self.file.path.display(), self.lines + waiting);
+        log::error!(
+            "the event log {} lacks its last {} lines: they could not be written",
+            self.file.path.display(),
+            self.lines + waiting
+        );
     }
 
     fn add(&mut self, event: &SharedEvent) {
@@ -165,14 +169,14 @@ impl Writer {
         self.flush_at.get_or_insert_with(|| Instant::now() + self.flush_every);
     }
 
-    /// Writes what is buffered, or says why that can not be and keeps it.
+    /// Writes the buffer. If that fails, it reports why and keeps the rest.
     fn flush(&mut self) {
         let outcome = self.file.write(&self.buffer, &mut self.done);
         let path = self.file.path.display();
         if let Err(error) = outcome {
             self.shared.failures.fetch_add(1, Ordering::Relaxed);
             if !self.is_failing {
-                log::error!("can not write the event log {path}: {error}; it is kept in memory and tried again");
+                log::error!("cannot write the event log {path}: {error}; keeping events in memory and trying again");
             }
             let written = line_start(&self.buffer, &mut self.done);
             let lines = self.buffer.drain(..written).filter(|&byte| byte == b'\n').count() as u64;
@@ -181,7 +185,7 @@ impl Writer {
             (self.flush_at, self.is_failing) = (Some(Instant::now() + self.flush_every.max(RETRY)), true);
         } else {
             if self.is_failing {
-                log::info!("the event log {path} is written again");
+                log::info!("writing the event log {path} works again");
             }
             self.buffer.clear();
             self.shared.lines.fetch_add(std::mem::take(&mut self.lines), Ordering::Relaxed);
@@ -190,7 +194,7 @@ impl Writer {
         let dropped = self.events.dropped();
         if dropped > self.dropped {
             log::warn!(
-                "the event log lacks {} events: they came faster than they were written",
+                "the event log lacks {} events: they came faster than they could be written",
                 dropped - self.dropped
             );
             self.dropped = dropped;
@@ -199,43 +203,44 @@ impl Writer {
     }
 }
 
-/// Where the line begins of which `done` bytes are written, with all before it; `done` then counts from there.
+/// Where the first line that is not completely written begins, if `done` bytes of the buffer are written. `done` then
+/// counts from there.
 fn line_start(buffer: &[u8], done: &mut usize) -> usize {
     let start = buffer[..*done].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
     *done -= start;
     start
 }
 
-/// The file, and what it takes to notice that it was moved away.
+/// The log's file, which is reopened if it was moved away.
 struct LogFile {
     path: PathBuf,
     file: File,
-    /// It was moved away and no other can be made there; that was said.
+    /// The file was moved away, a new one cannot be created, and this was reported.
     is_adrift: bool,
 }
 
 impl LogFile {
-    /// Opens the file to append to it. A last line without an end, as a crash may leave it, is ended. A pipe that
-    /// nobody reads is an error, now or later, and not waited for.
+    /// Opens the file for appending. If its last line has no end, as after a crash, the line is ended. The file may be
+    /// a pipe: if nobody reads it, that is an error, now or later, and the writer does not wait.
     fn open(path: &Path) -> io::Result<LogFile> {
         let mut file = OpenOptions::new().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-        // One that may be written but not read might be torn: an empty line does less harm than half of one.
+        // If the file cannot be read, its last line may be incomplete, and an extra line end does little harm.
         if is_torn(path).unwrap_or(true) {
             file.write_all(b"\n")?;
         }
         Ok(LogFile { path: path.to_owned(), file, is_adrift: false })
     }
 
-    /// Whether the path still means the file that is open.
+    /// Whether the path still leads to the open file.
     fn is_there(&self) -> io::Result<bool> {
         let ours = self.file.metadata()?;
         let there = std::fs::metadata(&self.path);
         Ok(there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())))
     }
 
-    /// Writes all of `buffer` after the first `done` bytes, which grow with what is written. Where the file was moved
-    /// away, a new one is made, and the line that the old one has in part is written whole. Where none can be made, the
-    /// old one does while it has a name somewhere.
+    /// Writes `buffer` from byte `done` on, and advances `done`. If the file was moved away, this creates a new one and
+    /// writes the current line there again from its start. If it cannot, it continues with the old file as long as that
+    /// has a name somewhere.
     fn write(&mut self, buffer: &[u8], done: &mut usize) -> io::Result<()> {
         if !self.is_there()? {
             match LogFile::open(&self.path) {
@@ -244,12 +249,12 @@ impl LogFile {
                     let mut torn = *done;
                     *done = line_start(buffer, &mut torn);
                 }
-                // Nobody would find what is written there.
+                // The old file was deleted, so nobody could read it.
                 Err(error) if self.file.metadata()?.nlink() == 0 => return Err(error),
                 Err(error) if !self.is_adrift => {
                     self.is_adrift = true;
                     log::warn!(
-                        "can not open {} anew, the file that was there is written: {error}",
+                        "cannot reopen {}, so the file that was moved away is used: {error}",
                         self.path.display()
                     );
                 }
@@ -268,7 +273,7 @@ impl LogFile {
     }
 }
 
-/// Whether a file's last line has no end.
+/// Whether the last line of a file has no end.
 fn is_torn(path: &Path) -> io::Result<bool> {
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() || metadata.len() == 0 {

@@ -26,7 +26,7 @@ fn out_of_descriptors_it_neither_spins_nor_stalls() {
     let mut bench = Bench::new();
     bench.enter();
     bench.world().descriptors = 0;
-    let late = bench.world().connect();
+    let late = bench.connect();
     bench.settle();
     bench.world().accepts = 0;
     let turns = bench.pass(Duration::from_secs(1));
@@ -44,13 +44,13 @@ fn a_slot_is_not_given_again_in_the_turn_that_vacates_it() {
     let mut bench = Bench::new();
     let (wire, old) = bench.enter();
     bench.world().end(wire);
-    let newcomer = bench.world().connect();
+    let newcomer = bench.connect();
     bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
     let slots: Vec<usize> = bench.net.hub().slots().collect();
     assert_eq!(slots, [1], "the newcomer sits beside the leaver, who is gone now");
     bench.ask(newcomer, Request::Identity);
     bench.settle();
-    assert!(bench.net.hub().user(0).is_none_or(|user| user.id() != old));
+    assert!(bench.net.hub().session(0).is_none_or(|session| session.id() != old));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn out_of_descriptors_each_is_told_so_by_the_one_in_reserve() {
     bench.world().reset(first);
     bench.settle();
     assert!(bench.world().spare, "the first descriptor that comes back is kept in reserve");
-    let late: Vec<usize> = (0..300).map(|_| bench.world().connect()).collect();
+    let late: Vec<usize> = (0..300).map(|_| bench.connect()).collect();
     bench.settle();
     for &wire in &late {
         assert!(matches!(&bench.answers(wire)[..], [(0xFF, payload)] if payload[..2] == [0, 14]));
@@ -80,11 +80,11 @@ fn out_of_descriptors_each_is_told_so_by_the_one_in_reserve() {
 fn one_connection_that_did_not_come_about_does_not_stop_the_others() {
     let mut bench = Bench::new();
     let errors = [libc::ECONNABORTED, libc::EINTR, libc::EPERM, libc::EPROTO];
-    bench.world().accept_errors.extend(errors);
+    bench.world().script.accept_errors.extend(errors);
     bench.enter();
     assert_eq!(bench.net.hub().stats.accept_rests, 0);
-    bench.world().accept_errors.extend([libc::ENOMEM, libc::ENOBUFS]);
-    let wire = bench.world().connect();
+    bench.world().script.accept_errors.extend([libc::ENOMEM, libc::ENOBUFS]);
+    let wire = bench.connect();
     bench.ask(wire, Request::Identity);
     bench.pass(3 * ACCEPT_RETRY);
     assert_eq!((bench.answers(wire).len(), bench.net.hub().stats.accept_rests), (1, 2));
@@ -95,7 +95,7 @@ fn those_who_have_said_goodbye_count_until_they_are_gone() {
     let mut bench = Bench::with(Limits { max_connections: 2, ..quiet() });
     let mut most = 0;
     for _ in 0..200 {
-        let wire = bench.world().connect();
+        let wire = bench.connect();
         bench.ask(wire, Request::Bye);
         bench.settle();
         most = most.max(bench.net.hub().slots().count());

@@ -6,7 +6,7 @@ use super::*;
 fn begin_a_megabyte(bench: &mut Bench, to: UserId, sent: usize) -> (usize, Vec<u8>) {
     let wire = bench.enter().0;
     let mut frame = relay_frame(&[to], MEGABYTE);
-    bench.world().send(wire, &frame[..sent]);
+    bench.send(wire, &frame[..sent]);
     bench.settle();
     (wire, frame.split_off(sent))
 }
@@ -30,7 +30,7 @@ fn half_of_many_frames_leaves_room_for_those_who_ask_for_little() {
     bench.pass(2 * Limits::default().stall);
     let closed = bench.net.hub().stats.closed_with(ErrorCode::TooSlow);
     assert!((1..=8).contains(&closed), "{closed} of those who do not go on");
-    assert!(bench.net.hub().user(0).is_some_and(User::is_present));
+    assert!(bench.net.hub().session(0).is_some_and(Session::is_open));
 }
 
 #[test]
@@ -40,11 +40,11 @@ fn one_who_waits_does_not_go_for_frames_that_others_do_not_finish() {
     bench.world().make_room(stuck, 0);
     (0..6).for_each(|_| bench.relay(sender, id, MEGABYTE));
     bench.settle();
-    assert!(bench.net.hub().user(1).is_some_and(User::is_waiting));
+    assert!(bench.net.hub().session(1).is_some_and(Session::is_waiting));
     (0..3).for_each(|_| drop(begin_a_megabyte(&mut bench, id, 1_000_000)));
     bench.world().make_room(stuck, 1 << 20);
     bench.pass(31 * SECOND);
-    assert!(bench.net.hub().user(1).is_some_and(User::is_present));
+    assert!(bench.net.hub().session(1).is_some_and(Session::is_open));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn many_who_send_something_large_at_once_all_get_through() {
     let (receiver, id) = bench.enter();
     let begun: Vec<(usize, Vec<u8>)> = (0..20).map(|_| begin_a_megabyte(&mut bench, id, 500_000)).collect();
     for (wire, rest) in &begun {
-        bench.world().send(*wire, rest);
+        bench.send(*wire, rest);
     }
     bench.settle();
     assert_eq!(bench.answers(receiver).len(), 20, "one after the other");
@@ -128,10 +128,10 @@ fn requests_that_wait_are_carried_out_though_they_take_all_the_room() {
     let senders: Vec<usize> = (0..6).map(|_| bench.enter().0).collect();
     let frame = relay_frame(&[id], MEGABYTE);
     for (number, &sender) in senders.iter().enumerate() {
-        bench.world().send(sender, if number < 3 { &frame } else { &frame[..150_000] });
+        bench.send(sender, if number < 3 { &frame } else { &frame[..150_000] });
         bench.settle();
     }
-    senders[3..].iter().for_each(|&sender| bench.world().send(sender, &frame[150_000..]));
+    senders[3..].iter().for_each(|&sender| bench.send(sender, &frame[150_000..]));
     bench.settle();
     bench.world().make_room(receiver, usize::MAX);
     bench.settle();
@@ -163,14 +163,14 @@ fn the_one_without_whom_most_is_free_goes_first() {
     let (hog, hog_id) = bench.enter();
     all.iter().map(|(wire, _)| wire).chain([&hog]).for_each(|&wire| bench.world().make_room(wire, 0));
     let ids: Vec<UserId> = all.iter().map(|(_, id)| *id).collect();
-    (0..2).for_each(|_| bench.world().send(sender, &relay_frame(&ids, MEGABYTE)));
-    (0..3).for_each(|_| bench.world().send(sender, &relay_frame(&[hog_id], &MEGABYTE[..900_000])));
+    (0..2).for_each(|_| bench.send(sender, &relay_frame(&ids, MEGABYTE)));
+    (0..3).for_each(|_| bench.send(sender, &relay_frame(&[hog_id], &MEGABYTE[..900_000])));
     bench.settle();
-    let bystander = bench.world().connect();
+    let bystander = bench.connect();
     bench.ask(bystander, Request::Ping(b"done"));
     bench.pass(Limits::default().stall + SECOND);
     assert_eq!(bench.answers(bystander).len(), 1);
-    assert!(bench.net.hub().user(11).is_none_or(|user| !user.is_present()), "the hog has gone");
+    assert!(bench.net.hub().session(11).is_none_or(|session| !session.is_open()), "the hog has gone");
     assert_eq!(bench.net.hub().stats.closed_with(ErrorCode::TooSlow), 1);
 }
 
@@ -230,16 +230,16 @@ fn one_that_was_held_back_has_its_time_for_a_frame_after_that() {
     let (held_back, rest) = begin_a_megabyte(&mut bench, id, 150_000);
     bench.pass(SECOND);
     (0..22).for_each(|_| drop(begin_a_megabyte(&mut bench, id, 700_000)));
-    bench.world().send(held_back, &rest[..100_000]);
+    bench.send(held_back, &rest[..100_000]);
     bench.pass(28 * SECOND);
-    assert_eq!(bench.world().wires[held_back].inbound.len(), 100_000, "it is not read");
-    while let Some(slot) = bench.net.favoured.filter(|slot| *slot != 1) {
+    assert_eq!(bench.world().wires[held_back].unread(), 100_000, "it is not read");
+    while let Some(slot) = bench.net.memory.exempt().filter(|slot| *slot != 1) {
         // Wires and slots have the same numbers here.
         bench.world().reset(slot);
         bench.settle();
     }
     for piece in rest[100_000..].chunks(50_000) {
-        bench.world().send(held_back, piece);
+        bench.send(held_back, piece);
         bench.pass(Duration::from_millis(250));
     }
     assert!(bench.answers(held_back).is_empty() && !bench.is_closed(held_back));
@@ -251,7 +251,7 @@ fn hundreds_who_send_something_large_at_once_all_get_through() {
     let (receiver, id) = bench.enter();
     let wires: Vec<usize> = (0..200).map(|_| bench.enter().0).collect();
     let frame = relay_frame(&[id], MEGABYTE);
-    wires.iter().for_each(|&wire| bench.world().send(wire, &frame));
+    wires.iter().for_each(|&wire| bench.send(wire, &frame));
     bench.settle();
     assert_eq!((bench.answers(receiver).len(), bench.net.hub().held()), (200, 0));
 }
@@ -291,7 +291,7 @@ fn the_one_that_goes_on_does_not_go_for_those_who_do_not() {
     (0..11).for_each(|_| drop(begin_a_megabyte(&mut bench, id, 700_000)));
     let (slow, rest) = begin_a_megabyte(&mut bench, id, 690_000);
     for piece in rest.chunks(20_000) {
-        bench.world().send(slow, piece);
+        bench.send(slow, piece);
         bench.pass(SECOND);
     }
     assert_eq!(bench.answers(receiver).len(), 1);

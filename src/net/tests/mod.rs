@@ -1,25 +1,25 @@
 //! The loop over the virtual operating system: what only timing and faults bring out.
 
 mod crowd;
-#[cfg(feature = "ws")]
-mod door;
 mod memory;
 mod pressure;
 mod time;
+#[cfg(feature = "ws")]
+mod web;
 
-use super::virtual_os::{VirtualOs, World};
 use super::{Edge, Loop};
-use crate::hub::User;
+use crate::hub::{Gateway, NativeOnly, Protocol, RemoteAddr, Session};
 use crate::limits::{ACCEPT_RETRY, IfFull, LAST_LINGER, Limits, READ_BUDGET, TRIM_EVERY};
+use crate::testing::system::{VirtualOs, Wire, World};
 use crate::wire::{Answer, ErrorCode, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
 /// A loop in a world of its own.
-struct Bench {
+struct Bench<G: Gateway = NativeOnly> {
     world: Rc<RefCell<World>>,
-    net: Loop<VirtualOs>,
+    net: Loop<VirtualOs, G>,
 }
 
 impl Bench {
@@ -34,8 +34,17 @@ impl Bench {
     }
 
     fn with(limits: Limits) -> Bench {
-        let world = Rc::new(RefCell::new(World { descriptors: 1000, ..World::default() }));
-        let net = Loop::new(VirtualOs(Rc::clone(&world)), limits);
+        Bench::with_gateway(&[Protocol::NATIVE], limits, NativeOnly)
+    }
+}
+
+impl<G: Gateway> Bench<G> {
+    /// One with a listener for each of these protocols.
+    fn with_gateway(listeners: &[Protocol], limits: Limits, gateway: G) -> Bench<G> {
+        let mut world = World::exact(listeners);
+        world.linger = limits.linger;
+        let world = Rc::new(RefCell::new(world));
+        let net = Loop::with_gateway(VirtualOs(Rc::clone(&world)), limits, gateway);
         Bench { world, net }
     }
 
@@ -47,7 +56,8 @@ impl Bench {
     fn settle(&mut self) {
         for _ in 0..100_000 {
             self.net.turn(Some(Duration::ZERO)).expect("it can not fail");
-            let pending = self.world().wires.iter().any(|wire| !wire.closed && wire.has_edge());
+            assert_eq!(self.world().wrong, None);
+            let pending = self.world().has_edges();
             if !pending && (self.net.is_drained() || self.net.patience() != Some(Duration::ZERO)) {
                 return;
             }
@@ -75,9 +85,14 @@ impl Bench {
         self.net.patience()
     }
 
+    /// Somebody connects to the native listener; returns the wire.
+    fn connect(&mut self) -> usize {
+        self.world().connect(0, Wire::new(RemoteAddr::Unix))
+    }
+
     /// Somebody connects and is let in; returns the wire and the id.
     fn enter(&mut self) -> (usize, UserId) {
-        let wire = self.world().connect();
+        let wire = self.connect();
         self.ask(wire, Request::Identity);
         self.settle();
         match &self.answers(wire)[..] {
@@ -86,10 +101,15 @@ impl Bench {
         }
     }
 
+    /// The client of a wire sends bytes.
+    fn send(&self, wire: usize, bytes: &[u8]) {
+        self.world().write(wire, bytes);
+    }
+
     fn ask(&self, wire: usize, request: Request<'_>) {
         let mut bytes = Vec::new();
         request.encode(1, &mut bytes);
-        self.world().send(wire, &bytes);
+        self.send(wire, &bytes);
     }
 
     fn relay(&self, wire: usize, to: UserId, body: &[u8]) {
@@ -114,7 +134,7 @@ impl Bench {
     }
 
     fn is_closed(&self, wire: usize) -> bool {
-        self.world().wires[wire].closed
+        self.world().wires[wire].hub.closed
     }
 }
 
@@ -167,11 +187,11 @@ fn a_greedy_link_leaves_the_others_their_turn() {
     while bytes.len() < 4 * READ_BUDGET {
         Request::Ping(&flood).encode(1, &mut bytes);
     }
-    bench.world().send(greedy, &bytes);
+    bench.send(greedy, &bytes);
     bench.ask(modest, Request::Ping(b"me too"));
     bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
     assert_eq!(bench.answers(modest), [(0x8C, b"me too".to_vec())]);
-    let left = bench.world().wires[greedy].inbound.len();
+    let left = bench.world().wires[greedy].unread();
     assert!(left >= 2 * READ_BUDGET, "{left} bytes wait for their turn");
     assert_eq!(bench.net.patience(), Some(Duration::ZERO), "without an edge");
 }
@@ -192,7 +212,7 @@ fn what_is_queued_for_one_who_is_full_and_says_bye_has_its_time() {
     bench.world().make_room(leaver, usize::MAX);
     bench.settle();
     assert_eq!(bench.answers(leaver).len(), 4);
-    assert!(bench.world().wires[leaver].shut);
+    assert!(bench.world().wires[leaver].is_shut());
 }
 
 #[test]
@@ -222,13 +242,13 @@ fn a_slow_line_is_waited_for_and_a_dripping_one_is_not() {
 fn a_fatal_error_is_followed_by_silence_and_a_bounded_wait_for_the_client() {
     let mut bench = Bench::new();
     let (wire, _) = bench.enter();
-    bench.world().send(wire, &[0x3F, 0, 0, 0, 0, 0, 0, 0]);
+    bench.send(wire, &[0x3F, 0, 0, 0, 0, 0, 0, 0]);
     bench.settle();
     assert!(matches!(&bench.answers(wire)[..], [(0xFF, payload)] if payload[..3] == [0, 2, 0x3F]));
-    assert!(bench.world().wires[wire].shut && !bench.is_closed(wire));
-    bench.world().send(wire, MEGABYTE);
+    assert!(bench.world().wires[wire].is_shut() && !bench.is_closed(wire));
+    bench.send(wire, MEGABYTE);
     bench.settle();
-    assert_eq!(bench.world().wires[wire].inbound.len(), 0, "it is discarded");
+    assert_eq!(bench.world().wires[wire].unread(), 0, "it is discarded");
     bench.pass(Limits::default().linger - Duration::from_millis(1));
     assert!(!bench.is_closed(wire));
     bench.pass(Duration::from_millis(1));
@@ -242,7 +262,7 @@ fn a_client_that_ends_its_side_is_closed_at_once() {
     let (wire, _) = bench.enter();
     bench.ask(wire, Request::Bye);
     bench.settle();
-    assert!(bench.world().wires[wire].shut && !bench.is_closed(wire));
+    assert!(bench.world().wires[wire].is_shut() && !bench.is_closed(wire));
     bench.world().end(wire);
     bench.settle();
     assert!(bench.is_closed(wire));
@@ -270,7 +290,7 @@ fn edges_that_mean_nothing_change_nothing() {
     let mut bench = Bench::new();
     let (wire, _) = bench.enter();
     let socket = |slot| Edge::Socket { slot, readable: true, writable: true, unusual: false, broken: false };
-    bench.world().spurious = vec![socket(0), socket(12345), Edge::Woken, Edge::Accept { listener: 9 }];
+    bench.world().script.spurious = vec![socket(0), socket(12345), Edge::Woken, Edge::Accept { listener: 9 }];
     bench.settle();
     bench.ask(wire, Request::Ping(b"fine"));
     bench.settle();
@@ -285,7 +305,7 @@ fn shutting_down_tells_all_and_ends_when_all_have_heard() {
     bench.settle();
     for &wire in &wires {
         assert!(bench.answers(wire).last().is_some_and(closing(ErrorCode::GoingAway)));
-        assert!(bench.world().wires[wire].shut && !bench.is_closed(wire));
+        assert!(bench.world().wires[wire].is_shut() && !bench.is_closed(wire));
     }
     wires[1..].iter().for_each(|&wire| bench.world().end(wire));
     bench.settle();

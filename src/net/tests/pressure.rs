@@ -62,7 +62,7 @@ fn many_senders_can_not_fill_a_queue_beyond_its_limit_and_one_body() {
         bench.ask(sender, Request::Ping(b"done"));
     }
     bench.settle();
-    let queued = bench.net.hub().user(0).expect("it is here").outbox().queued();
+    let queued = bench.net.hub().session(0).expect("it is here").outbox().queued();
     assert!(queued <= Limits::default().queue + MEGABYTE.len() + 16, "{queued} bytes");
     bench.world().make_room(receiver, usize::MAX);
     bench.settle();
@@ -140,9 +140,9 @@ fn a_client_that_does_not_read_its_answers_is_not_read() {
     bench.world().make_room(wire, 0);
     let mut pings = Vec::new();
     (0..90_000).for_each(|_| Request::Ping(&[1; 125]).encode(1, &mut pings));
-    bench.world().send(wire, &pings);
+    bench.send(wire, &pings);
     bench.settle();
-    let queued = bench.net.hub().user(0).expect("it is here").outbox().queued();
+    let queued = bench.net.hub().session(0).expect("it is here").outbox().queued();
     let room = 2 * Limits::default().queue + MEGABYTE.len();
     assert!((room..room + 200).contains(&queued), "{queued} bytes");
     bench.world().make_room(wire, usize::MAX);
@@ -187,9 +187,9 @@ fn two_who_wait_for_each_other_and_do_not_read_go_on_after_a_second() {
         bench.relay(bob, ann_id, MEGABYTE);
     }
     bench.settle();
-    assert!([ann, bob].iter().any(|&wire| !bench.world().wires[wire].inbound.is_empty()), "they wait");
+    assert!([ann, bob].iter().any(|&wire| bench.world().wires[wire].unread() > 0), "they wait");
     bench.pass(2 * SECOND);
-    assert!([ann, bob].iter().all(|&wire| bench.world().wires[wire].inbound.is_empty()), "all they said is read");
+    assert!([ann, bob].iter().all(|&wire| bench.world().wires[wire].unread() == 0), "all they said is read");
     for wire in [ann, bob] {
         bench.world().make_room(wire, usize::MAX);
     }
@@ -217,7 +217,7 @@ fn a_larger_circle_is_broken_too_and_those_who_only_wait_for_it_lose_nothing() {
         }
     }
     bench.pass(2 * SECOND);
-    assert!(users.iter().all(|&(wire, _)| bench.world().wires[wire].inbound.is_empty()), "all they said is read");
+    assert!(users.iter().all(|&(wire, _)| bench.world().wires[wire].unread() == 0), "all they said is read");
     users.iter().for_each(|&(wire, _)| bench.world().make_room(wire, usize::MAX));
     bench.settle();
     let heard = bench.answers(users[0].0);
@@ -238,7 +238,7 @@ fn a_circle_is_broken_also_where_a_body_is_larger_than_a_queue() {
         bench.relay(bob, ann_id, &MEGABYTE[..200_000]);
     }
     bench.pass(2 * SECOND);
-    assert!([ann, bob].iter().all(|&wire| bench.world().wires[wire].inbound.is_empty()), "all they said is read");
+    assert!([ann, bob].iter().all(|&wire| bench.world().wires[wire].unread() == 0), "all they said is read");
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn one_who_is_full_anew_has_its_second_anew() {
     bench.world().make_room(ann, 0);
     (0..5).for_each(|_| bench.relay(eve, ann_id, MEGABYTE));
     bench.settle();
-    assert!(bench.net.hub().user(0).is_some_and(User::is_full));
+    assert!(bench.net.hub().session(0).is_some_and(Session::is_full));
     bench.pass(Duration::from_millis(20));
     assert_eq!(bench.net.hub().stats.refused, 0, "it is full for 20 ms");
 }
@@ -274,7 +274,7 @@ fn one_who_fills_its_own_queue_is_not_closed_for_what_others_send() {
     bench.world().make_room(wire, 0);
     (0..5).for_each(|_| bench.ask(wire, Request::History { room: "lobby", after: 0, limit: 100 }));
     bench.settle();
-    assert!(bench.net.hub().user(0).is_some_and(|user| user.is_full() && user.is_present()));
+    assert!(bench.net.hub().session(0).is_some_and(|session| session.is_full() && session.is_open()));
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn a_hub_may_close_the_full_at_once() {
     bench.ask(sender, Request::Ping(b"done"));
     bench.settle();
     assert_eq!(bench.answers(sender), [(0x8C, b"done".to_vec())]);
-    assert!(bench.net.hub().user(1).is_some_and(|user| !user.is_present()));
+    assert!(bench.net.hub().session(1).is_some_and(|session| !session.is_open()));
     bench.world().make_room(receiver, usize::MAX);
     bench.settle();
     assert!(bench.answers(receiver).last().is_some_and(closing(ErrorCode::TooSlow)));

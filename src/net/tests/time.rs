@@ -86,7 +86,7 @@ fn a_frame_has_its_time_whatever_drips_in_and_a_steady_one_has_more() {
     for (first, pace, lasts) in [(true, 1, 10), (false, 1, 30), (false, 15_000, 30), (false, 20_000, 53)] {
         let mut bench = Bench::with(Limits { frame_time: 30 * SECOND, ..quiet() });
         let (receiver, id) = bench.enter();
-        let wire = bench.world().connect();
+        let wire = bench.connect();
         if !first {
             bench.ask(wire, Request::Ping(b""));
         }
@@ -99,7 +99,7 @@ fn a_frame_has_its_time_whatever_drips_in_and_a_steady_one_has_more() {
         let mut secs = 0;
         while bench.answers(wire).is_empty() {
             let piece: Vec<u8> = frame.drain(..pace.min(frame.len())).collect();
-            bench.world().send(wire, &piece);
+            bench.send(wire, &piece);
             bench.settle();
             bench.pass(SECOND);
             secs += 1;
@@ -116,7 +116,7 @@ fn many_frames_that_are_each_in_time_are_fine_however_they_are_cut() {
     let mut pings = Vec::new();
     (0..20).for_each(|_| Request::Ping(&[1; 92]).encode(1, &mut pings));
     for piece in pings.chunks(75) {
-        bench.world().send(wire, piece);
+        bench.send(wire, piece);
         bench.pass(SECOND);
     }
     assert_eq!(bench.answers(wire).len(), 20);
@@ -185,8 +185,8 @@ fn one_with_a_backlog_is_asked_behind_it_and_stays_if_it_answers() {
 fn a_crowd_of_edges_spares_nobody_for_ever() {
     let mut bench = Bench::with(Limits { frame_time: 30 * SECOND, ..quiet() });
     let ((busy, _), (drip, _)) = (bench.enter(), bench.enter());
-    bench.world().more = true;
-    bench.world().send(drip, &[4, 0, 0, 1, 0, 0]);
+    bench.world().script.claims_more = true;
+    bench.send(drip, &[4, 0, 0, 1, 0, 0]);
     for _ in 0..120 {
         bench.ask(busy, Request::Ping(b""));
         bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
@@ -201,11 +201,11 @@ fn a_process_that_was_stopped_looks_what_came_before_it_blames_anybody() {
     let (wire, _) = bench.enter();
     let mut frame = Vec::new();
     Request::Ping(&[1; 100]).encode(1, &mut frame);
-    bench.world().send(wire, &frame[..50]);
+    bench.send(wire, &frame[..50]);
     bench.settle();
     // The wait that is under way lasts for a minute, and says nothing of what came in it.
-    bench.world().send(wire, &frame[50..]);
-    bench.world().asleep = Some(60 * SECOND);
+    bench.send(wire, &frame[50..]);
+    bench.world().script.asleep = Some(60 * SECOND);
     bench.net.turn(None).expect("it can not fail");
     bench.settle();
     assert_eq!(bench.answers(wire).len(), 1);

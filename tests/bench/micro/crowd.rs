@@ -2,8 +2,9 @@
 
 use crate::cases::{Case, bytes};
 use crate::wire::relay_frame;
-use cubby::door::Dialect;
-use cubby::hub::{Hub, Peer};
+use cubby::hub::{Hub, Protocol, RemoteAddr, Role};
+#[cfg(feature = "ws")]
+use cubby::web;
 use cubby::wire::{Kind, Names, Request};
 use cubby::{Limits, UserId};
 use std::hint::black_box;
@@ -24,28 +25,28 @@ struct Crowd {
 impl Crowd {
     fn new() -> Crowd {
         let mut hub = Hub::new(Limits::default());
-        let sender = enter(&mut hub, Dialect::Native);
+        let sender = enter(&mut hub, Protocol::NATIVE);
         Crowd { hub, sender }
     }
 
     /// One more comes, asks this, and hears the answer. Returns its id.
     fn welcome(&mut self, request: Request<'_>) -> UserId {
-        self.welcome_in(Dialect::Native, request)
+        self.welcome_in(Protocol::NATIVE, request)
     }
 
-    /// The same for one who hears this dialect.
-    fn welcome_in(&mut self, dialect: Dialect, request: Request<'_>) -> UserId {
-        let slot = enter(&mut self.hub, dialect);
+    /// The same for one who hears this protocol.
+    fn welcome_in(&mut self, protocol: Protocol, request: Request<'_>) -> UserId {
+        let slot = enter(&mut self.hub, protocol);
         self.turn(slot, &encoded(request));
-        self.hub.user(slot).expect("it has just come").id()
+        self.hub.session(slot).expect("it has just come").id()
     }
 
     /// A turn of the loop: carries out what came from one, and lets all hear what they are told.
     fn turn(&mut self, from: usize, read: &[u8]) {
         self.hub.begin_turn();
-        self.hub.feed(from, black_box(read));
-        while let Some(slot) = self.hub.agenda.dirty.pop() {
-            self.hub.flushed(slot);
+        self.hub.receive(from, black_box(read));
+        while let Some(slot) = self.hub.effects_mut().dirty.pop() {
+            self.hub.mark_flushed(slot);
             while let Some(count) = self.offered(slot) {
                 self.hub.sent(slot, count);
             }
@@ -54,7 +55,7 @@ impl Crowd {
 
     /// How many bytes a send would be offered, and take; `None` where there is nothing to send.
     fn offered(&self, slot: usize) -> Option<usize> {
-        let outbox = self.hub.user(slot)?.outbox();
+        let outbox = self.hub.session(slot)?.outbox();
         if let Some(run) = outbox.as_run() {
             return Some(black_box(run).len()).filter(|len| *len > 0);
         }
@@ -70,8 +71,8 @@ impl Crowd {
     }
 }
 
-fn enter(hub: &mut Hub<()>, dialect: Dialect) -> usize {
-    hub.enter((), Peer::Unix, dialect).unwrap_or_else(|_| panic!("there is room"))
+fn enter(hub: &mut Hub<()>, protocol: Protocol) -> usize {
+    hub.accept((), RemoteAddr::Unix, protocol).unwrap_or_else(|_| panic!("there is room"))
 }
 
 fn encoded(request: Request<'_>) -> Vec<u8> {
@@ -123,19 +124,20 @@ fn relay_by_turns() -> Case {
 
 /// Events of a room that already remembers as much as it may.
 pub fn publish() -> Vec<Case> {
-    let native = [[64, 1000, 1], [64, 1000, 16]].map(|shape| publish_case("publish", shape, Dialect::Native));
+    let native = [[64, 1000, 1], [64, 1000, 16]].map(|shape| publish_case("publish", shape, Protocol::NATIVE));
     #[cfg(feature = "ws")]
-    let json = Some(publish_case("publish in JSON", [64, 1000, 16], Dialect::Json));
+    let json =
+        Some(publish_case("publish in JSON", [64, 1000, 16], Protocol { encoding: web::JSON, role: Role::User }));
     #[cfg(not(feature = "ws"))]
     let json = None;
     native.into_iter().chain(json).collect()
 }
 
-fn publish_case(what: &str, [size, members, requests]: [usize; 3], dialect: Dialect) -> Case {
+fn publish_case(what: &str, [size, members, requests]: [usize; 3], protocol: Protocol) -> Case {
     turns(what, [size, members, requests], Kind::Event, move || {
         let mut crowd = Crowd::new();
         for _ in 0..members {
-            crowd.welcome_in(dialect, Request::Join { room: ROOM });
+            crowd.welcome_in(protocol, Request::Join { room: ROOM });
         }
         let request = encoded(Request::Publish { room: ROOM, body: &vec![b'7'; size], receipt: false, no_echo: false });
         for _ in 0..crowd.hub.limits().history {

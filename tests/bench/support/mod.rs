@@ -11,5 +11,5 @@ pub mod sample;
 pub mod server;
 
 /// What the tests share as well: the daemon, and a client that speaks in literal bytes.
-#[path = "../../it/support.rs"]
+#[path = "../../support/mod.rs"]
 pub mod kit;

@@ -12,7 +12,7 @@ mod units;
 mod watch;
 mod work;
 
-use crate::commands::Failure;
+use crate::failure::Failure;
 use crate::show;
 use load::{LoadError, Phase, Plan, Progress};
 use progress::Bar;

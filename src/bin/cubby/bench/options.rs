@@ -1,7 +1,7 @@
 //! The options of `cubby bench`: one table, from which the parser, the help and the checks of combinations come. What
 //! the values mean for a run is in `work`.
 
-use crate::nearest;
+use crate::common::nearest;
 use getopts::{Fail, Matches, Options};
 
 /// Columns before the help of an option.
@@ -138,7 +138,7 @@ pub fn parse(arguments: &[String]) -> Result<Matches, String> {
 fn misspelt(fail: &Fail) -> String {
     let known: Vec<&str> = OPTIONS.iter().map(|row| row.long).collect();
     match fail {
-        Fail::UnrecognizedOption(name) => match nearest(name, &known) {
+        Fail::UnrecognizedOption(name) => match nearest(name, known.iter().copied()) {
             Some(meant) => format!("there is no option --{name}; did you mean --{meant}?"),
             None => format!("there is no option {name:?}"),
         },
@@ -168,7 +168,8 @@ pub fn check_varies(option: &str) -> Result<(), String> {
     if variable.contains(&option) {
         return Ok(());
     }
-    let hint = nearest(option, &variable).map_or_else(String::new, |known| format!("; did you mean {known}?"));
+    let hint =
+        nearest(option, variable.iter().copied()).map_or_else(String::new, |known| format!("; did you mean {known}?"));
     Err(format!("--sweep: {option:?} is no option that can be varied{hint}"))
 }
 

@@ -1,7 +1,7 @@
 //! The protocols that `cubby bench` speaks: what each can do, and where its hub is by default.
 
 use super::load::Sizes;
-use crate::hub_address;
+use crate::settings::hub_address;
 use cubby::Address;
 
 /// The path of a WebSocket address that names none.

@@ -1,57 +1,78 @@
-//! What a person types in a chat, understood. Knows no hub.
+//! What a person types in a chat, as commands. A table has one row for each command. It knows nothing of the hub.
 
-/// What was asked.
+use crate::common::nearest;
+
+/// What was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Say something in a room.
+    /// Publish a text in a room.
     Say { room: String, text: String },
-    /// Come into rooms.
+    /// Join rooms.
     Sub(Vec<String>),
     /// Leave rooms.
     Unsub(Vec<String>),
-    /// Come into a room, where lines go from now on.
+    /// Join a room, and publish further lines there.
     Attach(String),
+    /// Show the members of a room, or of the only room.
+    Who(Option<String>),
+    /// Show the ids of all other users.
+    List,
+    /// Show the last events of a room, or of the only room.
+    History(Option<String>, u32),
+    /// Send a text to names.
+    To { names: Vec<String>, text: String },
+    /// What needs no hub.
+    Local(Local),
+    /// Leave the chat.
+    Quit,
+}
+
+/// A command that needs no hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Local {
     /// Lines are commands again.
     Detach,
-    /// Show who is in a room, or in the only one.
-    Who(Option<String>),
-    /// Show the ids of all who are connected.
-    List,
-    /// Show what was said in a room, or in the only one: so many events.
-    History(Option<String>, u32),
-    /// Send something to names.
-    To { names: Vec<String>, text: String },
-    /// Show which rooms one is in.
+    /// Show the rooms that this session is in.
     Rooms,
     /// Show the commands.
     Help,
-    /// Leave.
-    Quit,
-    /// Nothing that is understood; what to say about it.
+    /// The line was not understood; this says why.
     Wrong(String),
 }
 
-pub const HELP: &str = "\
-sub ROOM...           come into rooms, and see what happens there
-unsub ROOM...         leave rooms
-attach ROOM           come into a room; what is typed goes there until // is
-//                    detach. //COMMAND does something else meanwhile, and
-//                    /// begins a line that is to begin with //
-who [ROOM]            who is in a room
-history [ROOM] [N]    the last N (20) events of a room
-rooms                 the rooms that this session is in
-list                  the ids of all who are connected
-to NAME[,NAME] TEXT   send a text to every session of these names
-help                  this
-quit                  leave; so do Ctrl-C and Ctrl-D
-Names with blanks stand in double quotes.";
+/// Makes a command of what follows its name, or says what the command needs.
+type Parse = fn(&str) -> Result<Command, String>;
 
-const NAMES: [&str; 10] = ["sub", "unsub", "attach", "who", "list", "history", "to", "rooms", "help", "quit"];
+/// Each command: its name, its arguments, what it does, and how it is parsed.
+const COMMANDS: [(&str, &str, &str, Parse); 10] = [
+    ("sub", "ROOM...", "join rooms and see what happens there", |rest| rooms(rest).map(Command::Sub)),
+    ("unsub", "ROOM...", "leave rooms", |rest| rooms(rest).map(Command::Unsub)),
+    ("attach", "ROOM", "join a room, and say there what you type until //", attach),
+    ("who", "[ROOM]", "show the members of a room", who),
+    ("history", "[ROOM] [N]", "show the last N (20) events of a room", history),
+    ("rooms", "", "show the rooms that you are in", |rest| alone(rest, Command::Local(Local::Rooms))),
+    ("list", "", "show the ids of all other users", |rest| alone(rest, Command::List)),
+    ("to", "NAME[,NAME] TEXT", "send a text to every session of these names", to),
+    ("help", "", "show this help", |_| Ok(Command::Local(Local::Help))),
+    ("quit", "", "leave, as Ctrl-C and Ctrl-D do", |rest| alone(rest, Command::Quit)),
+];
 
-/// Events shown by `history` when not told.
+/// What `help` says after the list of commands.
+const NOTES: &str = "\
+While a room is attached, //COMMAND runs a command, // detaches the room,
+and /// begins a line that is to begin with //.
+Put double quotes around names with blanks.";
+
+/// The number of events that `history` shows by default.
 const DEFAULT_HISTORY: u32 = 20;
 
-/// Understands a line, which goes to the attached room if it is no command there. `None`: there is nothing on it.
+/// The lines of `help`.
+pub fn help() -> impl Iterator<Item = String> {
+    let row = |(name, arguments, help, _)| format!("{:22}{help}", format!("{name} {arguments}"));
+    COMMANDS.into_iter().map(row).chain(NOTES.lines().map(str::to_owned))
+}
+
+/// Parses a line. If a room is attached, a line that is not a command is said there. `None` if the line is empty.
 pub fn parse(line: &str, attached: Option<&str>) -> Option<Command> {
     let line = line.trim_end();
     let Some(room) = attached else {
@@ -59,7 +80,7 @@ pub fn parse(line: &str, attached: Option<&str>) -> Option<Command> {
     };
     let escaped = line.trim_start().strip_prefix("//");
     match escaped {
-        Some("") => Some(Command::Detach),
+        Some("") => Some(Command::Local(Local::Detach)),
         Some(rest) if rest.starts_with('/') => Some(Command::Say { room: room.to_owned(), text: format!("/{rest}") }),
         Some(rest) if is_command(rest) => Some(command(rest)),
         _ if line.is_empty() => None,
@@ -68,47 +89,61 @@ pub fn parse(line: &str, attached: Option<&str>) -> Option<Command> {
 }
 
 fn is_command(text: &str) -> bool {
-    text.split_whitespace().next().is_some_and(|word| NAMES.contains(&word))
+    text.split_whitespace().next().is_some_and(|word| names().any(|name| name == word))
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    COMMANDS.iter().map(|(name, ..)| *name)
 }
 
 fn command(line: &str) -> Command {
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let arguments = match words(rest) {
-        Ok(arguments) => arguments,
-        Err(_) if name == "to" => Vec::new(),
-        Err(what) => return Command::Wrong(what),
+    let parsed = match COMMANDS.iter().find(|(known, ..)| *known == name) {
+        Some((_, _, _, parse)) => parse(rest).map_err(|what| format!("{name} {what}")),
+        None => Err(unknown(name)),
     };
-    match (name, arguments.len()) {
-        ("sub", 1..) => Command::Sub(arguments),
-        ("unsub", 1..) => Command::Unsub(arguments),
-        ("attach", 1) => Command::Attach(arguments.concat()),
-        ("who", 0 | 1) => Command::Who(arguments.into_iter().next()),
-        ("history", 0..=2) => history(arguments),
-        ("to", _) => to(rest),
-        ("list", 0) => Command::List,
-        ("rooms", 0) => Command::Rooms,
-        ("help", _) => Command::Help,
-        ("quit", 0) => Command::Quit,
-        ("//", 0) => Command::Wrong("no room is attached".to_owned()),
-        ("sub" | "unsub", _) => Command::Wrong(format!("{name} needs at least one room")),
-        ("attach", _) => Command::Wrong("attach needs one room; one with blanks stands in double quotes".to_owned()),
-        _ if NAMES.contains(&name) => Command::Wrong(format!("{name} takes no such arguments; see help")),
-        _ => Command::Wrong(unknown(name)),
+    parsed.unwrap_or_else(|what| Command::Local(Local::Wrong(what)))
+}
+
+fn unknown(name: &str) -> String {
+    match nearest(name, names()) {
+        _ if name == "//" => "no room is attached".to_owned(),
+        Some(known) => format!("{name:?} is no command; did you mean {known}?"),
+        None => format!("{name:?} is no command; `help` lists them. To talk in a room, attach it first"),
     }
 }
 
-fn history(mut arguments: Vec<String>) -> Command {
-    let number = arguments.last().and_then(|last| last.parse::<u32>().ok());
-    match (number, arguments.len()) {
-        (None, 2) => Command::Wrong(format!("{:?} is no number of events", arguments[1])),
-        (None, _) => Command::History(arguments.pop(), DEFAULT_HISTORY),
-        (Some(number), len) => Command::History((len == 2).then(|| arguments.swap_remove(0)), number),
+fn rooms(rest: &str) -> Result<Vec<String>, String> {
+    let rooms = words(rest)?;
+    if rooms.is_empty() { Err("needs at least one room".to_owned()) } else { Ok(rooms) }
+}
+
+fn attach(rest: &str) -> Result<Command, String> {
+    match <[String; 1]>::try_from(words(rest)?) {
+        Ok([room]) => Ok(Command::Attach(room)),
+        Err(_) => Err("needs one room; put double quotes around a name with blanks".to_owned()),
+    }
+}
+
+fn who(rest: &str) -> Result<Command, String> {
+    let mut words = words(rest)?;
+    if words.len() > 1 { Err("takes at most one room".to_owned()) } else { Ok(Command::Who(words.pop())) }
+}
+
+fn history(rest: &str) -> Result<Command, String> {
+    let mut words = words(rest)?;
+    let number = words.last().and_then(|last| last.parse::<u32>().ok());
+    match (number, words.len()) {
+        (_, 3..) => Err("takes at most a room and a number".to_owned()),
+        (None, 2) => Err(format!("needs a number of events, not {:?}", words[1])),
+        (None, _) => Ok(Command::History(words.pop(), DEFAULT_HISTORY)),
+        (Some(number), len) => Ok(Command::History((len == 2).then(|| words.swap_remove(0)), number)),
     }
 }
 
 /// `NAME[,NAME] TEXT`; further names may follow with an `@` before each.
-fn to(rest: &str) -> Command {
-    let Ok((first, mut text)) = next_word(rest) else { return Command::Wrong("a quote is not closed".to_owned()) };
+fn to(rest: &str) -> Result<Command, String> {
+    let (first, mut text) = next_word(rest)?;
     let strip = |name: &str| name.strip_prefix('@').unwrap_or(name).to_owned();
     let mut names: Vec<String> = first.split(',').filter(|name| !name.is_empty()).map(strip).collect();
     while text.trim_start().starts_with('@')
@@ -119,12 +154,17 @@ fn to(rest: &str) -> Command {
     }
     let text = text.trim_start().to_owned();
     if names.is_empty() || text.is_empty() {
-        return Command::Wrong("to needs a name and a text, as in: to ann hello".to_owned());
+        return Err("needs a name and a text, as in: to ann hello".to_owned());
     }
-    Command::To { names, text }
+    Ok(Command::To { names, text })
 }
 
-/// Splits at blanks, but not within double quotes.
+/// A command without arguments.
+fn alone(rest: &str, command: Command) -> Result<Command, String> {
+    if words(rest)?.is_empty() { Ok(command) } else { Err("takes no arguments".to_owned()) }
+}
+
+/// Splits a text at blanks, except within double quotes.
 fn words(mut rest: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     while !rest.trim_start().is_empty() {
@@ -137,23 +177,11 @@ fn words(mut rest: &str) -> Result<Vec<String>, String> {
 
 fn next_word(text: &str) -> Result<(String, &str), String> {
     let text = text.trim_start();
-    match text.strip_prefix('"') {
-        Some(quoted) => {
-            let (word, rest) = quoted.split_once('"').ok_or("a quote is not closed")?;
-            Ok((word.to_owned(), rest))
-        }
-        None => {
-            let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-            Ok((word.to_owned(), rest))
-        }
-    }
-}
-
-fn unknown(name: &str) -> String {
-    match crate::nearest(name, &NAMES) {
-        Some(known) => format!("{name:?} is no command; did you mean {known}?"),
-        None => format!("{name:?} is no command; help shows them. To talk in a room, attach it first"),
-    }
+    let (word, rest) = match text.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').ok_or("has a double quote without its end")?,
+        None => text.split_once(char::is_whitespace).unwrap_or((text, "")),
+    };
+    Ok((word.to_owned(), rest))
 }
 
 #[cfg(test)]
@@ -169,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_understood() {
+    fn commands_are_parsed() {
         assert_eq!(parsed("sub lobby  \"my room\""), Command::Sub(strings(&["lobby", "my room"])));
         assert_eq!(parsed("  attach lobby "), Command::Attach("lobby".to_owned()));
         assert_eq!(parsed("who"), Command::Who(None));
@@ -188,21 +216,24 @@ mod tests {
         assert_eq!(parsed("to ann,bob  hi,  all"), to(&["ann", "bob"], "hi,  all"));
         assert_eq!(parsed("to @ann @bob hi"), to(&["ann", "bob"], "hi"));
         assert_eq!(parsed("to \"Ann Lee\" don't \"quote"), to(&["Ann Lee"], "don't \"quote"));
-        assert!(matches!(parsed("to ann"), Command::Wrong(_)));
+        assert!(matches!(parsed("to ann"), Command::Local(Local::Wrong(_))));
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn an_error_says_what_is_wrong() {
         let wrong = |line: &str| match parsed(line) {
-            Command::Wrong(what) => what,
+            Command::Local(Local::Wrong(what)) => what,
             other => panic!("{other:?}"),
         };
         assert!(wrong("sbu lobby").contains("did you mean sub?"));
         assert!(wrong("histroy").contains("did you mean history?"));
         assert!(wrong("hello there everybody").contains("attach"));
         assert!(wrong("sub").contains("at least one room"));
-        assert!(wrong("history lobby many").contains("\"many\" is no number"));
+        assert!(wrong("history lobby many").contains("a number of events, not \"many\""));
         assert!(wrong("sub \"my room").contains("quote"));
+        assert!(wrong("to \"ann hi").contains("quote"));
+        assert!(wrong("list all").contains("takes no arguments"));
+        assert!(wrong("//").contains("no room is attached"));
     }
 
     #[test]
@@ -210,7 +241,7 @@ mod tests {
         let say = |text: &str| Some(Command::Say { room: "lobby".to_owned(), text: text.to_owned() });
         assert_eq!(parse("quit", Some("lobby")), say("quit"));
         assert_eq!(parse("  // is a comment", Some("lobby")), say("  // is a comment"));
-        assert_eq!(parse("//", Some("lobby")), Some(Command::Detach));
+        assert_eq!(parse("//", Some("lobby")), Some(Command::Local(Local::Detach)));
         assert_eq!(parse("///who", Some("lobby")), say("//who"));
         assert_eq!(parse("//who", Some("lobby")), Some(Command::Who(None)));
         assert_eq!(parse("", Some("lobby")), None);

@@ -1,5 +1,5 @@
-//! Where the lines of a chat are shown: a terminal, whose line being typed they do not tear, or a pipe. And the
-//! transcript that is kept of them.
+//! Shows the lines of a chat on a terminal, above the line that is being edited, or writes them to a pipe. Also keeps
+//! the transcript.
 
 use crate::show;
 use cubby::{Event, EventType, Push};
@@ -8,29 +8,29 @@ use jiff::tz::TimeZone;
 use std::fs::File;
 use std::io::Write;
 
-/// Prints a line that ends with a line end, wherever it has to go.
+/// Prints a line, which ends with a line end.
 pub type Printer = Box<dyn FnMut(String) + Send>;
 
-/// Where lines are shown.
+/// Shows lines.
 pub struct Screen {
     pub print: Printer,
-    /// On a terminal each line has its time, and what is said about the chat itself stands there too, not on standard
-    /// error.
+    /// On a terminal, each line begins with its time, and notes about the chat itself go there as well. Otherwise they
+    /// go to standard error.
     pub is_terminal: bool,
     pub in_colour: bool,
-    /// Where each incoming line is kept as well.
+    /// The file to which each incoming line is appended.
     pub transcript: Option<File>,
 }
 
 impl Screen {
-    /// Shows what came from others, and keeps it.
+    /// Shows what others sent, and keeps it.
     pub fn incoming(&mut self, push: &Push) {
         let Some(line) = Line::of(push) else { return };
         self.keep(&line);
         self.show(&line);
     }
 
-    /// Keeps one's own words, which are on the terminal already.
+    /// Keeps the person's own message. It is not shown on the terminal where it was typed.
     pub fn own(&mut self, event: &Event) {
         let line = Line::of_event(event);
         self.keep(&line);
@@ -39,17 +39,17 @@ impl Screen {
         }
     }
 
-    /// Shows an event that was asked for again.
+    /// Shows an event of the history.
     pub fn again(&mut self, event: &Event) {
         self.show(&Line::of_event(event));
     }
 
-    /// Shows an answer to a command, line by line.
+    /// Shows the result of a command, line by line.
     pub fn answer(&mut self, lines: impl IntoIterator<Item = String>) {
         lines.into_iter().for_each(|line| self.put(show::safe(&line)));
     }
 
-    /// Says something about the chat itself.
+    /// Shows a note about the chat itself.
     pub fn note(&mut self, text: &str) {
         if self.is_terminal {
             let text = format!("* {}", show::safe(text));
@@ -80,7 +80,7 @@ impl Screen {
         let Some(file) = &mut self.transcript else { return };
         if let Err(error) = writeln!(file, "{} {}", local(line.unix_ms, "%Y/%m/%d %H:%M:%S"), line.text) {
             self.transcript = None;
-            self.note(&format!("the transcript is given up: {error}"));
+            self.note(&format!("cannot write the transcript any more: {error}"));
         }
     }
 
@@ -89,11 +89,11 @@ impl Screen {
     }
 }
 
-/// One incoming line.
+/// An incoming line.
 struct Line {
     unix_ms: u64,
     text: String,
-    /// Bytes of it that say where and by whom something was said; 0 where nothing was.
+    /// How many bytes at its front name the room and the sender; 0 if it is not a message.
     head: usize,
 }
 
@@ -123,7 +123,7 @@ impl Line {
     }
 }
 
-/// A moment in local time. One that no calendar has is shown as the number it is.
+/// A time in the local time zone. If no calendar contains it, it is shown as a number.
 fn local(unix_ms: u64, form: &str) -> String {
     let moment = i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     moment.map_or_else(|| unix_ms.to_string(), |at| at.to_zoned(TimeZone::system()).strftime(form).to_string())

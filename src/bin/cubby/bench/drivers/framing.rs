@@ -1,13 +1,15 @@
 //! The WebSocket codec of the library, as the drivers use it. Nothing else in the client's benchmark names it.
 
-pub use cubby::door::messages::{BINARY, CLOSE, PING, PONG, TEXT, Whole, put_masked};
-pub use cubby::door::upgrade::accept;
+pub use cubby::wire::websocket::accept_key as accept;
+pub use cubby::wire::websocket::{BINARY, CLOSE, PING, PONG, TEXT, WholeFrame as Whole, encode_masked as put_masked};
 
 /// Decodes the first frame of what a server sends.
 #[inline]
 pub fn first(input: &[u8]) -> Result<Option<Whole<'_>>, String> {
-    cubby::door::messages::first(input).map_err(|violation| violation.text().to_owned())
+    cubby::wire::websocket::first_frame(input).map_err(|error| error.text().to_owned())
 }
 
 #[cfg(test)]
-pub use cubby::door::messages::{Message, Messages, Other as From, put, put_close};
+pub use cubby::wire::websocket::{
+    Message, MessageReader as Messages, Side as From, encode as put, encode_close as put_close,
+};

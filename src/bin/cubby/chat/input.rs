@@ -1,0 +1,170 @@
+//! Reads lines from a terminal or a pipe and passes the commands in them to the connection's thread.
+
+use super::attached::Attached;
+use super::command::{self, Command, Local};
+use crate::failure::Failure;
+use crate::show;
+use rustyline::DefaultEditor;
+use rustyline::error::ReadlineError;
+use std::io::{self, BufRead, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::time::Duration;
+
+/// How many commands may wait for the hub. If there are more, reading lines pauses.
+const QUEUE: usize = 256;
+
+/// The sending end: what is typed.
+pub struct Input {
+    queue: SyncSender<Command>,
+    /// A byte in it tells the receiving end that a command is in the queue.
+    wake: UnixStream,
+    attached: Attached,
+}
+
+/// The receiving end: commands to be carried out.
+pub struct Commands {
+    queue: Receiver<Command>,
+    wake: UnixStream,
+    attached: Attached,
+    /// How many `attach` commands were received.
+    attachments: u64,
+}
+
+/// A queue of commands, and its two ends.
+pub fn channel() -> io::Result<(Input, Commands)> {
+    let (sender, receiver) = sync_channel(QUEUE);
+    let (wake, woken) = UnixStream::pair()?;
+    wake.set_nonblocking(true)?;
+    woken.set_nonblocking(true)?;
+    let attached = Attached::default();
+    let input = Input { queue: sender, wake, attached: attached.clone() };
+    Ok((input, Commands { queue: receiver, wake: woken, attached, attachments: 0 }))
+}
+
+impl Input {
+    /// Lets a person type lines until they leave.
+    pub fn edit_lines(mut self, editor: &mut DefaultEditor) {
+        loop {
+            let prompt = self.attached.room().map_or("> ".to_owned(), |room| format!("[r/{}]> ", show::safe(&room)));
+            match editor.readline(&prompt) {
+                Ok(line) => {
+                    // The line is used even if the history does not accept it.
+                    let _ = editor.add_history_entry(&line);
+                    if !self.pass_line(&line) {
+                        return;
+                    }
+                }
+                Err(ReadlineError::Interrupted | ReadlineError::Eof) => return,
+                Err(error) => return show::complain(&format!("cannot read the terminal: {error}")),
+            }
+        }
+    }
+
+    /// Reads lines from a pipe until it ends.
+    pub fn read_lines(mut self) -> Result<(), Failure> {
+        let mut stdin = io::stdin().lock();
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let count = stdin.read_until(b'\n', &mut line);
+            let count = count.map_err(|error| Failure::Other(format!("cannot read standard input: {error}")))?;
+            let text = String::from_utf8_lossy(&line);
+            if count == 0 || !self.pass_line(text.trim_end_matches(['\n', '\r'])) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Passes on what a line asks for. Returns whether more lines may follow.
+    fn pass_line(&mut self, line: &str) -> bool {
+        let Some(command) = command::parse(line, self.attached.room().as_deref()) else { return true };
+        match &command {
+            Command::Attach(room) => {
+                if let Some(why) = cubby::name_fault(room) {
+                    return self.pass(Command::Local(Local::Wrong(format!("{room:?} is not a room: {why}"))));
+                }
+                self.attached.attach(room);
+            }
+            Command::Unsub(rooms) => self.attached.detach_any(rooms),
+            Command::Local(Local::Detach) => self.attached.detach_any(self.attached.room().as_slice()),
+            Command::Quit => {
+                self.pass(command);
+                return false;
+            }
+            Command::Say { .. }
+            | Command::Sub(_)
+            | Command::Who(_)
+            | Command::List
+            | Command::History(..)
+            | Command::To { .. }
+            | Command::Local(Local::Rooms | Local::Help | Local::Wrong(_)) => {}
+        }
+        self.pass(command)
+    }
+
+    /// Returns whether the receiving end still exists.
+    fn pass(&mut self, command: Command) -> bool {
+        let is_passed = self.queue.send(command).is_ok();
+        // If the pair is full, it is readable anyway.
+        let _ = self.wake.write(&[0]);
+        is_passed
+    }
+}
+
+impl Drop for Input {
+    /// The input ends: the session must end too.
+    fn drop(&mut self) {
+        self.pass(Command::Quit);
+    }
+}
+
+impl Commands {
+    /// The next command, if there is one now.
+    pub fn next(&mut self) -> Option<Command> {
+        let received = self.queue.try_recv();
+        self.count(match received {
+            Ok(command) => Some(command),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Command::Quit),
+        })
+    }
+
+    /// The next command, waiting at most for `wait`.
+    pub fn next_within(&mut self, wait: Duration) -> Option<Command> {
+        let received = self.queue.recv_timeout(wait);
+        self.count(match received {
+            Ok(command) => Some(command),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Command::Quit),
+        })
+    }
+
+    fn count(&mut self, command: Option<Command>) -> Option<Command> {
+        self.attachments += u64::from(matches!(command, Some(Command::Attach(_))));
+        command
+    }
+
+    /// Lines no longer go to this room, unless it was attached again by a command that is still in the queue.
+    pub fn detach(&self, room: &str) {
+        self.attached.detach(room, self.attachments);
+    }
+
+    /// Takes all commands that are left, and returns how many they are.
+    pub fn drain(&self) -> usize {
+        self.queue.try_iter().filter(|command| *command != Command::Quit).count()
+    }
+
+    /// Makes the descriptor unreadable until the next command.
+    pub fn clear_wake(&mut self) {
+        let _ = self.wake.read(&mut [0; 64]);
+    }
+}
+
+impl AsFd for Commands {
+    /// A descriptor that is readable if a command is in the queue.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}

@@ -1,0 +1,143 @@
+//! What the chat does if the hub goes away: it keeps what is typed, tries to connect again, and shows what was missed,
+//! so that nothing is lost or shown twice.
+
+use super::command::Command;
+use super::cursor::{Cursor, Position, Resume};
+use super::session::{Session, is_refusal};
+use cubby::{Client, ClientError, Push};
+use std::time::{Duration, Instant};
+
+/// How long one attempt may take. Meanwhile nothing that is typed is looked at.
+const ATTEMPT: Duration = Duration::from_secs(5);
+
+/// How many commands are kept while the hub is away. If there are more, reading lines pauses.
+const KEPT: usize = 256;
+
+impl Session {
+    /// Shows what the hub sent before the connection was lost, up to the first gap.
+    pub(super) fn connection_lost(&mut self, error: &ClientError) {
+        while let Some(client) = &mut self.client {
+            self.former_id.get_or_insert(client.welcome().user);
+            match client.next(Some(Duration::ZERO)) {
+                Ok(Some(Push::Event(event))) if self.position(&event) == Position::Next => self.show(&event),
+                // Later events are requested when the hub is back.
+                Ok(Some(Push::Event(_))) => {}
+                Ok(Some(push)) => self.screen.incoming(&push),
+                Ok(None) | Err(_) => self.client = None,
+            }
+        }
+        self.unsent.connection_lost();
+        self.outage.lost();
+        self.screen.note(&format!("{error}; trying to reconnect, and keeping what you type until then"));
+    }
+
+    /// Connects again, with growing pauses between attempts. Returns `false` if the person left before.
+    pub(super) fn reconnect(&mut self) -> bool {
+        self.outage.reset_pause();
+        loop {
+            let pause = self.outage.next_pause();
+            if !self.keep_commands_for(pause) {
+                return false;
+            }
+            let timeout = self.settings.timeout.min(ATTEMPT);
+            let attempt = Client::connect_as(&self.settings.hub, &self.settings.name, timeout);
+            let Ok(mut client) = attempt else { continue };
+            client.set_timeout(self.settings.timeout);
+            self.client = Some(client);
+            self.outage.connected();
+            self.screen.note("the hub is back");
+            match self.rejoin() {
+                Ok(()) => return true,
+                Err(error) => self.connection_lost(&error),
+            }
+        }
+    }
+
+    /// Keeps what is typed during a pause. Returns `false` if there is no reason to go on.
+    fn keep_commands_for(&mut self, pause: Duration) -> bool {
+        let end = Instant::now() + pause;
+        loop {
+            if self.outage.is_hopeless() || (self.outage.is_input_over() && self.unsent.len() == 0) {
+                return false;
+            }
+            let is_full = self.unsent.len() >= KEPT;
+            if is_full && !self.screen.is_terminal && self.outage.duration() > self.settings.timeout {
+                // The end of the script may be behind more lines than are kept, so do not wait for it.
+                self.outage.give_up_after(Duration::ZERO);
+                continue;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if is_full || self.outage.is_input_over() {
+                std::thread::sleep(left);
+                return true;
+            }
+            let Some(command) = self.commands.next_within(left) else { return true };
+            match command {
+                Command::Quit => self.outage.give_up_after(self.patience()),
+                Command::Local(local) => self.run_local(&local),
+                Command::Say { .. }
+                | Command::Sub(_)
+                | Command::Unsub(_)
+                | Command::Attach(_)
+                | Command::Who(_)
+                | Command::List
+                | Command::History(..)
+                | Command::To { .. } => self.unsent.add(command),
+            }
+        }
+    }
+
+    /// How long to keep trying once nothing more is typed: a person who leaves does not wait, a script does.
+    fn patience(&self) -> Duration {
+        if self.screen.is_terminal { Duration::ZERO } else { self.settings.timeout }
+    }
+
+    /// Joins all rooms again and shows what happened there meanwhile.
+    fn rejoin(&mut self) -> Result<(), ClientError> {
+        for (room, cursor) in self.rooms.clone() {
+            match self.catch_up(&room, cursor) {
+                Err(error) if is_refusal(&error) => {
+                    self.forget_room(&room);
+                    self.screen.note(&format!("cannot join r/{room} again: {error}"));
+                }
+                other => other?,
+            }
+        }
+        self.unsent.caught_up();
+        self.former_id = None;
+        Ok(())
+    }
+
+    /// Joins a room again and shows the events after `cursor`.
+    fn catch_up(&mut self, room: &str, cursor: Cursor) -> Result<(), ClientError> {
+        let newest = self.client()?.join(room)?.newest;
+        let mut events = self.client()?.events_after(room, cursor.resume_after())?;
+        let former_id = self.former_id;
+        match cursor.resume(&events, newest) {
+            Resume::Continues => {}
+            Resume::Forgotten => {
+                self.screen.note(&format!("r/{room} no longer remembers all events that were missed"));
+            }
+            Resume::Restarted => {
+                self.screen.note(&format!("r/{room} begins anew: its history was lost, as in a restart of the hub"));
+                self.rooms.insert(room.to_owned(), Cursor::joined_at(1));
+                events = self.client()?.events_after(room, 0)?;
+                // The restarted hub may have given the former id to another session.
+                self.former_id = None;
+            }
+        }
+        for event in events.iter().filter(|event| event.id <= newest) {
+            if self.position(event) != Position::Old {
+                self.show(event);
+            }
+        }
+        self.former_id = former_id;
+        // If the room remembers nothing, the next event is the one of joining, which is pushed.
+        let joined = Cursor::joined_at(newest);
+        let cursor = self.rooms.entry(room.to_owned()).or_insert(joined);
+        if cursor.shown() < joined.shown() {
+            *cursor = joined;
+        }
+        Ok(())
+    }
+}

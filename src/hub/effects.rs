@@ -1,0 +1,27 @@
+//! What the loop has to do about what the hub did.
+
+use crate::wire::UserId;
+
+/// Lists of sessions, by slot, for the loop. It empties them as it goes. A slot on a list may be vacant by then.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Sessions with something new in their outbox, each once.
+    pub dirty: Vec<usize>,
+    /// Sessions that waited and may be read again.
+    pub resumed: Vec<usize>,
+    /// Sessions whose requests wait for the next turn, because this one has done enough.
+    pub postponed: Vec<UserId>,
+    /// Sessions that went over their queue limit.
+    pub filled: Vec<usize>,
+    /// Full sessions that were meant to be sent more, if such sessions are to be closed at once.
+    pub overflowed: Vec<usize>,
+    /// Sessions that departed: what is in their outboxes is to be sent, then they are to be removed.
+    pub departed: Vec<usize>,
+}
+
+impl Effects {
+    /// Whether nothing is left to do except to resume sessions.
+    pub fn is_done(&self) -> bool {
+        [&self.dirty, &self.filled, &self.overflowed, &self.departed].into_iter().all(Vec::is_empty)
+    }
+}

@@ -1,0 +1,117 @@
+//! The fan-out: one payload into the outboxes of many sessions.
+
+use super::batch::Batch;
+use super::budget::Cost;
+use super::codec::{CodecTable, Codecs};
+use super::encoded::EncodedFrames;
+use super::payload::Payload;
+use super::pool::Pool;
+use super::sessions::Sessions;
+use crate::limits::Limits;
+use crate::marks::{Mark, mark};
+
+/// What outboxes are filled from: their memory, the open batch, and the payload in other encodings than the native one.
+#[derive(Debug)]
+pub(super) struct FanOut {
+    pub pool: Pool,
+    pub batch: Batch,
+    pub codecs: CodecTable,
+    encoded: EncodedFrames,
+    /// Receivers with another encoding, as slots, while the native ones receive the payload. Empty otherwise.
+    deferred: Vec<u32>,
+    share_from: usize,
+}
+
+/// What became of a payload.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Posted {
+    /// Sessions that have received it.
+    pub told: u64,
+    /// Sessions that were skipped because they are full.
+    pub missed: u64,
+    /// What it cost to encode it for them, beside the cost of the payload itself.
+    pub encoding: Cost,
+}
+
+impl FanOut {
+    pub fn new(codecs: Codecs, limits: &Limits) -> FanOut {
+        let codecs = CodecTable(codecs);
+        FanOut {
+            pool: Pool::default(),
+            batch: Batch::default(),
+            codecs,
+            encoded: EncodedFrames::new(codecs),
+            deferred: Vec::new(),
+            share_from: limits.share_from,
+        }
+    }
+
+    /// Puts a payload into the outbox of each session in `slots` but `except`; if `skip_full`, of those only that are
+    /// not full.
+    ///
+    /// Sessions for which it must be encoded come last, so that the loop over the native ones holds nothing else.
+    #[inline(always)]
+    pub fn post<L>(
+        &mut self,
+        sessions: &mut Sessions<L>,
+        slots: &[u32],
+        except: Option<usize>,
+        payload: Payload<'_>,
+        skip_full: bool,
+    ) -> Posted {
+        let mut posted = Posted::default();
+        for slot in slots.iter().map(|&slot| slot as usize).filter(|&slot| except != Some(slot)) {
+            let session = &mut sessions.slab[slot];
+            if skip_full && session.outbox.full {
+                mark(Mark::EventMissed);
+                posted.missed += 1;
+                continue;
+            }
+            posted.told += 1;
+            if session.encoding.is_native() {
+                session.outbox.post(payload, &mut self.pool);
+                session.note_queued(slot, &mut sessions.effects, sessions.queue_limit);
+            } else {
+                self.deferred.push(slot as u32);
+            }
+        }
+        if !self.deferred.is_empty() {
+            posted.encoding = self.post_encoded(sessions, payload);
+        }
+        posted
+    }
+
+    /// Puts a payload into the outboxes of the deferred sessions, in the encoding of each. Returns what that cost.
+    #[inline(never)]
+    fn post_encoded<L>(&mut self, sessions: &mut Sessions<L>, payload: Payload<'_>) -> Cost {
+        let mut cost = Cost::NONE;
+        for slot in self.deferred.drain(..).map(|slot| slot as usize) {
+            let session = &mut sessions.slab[slot];
+            let prefix = self.codecs.get(session.encoding).and_then(|codec| codec.frame_prefix());
+            match (payload, prefix) {
+                (Payload::Shared(frame), Some(prefix)) => {
+                    session.outbox.append(&mut self.pool, |run| prefix(frame.as_bytes().len(), run));
+                    session.outbox.attach(frame.clone(), &mut self.pool);
+                }
+                (Payload::Shared(_), None) | (Payload::Copied(_), _) => {
+                    let (encoded, made) = self.encoded.get(self.codecs, session.encoding, payload, self.share_from);
+                    cost += Cost::of(1, made, encoded.cost());
+                    session.outbox.post(encoded, &mut self.pool);
+                }
+            }
+            session.note_queued(slot, &mut sessions.effects, sessions.queue_limit);
+        }
+        self.encoded.clear();
+        cost
+    }
+
+    /// Puts the open batch into the outboxes of its receivers, if there is one. Returns what it cost to encode it; the
+    /// frames themselves were charged when they joined.
+    #[inline(never)]
+    pub fn flush_batch<L>(&mut self, sessions: &mut Sessions<L>) -> Cost {
+        let Some((receivers, frames)) = self.batch.close() else { return Cost::NONE };
+        let posted = self.post(sessions, &receivers, None, Payload::Copied(&frames), false);
+        self.batch.recycle(receivers, frames);
+        posted.encoding
+    }
+}

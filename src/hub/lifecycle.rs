@@ -1,0 +1,236 @@
+//! The life of a session: accepted or turned away, named, upgraded, closed, removed.
+
+use super::Hub;
+use super::codec::{Encoding, Protocol, RequestContext, Role};
+use super::remote_addr::{AddressCounts, RemoteAddr};
+use super::session::{Phase, Session};
+use crate::limits::{Limits, TURNED_AWAY};
+use crate::marks::{Mark, mark};
+use crate::wire::{Answer, ErrorCode, Fault};
+
+/// Who may connect: how many sessions each address has, and how many connections were turned away.
+#[derive(Debug, Default)]
+pub(super) struct Admission {
+    addresses: AddressCounts,
+    /// Connections that were turned away and still linger to read why.
+    turned_away: usize,
+}
+
+impl<L> Hub<L> {
+    /// Accepts a connection and returns its slot. If the hub is at a limit of connections, the session is told so and
+    /// has departed at once. An HTTP caller has an id, but is not a user before its [`upgrade`](Hub::upgrade).
+    ///
+    /// # Errors
+    ///
+    /// Returns `link` with the bytes to send before it is closed, if many sessions linger already that were turned
+    /// away, or if all four billion ids have been given: an id is never given twice, so the hub must be restarted.
+    pub fn accept(&mut self, link: L, remote: RemoteAddr, protocol: Protocol) -> Result<usize, (L, Vec<u8>)> {
+        self.stats.accepted += 1;
+        let refused = match self.refusal(remote) {
+            _ if self.sessions.is_out_of_ids() => {
+                return Err((link, self.last_words(protocol.encoding, &out_of_ids())));
+            }
+            Some(fault) if self.admission.turned_away >= TURNED_AWAY => {
+                return Err((link, self.last_words(protocol.encoding, &fault)));
+            }
+            refused => refused,
+        };
+        let slot = self.sessions.insert(remote.is_local(), protocol, link);
+        self.stats.users += u64::from(protocol.role == Role::User);
+        match refused {
+            None => self.admission.addresses.add(slot, remote, self.limits.max_per_address),
+            Some(fault) => self.turn_away(slot, &fault),
+        }
+        self.stats.most_users = self.stats.most_users.max(self.stats.users);
+        Ok(slot)
+    }
+
+    fn turn_away(&mut self, slot: usize, fault: &Fault) {
+        mark(Mark::TurnedAway);
+        self.admission.turned_away += 1;
+        self.fail(slot, &RequestContext::default(), fault);
+        self.sessions[slot].phase = Phase::TurnedAway;
+    }
+
+    /// Why a connection from there can not be served, if so.
+    fn refusal(&mut self, remote: RemoteAddr) -> Option<Fault> {
+        let Limits { max_connections, max_per_address, .. } = self.limits;
+        // Departed sessions count as well, until they are removed.
+        let text = if self.sessions.len() - self.admission.turned_away >= max_connections {
+            self.stats.refused_full += 1;
+            format!("this hub is at its limit of {max_connections} connections; try again later")
+        } else if self.admission.addresses.is_full(remote, max_per_address) {
+            mark(Mark::AddressFull);
+            self.stats.refused_address += 1;
+            format!("this address is at its limit of {max_per_address} connections")
+        } else {
+            return None;
+        };
+        Some(Fault::new(ErrorCode::TooManyConnections, 0, 0, text))
+    }
+
+    /// The bytes to send to a connection for which the machine has no descriptor.
+    pub fn refuse_without_descriptor(&mut self, encoding: Encoding) -> Vec<u8> {
+        self.stats.accepted += 1;
+        self.stats.refused_descriptors += 1;
+        let text = "this hub has no descriptor left for another connection; try again later";
+        self.last_words(encoding, &Fault::new(ErrorCode::TooManyConnections, 0, 0, text))
+    }
+
+    /// The bytes to send to a connection that is closed without becoming a session.
+    fn last_words(&self, encoding: Encoding, fault: &Fault) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.fan_out.codecs.encode(encoding, &RequestContext::default(), &Answer::from(fault), &mut bytes);
+        bytes
+    }
+
+    /// Makes an HTTP caller a user with another encoding. If a proxy forwarded the handshake, the hub can not tell
+    /// whether the user is on this machine. The user has a new id: the proxy may have sent requests of somebody else by
+    /// this connection under the last one. Returns whether there was an id left; if not, the caller is told so and has
+    /// departed.
+    pub fn upgrade(&mut self, slot: usize, encoding: Encoding, is_forwarded: bool) -> bool {
+        if !self.sessions.renew_id(slot) {
+            self.fail(slot, &RequestContext::default(), &out_of_ids());
+            return false;
+        }
+        let session = &mut self.sessions[slot];
+        (session.role, session.encoding, session.phase) = (Role::User, encoding, Phase::Active);
+        session.is_local &= !is_forwarded;
+        self.stats.users += 1;
+        self.stats.most_users = self.stats.most_users.max(self.stats.users);
+        self.stats.upgraded += 1;
+        self.count_http_request();
+        true
+    }
+
+    /// Gives a session another name, or none.
+    pub(super) fn set_name(&mut self, slot: usize, name: &str) {
+        self.remove_name(slot);
+        if !name.is_empty() {
+            let (name, index) = self.names.add(name, slot as u32);
+            let session = &mut self.sessions[slot];
+            (session.name, session.name_index) = (Some(name), index);
+        }
+    }
+
+    fn remove_name(&mut self, slot: usize) {
+        let session = &mut self.sessions[slot];
+        let index = session.name_index;
+        let moved = session.name.take().and_then(|name| self.names.remove(&name, index));
+        if let Some(moved) = moved {
+            mark(Mark::NameMoved);
+            self.sessions[moved as usize].name_index = index;
+        }
+    }
+
+    /// Has a session depart by its own will: BYE, or the end of its stream.
+    pub fn leave(&mut self, slot: usize) {
+        self.stats.left += 1;
+        self.depart(slot);
+    }
+
+    /// Ends a session: nothing more reaches it, and its requests are not executed any more. What is in its outbox may
+    /// still be sent, and behind it what its encoding says last.
+    pub fn depart(&mut self, slot: usize) {
+        let Some(session) = self.sessions.get(slot).filter(|session| session.is_open()) else { return };
+        let mut last = Vec::new();
+        if let Some(codec) = self.fan_out.codecs.get(session.encoding) {
+            codec.encode_close(session.closed_with, &mut last);
+        }
+        self.depart_with(slot, &last);
+    }
+
+    /// The same, if the gateway knows what has to be said last. If the session is `blamed`, it counts as closed with
+    /// error 1; otherwise as having left.
+    pub fn close_connection(&mut self, slot: usize, last: &[u8], blamed: bool) {
+        if blamed {
+            self.stats.count_close(ErrorCode::Malformed);
+        } else {
+            self.stats.left += 1;
+        }
+        self.depart_with(slot, last);
+    }
+
+    fn depart_with(&mut self, slot: usize, last: &[u8]) {
+        if !last.is_empty() {
+            self.push_bytes(slot, last);
+        }
+        if self.end_session(slot) {
+            self.sessions.effects.departed.push(slot);
+        }
+    }
+
+    /// Ends a session, if it is open. Returns whether it was.
+    fn end_session(&mut self, slot: usize) -> bool {
+        let Some(session) = self.sessions.get_mut(slot).filter(|session| session.is_open()) else { return false };
+        session.phase = Phase::Departed;
+        self.unparsed -= session.unparsed();
+        session.kept_by_gateway = 0;
+        session.decoder.release();
+        self.stats.users -= u64::from(session.role == Role::User);
+        self.wake_waiters(slot);
+        self.flush_batch();
+        self.defer_departure(slot);
+        self.remove_name(slot);
+        self.announce_departures();
+        true
+    }
+
+    /// Tells every user why it is closed, and has it depart. Nobody is told any more who leaves which room, except the
+    /// host's listeners.
+    pub fn close_all(&mut self, code: ErrorCode, text: &str) {
+        self.is_closing = true;
+        self.announce_departures();
+        for slot in self.slots().collect::<Vec<_>>() {
+            if self.sessions[slot].role == Role::User {
+                self.close(slot, code, text);
+            }
+        }
+    }
+
+    /// Whether the hub is shutting down.
+    pub fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    /// Tells a session by CLOSING why it is closed, and has it depart. An HTTP caller that has asked nothing is told
+    /// nothing: it would take that for the response to its next request.
+    pub fn close(&mut self, slot: usize, code: ErrorCode, text: &str) {
+        let Some(session) = self.session(slot).filter(|session| session.is_open()) else { return };
+        if session.is_addressable() || session.unparsed() > 0 {
+            self.push(slot, &Answer::Closing { code, text });
+        }
+        self.close_with(slot, code);
+    }
+
+    /// Has a session depart because of an error.
+    pub(super) fn close_with(&mut self, slot: usize, code: ErrorCode) {
+        self.stats.count_close(code);
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.closed_with = Some(code);
+        }
+        self.depart(slot);
+    }
+
+    /// Sends a BEAT to a user, behind everything that is queued for it.
+    pub fn heartbeat(&mut self, slot: usize) {
+        if self.session(slot).is_some_and(Session::is_addressable) {
+            mark(Mark::Heartbeat);
+            self.push(slot, &Answer::Beat { unix_ms: self.clock.unix_ms });
+        }
+    }
+
+    /// Removes a session and returns what the loop kept for it.
+    pub fn remove(&mut self, slot: usize) -> Option<L> {
+        self.end_session(slot);
+        let mut session = self.sessions.slab.try_remove(slot)?;
+        session.outbox.clear(&mut self.fan_out.pool);
+        self.admission.addresses.remove(slot);
+        self.admission.turned_away -= usize::from(session.phase == Phase::TurnedAway);
+        Some(session.link)
+    }
+}
+
+fn out_of_ids() -> Fault {
+    Fault::new(ErrorCode::TooManyConnections, 0, 0, "this hub has given out all its ids, and must be restarted")
+}

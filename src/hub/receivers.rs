@@ -1,0 +1,119 @@
+//! Who receives a RELAY or a SEND: ids and names resolved to sessions, each once.
+
+use super::names::Names as NameTable;
+use super::session::Session;
+use super::sessions::Sessions;
+use crate::marks::{Mark, mark};
+use crate::wire::{Status, UserId};
+
+/// The receivers of one body.
+#[derive(Debug, Default)]
+pub(super) struct Receivers {
+    /// The distinct sessions that it goes to, as slots.
+    pub slots: Vec<u32>,
+    /// The [`Status`] byte of each id or name, in the order given.
+    pub statuses: Vec<u8>,
+    /// Whether one of `slots` is full.
+    pub any_full: bool,
+    /// How many sessions refuse it because they are full.
+    pub refused: u32,
+}
+
+impl Receivers {
+    /// Refuses the body for all of them.
+    pub fn refuse_all(&mut self) {
+        self.refused += self.slots.len() as u32;
+        self.slots.clear();
+        let queued = self.statuses.iter_mut().filter(|status| **status == Status::Queued as u8);
+        queued.for_each(|status| *status = Status::Refused as u8);
+    }
+
+    /// The statuses as values.
+    pub fn to_statuses(&self) -> Vec<Status> {
+        self.statuses.iter().filter_map(|&byte| Status::of(byte)).collect()
+    }
+
+    /// Adds a session, unless it bears the stamp of this body already. A full one refuses if `refuse_full`.
+    fn add<L>(&mut self, slot: usize, session: &mut Session<L>, stamp: u32, refuse_full: bool) -> Status {
+        if session.outbox.full && refuse_full {
+            mark(Mark::Refused);
+            self.refused += 1;
+            return Status::Refused;
+        }
+        if session.stamp != stamp {
+            session.stamp = stamp;
+            self.any_full |= session.outbox.full;
+            self.slots.push(slot as u32);
+        }
+        Status::Queued
+    }
+}
+
+/// Resolves ids and names. It keeps the buffers of the last [`Receivers`] for the next ones.
+#[derive(Debug, Default)]
+pub(super) struct Resolver {
+    spare: Receivers,
+    /// The stamp of the last body. Sessions that bear it are among the receivers, so no set is needed to find an id
+    /// that is named twice. At 0, once in four billion bodies, all sessions' stamps are reset.
+    pub stamp: u32,
+}
+
+impl Resolver {
+    /// The sessions with these ids. An id is [`Unknown`](Status::Unknown) if no user has it.
+    pub fn resolve_ids<L>(
+        &mut self,
+        sessions: &mut Sessions<L>,
+        ids: impl Iterator<Item = UserId>,
+        refuse_full: bool,
+    ) -> Receivers {
+        let (mut receivers, stamp) = self.begin(sessions);
+        for id in ids {
+            let status = match sessions.addressable(id) {
+                None => Status::Unknown,
+                Some((slot, session)) => receivers.add(slot, session, stamp, refuse_full),
+            };
+            receivers.statuses.push(status as u8);
+        }
+        receivers
+    }
+
+    /// All sessions of these names. A name is [`Unknown`](Status::Unknown) if it has no session, and
+    /// [`Refused`](Status::Refused) if any of its sessions refuses.
+    pub fn resolve_names<'n, L>(
+        &mut self,
+        sessions: &mut Sessions<L>,
+        table: &NameTable,
+        names: impl Iterator<Item = &'n str>,
+        refuse_full: bool,
+    ) -> Receivers {
+        let (mut receivers, stamp) = self.begin(sessions);
+        for name in names {
+            let mut all = Status::Unknown;
+            for slot in table.sessions(name).iter().map(|&slot| slot as usize) {
+                let status = receivers.add(slot, &mut sessions[slot], stamp, refuse_full);
+                all = if all == Status::Refused { all } else { status };
+            }
+            receivers.statuses.push(all as u8);
+        }
+        receivers
+    }
+
+    /// Takes back the buffers of receivers that are done with.
+    pub fn recycle(&mut self, receivers: Receivers) {
+        self.spare = receivers;
+    }
+
+    /// Empty receivers, and a stamp that no session bears.
+    fn begin<L>(&mut self, sessions: &mut Sessions<L>) -> (Receivers, u32) {
+        let mut receivers = std::mem::take(&mut self.spare);
+        receivers.slots.clear();
+        receivers.statuses.clear();
+        (receivers.any_full, receivers.refused) = (false, 0);
+        self.stamp = self.stamp.wrapping_add(1);
+        if self.stamp == 0 {
+            sessions.slab.iter_mut().for_each(|(_, session)| session.stamp = 0);
+            self.stamp = 1;
+        }
+        (receivers, self.stamp)
+    }
+}

@@ -1,0 +1,68 @@
+//! Deferred departures: rooms are told who is gone at once if the turn allows it, and otherwise turn by turn.
+//!
+//! Thousands of connections may break at the same moment, and each departure is an event for all members who stay. So a
+//! departed session is first removed from its rooms, where it receives nothing any more; the events follow later. By
+//! the time of the last one, most of the sessions that broke with it are removed as well and need not receive it.
+
+use crate::hub::Hub;
+use crate::hub::budget::Cost;
+use crate::limits::DEPARTURE_COST;
+use crate::marks::{Mark, mark};
+
+impl<L> Hub<L> {
+    /// Removes a departed session from all its rooms, which have yet to be told.
+    pub(in crate::hub) fn defer_departure(&mut self, slot: usize) {
+        let author = self.author(slot);
+        for key in std::mem::take(&mut self.sessions[slot].rooms).into_iter().rev() {
+            let members = &mut self.rooms.at_mut(key).members;
+            members.defer_departure(slot as u32, author.clone());
+            if !std::mem::replace(&mut members.has_departures_listed, true) {
+                self.rooms.with_departures.push_back(key);
+            }
+        }
+    }
+
+    /// Tells rooms who is gone, one departure of each room in turn, as far as memory and the turn's budget for
+    /// departures allow. While the hub shuts down only listeners are told, so that nothing has to wait.
+    pub fn announce_departures(&mut self) {
+        while let Some(&key) = self.rooms.with_departures.front() {
+            if !self.is_closing && (self.budget.is_spent_on_departures() || self.is_over_memory()) {
+                return mark(Mark::DepartureWaits);
+            }
+            self.rooms.with_departures.pop_front();
+            let cost = self.announce_departure(key);
+            self.budget.departures += cost;
+            self.relist(key);
+        }
+    }
+
+    /// Puts a room at the end of the list if it has further departures; otherwise it is not listed any more.
+    fn relist(&mut self, key: u32) {
+        let members = &mut self.rooms.at_mut(key).members;
+        let has_more = members.departed().len() > 0;
+        members.has_departures_listed = has_more;
+        if has_more {
+            self.rooms.with_departures.push_back(key);
+        } else {
+            self.remove_if_deserted(key);
+        }
+    }
+
+    /// Tells a room of its next departure, if there is one, before a session joins it: then a room never has more
+    /// departures than it had members, however fast they come and go.
+    pub(in crate::hub) fn announce_one_departure(&mut self, key: u32) {
+        let cost = self.announce_departure(key);
+        self.budget.requests += cost;
+    }
+
+    /// Tells a room of its next departure, if there is one. Returns what that cost.
+    fn announce_departure(&mut self, key: u32) -> Cost {
+        let Some((author, what)) = self.rooms.at_mut(key).members.next_departure() else { return Cost::NONE };
+        Cost::work(DEPARTURE_COST) + self.emit(key, what, &author, &[], None).cost
+    }
+
+    /// Whether there are departures to be told, and memory for it.
+    pub fn owes_departures(&self) -> bool {
+        !self.rooms.with_departures.is_empty() && !self.is_over_memory()
+    }
+}

@@ -1,0 +1,207 @@
+//! JOIN, LEAVE and WHO; rooms that are made, closed, deserted and expired.
+
+use super::members::Author;
+use crate::hub::codec::RequestContext;
+use crate::hub::names::name_fault;
+use crate::hub::{Hub, Session};
+use crate::limits::WHO_FRAME_MEMBERS;
+use crate::marks::{Mark, mark};
+use crate::wire::{Answer, ErrorCode, EventType, Kind, Members};
+use std::time::Duration;
+
+impl<L> Hub<L> {
+    /// JOIN.
+    pub(in crate::hub) fn join(&mut self, slot: usize, context: &RequestContext<'_>, room: &str) {
+        if let Some(why) = name_fault(room) {
+            return self.fail_request(slot, context, Kind::Join, ErrorCode::BadName, format!("JOIN: {why}"));
+        }
+        let found = self.rooms.find(room);
+        if let Some(room) = found.map(|key| self.rooms.at(key)).filter(|room| room.members.contains(slot as u32)) {
+            let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest };
+            return self.reply(slot, context, &answer);
+        }
+        let most = self.limits.rooms_per_session;
+        if self.sessions[slot].rooms.len() >= most {
+            let text = format!("JOIN: this session is in {most} rooms, and may not be in more; leave one first");
+            return self.fail_request(slot, context, Kind::Join, ErrorCode::LimitReached, text);
+        }
+        match found.map_or_else(|| self.make_room(room), Ok) {
+            Ok(key) => {
+                self.announce_one_departure(key);
+                self.add_member(slot, context, key);
+            }
+            Err(text) => {
+                self.fail_request(slot, context, Kind::Join, ErrorCode::LimitReached, format!("JOIN: {text}"));
+            }
+        }
+    }
+
+    /// Makes a room.
+    ///
+    /// # Errors
+    ///
+    /// Which limit forbids it.
+    pub(in crate::hub) fn make_room(&mut self, room: &str) -> Result<u32, String> {
+        let most = self.limits.max_rooms;
+        if self.rooms.len() >= most {
+            return Err(format!("this hub has {most} rooms, and may not have more"));
+        }
+        self.stats.rooms += 1;
+        Ok(self.rooms.make(room))
+    }
+
+    fn add_member(&mut self, slot: usize, context: &RequestContext<'_>, key: u32) {
+        let session = &mut self.sessions[slot];
+        let room = self.rooms.at_mut(key);
+        let what = room.members.add(slot as u32, session.rooms.len(), session.name.as_ref());
+        session.rooms.push(key);
+        // The newest event is the one that now tells of this.
+        let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest + 1 };
+        self.rooms.cancel_expiry(key, self.clock.now);
+        self.reply(slot, context, &answer);
+        self.emit_presence(key, what, &self.author(slot), None);
+    }
+
+    /// Makes an event happen that tells who comes or goes, and charges it to this turn's requests.
+    fn emit_presence(&mut self, key: u32, what: EventType, author: &Author, except: Option<usize>) {
+        let emitted = self.emit(key, what, author, &[], except);
+        self.budget.requests += emitted.cost;
+    }
+
+    /// LEAVE.
+    pub(in crate::hub) fn leave_room(&mut self, slot: usize, context: &RequestContext<'_>, room: &str) {
+        if let Some(key) = self.own_room(slot, context, Kind::Leave, room) {
+            self.reply(slot, context, &Answer::Left);
+            self.remove_member(slot, key, false);
+        }
+    }
+
+    /// The key of a room that the session is in; `None` if it is not in it, and was told so.
+    pub(in crate::hub) fn own_room(
+        &mut self,
+        slot: usize,
+        context: &RequestContext<'_>,
+        kind: Kind,
+        room: &str,
+    ) -> Option<u32> {
+        let found = self.rooms.find(room).filter(|&key| self.rooms.at(key).members.contains(slot as u32));
+        if found.is_none() {
+            let (code, why) = match name_fault(room) {
+                Some(why) => (ErrorCode::BadName, why.to_owned()),
+                None => (ErrorCode::NotInRoom, format!("this session is not in {room}; JOIN it first")),
+            };
+            self.fail_request(slot, context, kind, code, format!("{}: {why}", kind.name()));
+        }
+        found
+    }
+
+    /// Removes a session from a room, and tells those who stay; the session itself too if it is `told`.
+    fn remove_member(&mut self, slot: usize, key: u32, told: bool) {
+        let author = self.author(slot);
+        let what = self.rooms.at(key).members.departure_event(author.name.as_ref());
+        self.emit_presence(key, what, &author, (!told).then_some(slot));
+        let index = self.rooms.at_mut(key).members.remove(slot as u32, author.name.as_ref());
+        if let Some(index) = index {
+            self.remove_from_session(slot, index);
+        }
+        self.remove_if_deserted(key);
+    }
+
+    /// Removes the room at `index` from a session's own list.
+    fn remove_from_session(&mut self, slot: usize, index: usize) {
+        let rooms = &mut self.sessions[slot].rooms;
+        rooms.swap_remove(index);
+        if let Some(&moved) = rooms.get(index) {
+            self.rooms.at_mut(moved).members.set_index_in_session(slot as u32, index);
+        }
+    }
+
+    /// Removes a session from all its rooms, and tells it so.
+    pub(in crate::hub) fn leave_all_rooms(&mut self, slot: usize) {
+        while let Some(&key) = self.sessions[slot].rooms.last() {
+            self.remove_member(slot, key, true);
+        }
+    }
+
+    /// A room without members is kept for a while if it remembers anything, and is removed otherwise.
+    pub(in crate::hub) fn remove_if_deserted(&mut self, key: u32) {
+        if !self.rooms.at(key).members.is_deserted() {
+            return;
+        }
+        if self.limits.history_time.is_zero() || self.rooms.at(key).history.is_empty() {
+            self.remove_room(key);
+        } else {
+            self.rooms.expire_later(key, self.clock.now);
+        }
+    }
+
+    fn remove_room(&mut self, key: u32) {
+        self.rooms.remove(key, self.clock.now);
+        self.stats.rooms -= 1;
+    }
+
+    /// Removes the rooms whose history has expired.
+    pub fn expire_rooms(&mut self) {
+        while let Some(key) = self.rooms.take_expired(self.clock.now) {
+            mark(Mark::RoomExpired);
+            self.remove_room(key);
+        }
+    }
+
+    /// When the next room expires.
+    pub fn next_room_expiry(&self) -> Option<Duration> {
+        self.rooms.next_expiry()
+    }
+
+    /// Closes a room: its members are told, and are not in it any more. What it remembers is forgotten.
+    pub(in crate::hub) fn close_room_as(&mut self, key: u32, author: &Author) {
+        mark(Mark::RoomClosed);
+        self.emit_presence(key, EventType::Close, author, None);
+        let slots = self.rooms.at(key).members.slots().to_vec();
+        for slot in slots {
+            let name = self.sessions[slot as usize].name.as_ref();
+            let index = self.rooms.at_mut(key).members.remove(slot, name);
+            if let Some(index) = index {
+                self.remove_from_session(slot as usize, index);
+            }
+        }
+        self.rooms.with_departures.retain(|&other| other != key);
+        self.remove_room(key);
+    }
+
+    /// WHO.
+    pub(in crate::hub) fn who(&mut self, slot: usize, context: &RequestContext<'_>, room: &str) {
+        let Some(key) = self.own_room(slot, context, Kind::Who, room) else { return };
+        let sessions = self.sessions_in(key);
+        let mut block = Vec::new();
+        let mut parts = sessions.chunks(WHO_FRAME_MEMBERS).peekable();
+        while let Some(part) = parts.next() {
+            block.clear();
+            part.iter().for_each(|Author { session, name }| {
+                Members::encode(*session, name.as_deref().unwrap_or_default(), &mut block);
+            });
+            let members = Members::new(&block).expect("they are whole");
+            self.reply(slot, context, &Answer::Who { members, more: parts.peek().is_some() });
+        }
+    }
+
+    /// The sessions in a room, ids ascending, with those who are gone, as long as the room has not been told.
+    pub(in crate::hub) fn sessions_in(&self, key: u32) -> Vec<Author> {
+        let members = &self.rooms.at(key).members;
+        let present = members.slots().iter().map(|&slot| self.author(slot as usize));
+        let mut sessions: Vec<Author> = present.chain(members.departed().cloned()).collect();
+        sessions.sort_unstable_by_key(|author| author.session);
+        sessions
+    }
+
+    /// The session in a slot, as the author of an event.
+    pub(in crate::hub) fn author(&self, slot: usize) -> Author {
+        let Session { id, name, .. } = &self.sessions[slot];
+        Author { session: *id, name: name.clone() }
+    }
+
+    /// Whether there is a room with this name.
+    pub fn has_room(&self, room: &str) -> bool {
+        self.rooms.find(room).is_some()
+    }
+}

@@ -1,0 +1,16 @@
+//! Rooms: who is in them, what they remember, and how their events are told.
+//!
+//! [`Rooms`] owns all rooms, by key and by name, and decides which of them are removed. It knows sessions as slots
+//! alone. What requests do to rooms is in [`membership`] (JOIN, LEAVE, WHO), [`publishing`] (PUBLISH and every other
+//! event), [`replay`] (HISTORY) and [`departures`] (sessions that are gone, told later).
+
+mod departures;
+mod history;
+mod members;
+mod membership;
+mod publishing;
+mod replay;
+mod room;
+
+pub(super) use members::Author;
+pub(super) use room::Rooms;

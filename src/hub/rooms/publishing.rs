@@ -1,0 +1,120 @@
+//! How an event happens: it gets its number, is encoded once, kept, put into the outbox of every member, and heard by
+//! the host's listeners.
+
+use super::members::Author;
+use crate::hub::budget::Cost;
+use crate::hub::codec::RequestContext;
+use crate::hub::names::name_fault;
+use crate::hub::payload::{Payload, SharedFrame};
+use crate::hub::{Hub, SharedEvent};
+use crate::limits::{MAX_COPIED_EVENT, MIN_SHARED_EVENT};
+use crate::wire::{Answer, ErrorCode, EventRef, EventType, Kind};
+
+/// An event that has happened.
+#[derive(Debug)]
+pub(in crate::hub) struct Emitted {
+    pub id: u64,
+    /// What it cost to tell it.
+    pub cost: Cost,
+}
+
+impl<L> Hub<L> {
+    /// PUBLISH: a message to all members of a room.
+    pub(in crate::hub) fn publish(
+        &mut self,
+        slot: usize,
+        context: &RequestContext<'_>,
+        room: &str,
+        body: &[u8],
+        receipt: bool,
+        no_echo: bool,
+    ) {
+        let key = match self.room_to_publish_in(room) {
+            Ok(key) => key,
+            Err((code, text)) => {
+                return self.fail_request(slot, context, Kind::Publish, code, format!("PUBLISH: {text}"));
+            }
+        };
+        if receipt {
+            let id = self.rooms.at(key).newest + 1;
+            self.reply(slot, context, &Answer::Published(id));
+        }
+        self.publish_in(key, self.author(slot), body, no_echo.then_some(slot));
+    }
+
+    /// The room with this name, which is made if there is none yet.
+    pub(in crate::hub) fn room_to_publish_in(&mut self, room: &str) -> Result<u32, (ErrorCode, String)> {
+        if let Some(key) = self.rooms.find(room) {
+            return Ok(key);
+        }
+        match name_fault(room) {
+            Some(why) => Err((ErrorCode::BadName, why.to_owned())),
+            None => self.make_room(room).map_err(|text| (ErrorCode::LimitReached, text)),
+        }
+    }
+
+    /// Publishes a message in a room, which may have no members. Returns its id.
+    pub(in crate::hub) fn publish_in(&mut self, key: u32, author: Author, body: &[u8], except: Option<usize>) -> u64 {
+        let emitted = self.emit(key, EventType::Message, &author, body, except);
+        self.budget.requests += emitted.cost;
+        self.remove_if_deserted(key);
+        emitted.id
+    }
+
+    /// Makes an event happen in a room, and tells it to all members but `except`.
+    pub(in crate::hub) fn emit(
+        &mut self,
+        key: u32,
+        what: EventType,
+        author: &Author,
+        body: &[u8],
+        except: Option<usize>,
+    ) -> Emitted {
+        self.stats.events += 1;
+        let room = self.rooms.at_mut(key);
+        room.newest += 1;
+        let (id, name) = (room.newest, author.name.as_deref().unwrap_or_default());
+        let (unix_ms, session) = (self.clock.unix_ms, author.session);
+        let event = EventRef { what, id, unix_ms, session, room: &room.name, name, body };
+        let frame = SharedFrame::from_bytes(event.to_frame());
+        self.stats.rooms -= self.rooms.remember(key, frame.clone(), body.len(), &self.limits, self.clock.now);
+        let cost = self.tell_members(key, what, &frame, body.len(), except);
+        if !self.listeners.is_empty() {
+            self.listeners.hear(&SharedEvent::new(frame));
+        }
+        Emitted { id, cost }
+    }
+
+    /// Puts an event into the outbox of each member but `except`. A member whose queue is full misses it, and sees so
+    /// by the ids. Returns what that cost.
+    fn tell_members(
+        &mut self,
+        key: u32,
+        what: EventType,
+        frame: &SharedFrame,
+        body_len: usize,
+        except: Option<usize>,
+    ) -> Cost {
+        if self.is_closing {
+            return Cost::NONE;
+        }
+        let len = frame.as_bytes().len();
+        let copied = self.rooms.at(key).members.slots().len() * len;
+        let is_shared = body_len >= self.limits.share_from || body_len >= MIN_SHARED_EVENT && copied > MAX_COPIED_EVENT;
+        if !is_shared && self.join_batch_of_room(key, except, frame.as_bytes()) {
+            return Cost::NONE;
+        }
+        self.flush_batch();
+        let payload = if is_shared { Payload::Shared(frame) } else { Payload::Copied(frame.as_bytes()) };
+        let slots = self.rooms.at_mut(key).members.lend_slots();
+        let posted = self.fan_out.post(&mut self.sessions, &slots, except, payload, true);
+        self.rooms.at_mut(key).members.return_slots(slots);
+        self.stats.frames.count(Kind::Event, posted.told, len);
+        self.stats.events_missed += posted.missed;
+        // Only messages: other events change who is in the room.
+        if !is_shared && posted.missed == 0 && what == EventType::Message {
+            self.open_batch_for_room(key, except);
+        }
+        Cost::of(posted.told as usize, len, payload.cost()) + posted.encoding
+    }
+}

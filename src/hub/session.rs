@@ -1,0 +1,201 @@
+//! One connection as the hub sees it.
+
+use super::codec::{Encoding, Protocol, Role};
+use super::outbox::Outbox;
+use super::rate_limit::TokenBucket;
+use super::waits::{Reason, Waits};
+use crate::wire::{Decoder, ErrorCode, UserId};
+use std::sync::Arc;
+
+/// How far a session's life has come. It only ever goes down the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Phase {
+    /// No whole frame has come from it yet.
+    New,
+    /// A user that has sent a whole frame, or has become a user by a handshake.
+    Active,
+    /// It has left, or is being closed: nothing reaches it any more, and its requests are not executed. What is in its
+    /// outbox may still be sent.
+    Departed,
+    /// The same, for a connection that came when the hub was full and is only told so.
+    TurnedAway,
+}
+
+/// What the unparsed input of a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Backlog {
+    /// At most the beginning of a frame.
+    Empty,
+    /// Whole requests that came while others of the session waited.
+    Unread,
+    /// The same, and the first of them was itself tried before, and blocked by a full receiver.
+    FrontWaited,
+}
+
+/// A session that waits for a receiver, and the number of its wait.
+pub(super) type Waiter = (UserId, u32);
+
+/// A connection, with what the loop keeps for it (`link`: the socket and its read state; nothing in tests).
+///
+/// The fields are in the order of their heat: a fan-out touches the first cache line of each receiver and no other.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Session<L> {
+    pub(super) id: UserId,
+    pub(super) outbox: Outbox,
+    /// The number of the last relay that named this session, so that each receiver is served once.
+    pub(super) stamp: u32,
+    pub(super) phase: Phase,
+    pub(super) role: Role,
+    pub(super) encoding: Encoding,
+
+    /// What it calls itself; `None` if it did not say.
+    pub(super) name: Option<Arc<str>>,
+    /// The keys of the rooms that it is in, in no order.
+    pub(super) rooms: Vec<u32>,
+    /// Sessions whose requests wait until this one is no longer full. Some of them may have left or given up by then.
+    /// Boxed, because few sessions are ever waited for.
+    #[expect(clippy::box_collection, reason = "a null pointer is a third of an empty list, and sessions are many")]
+    pub(super) waiters: Option<Box<Vec<Waiter>>>,
+    /// Unparsed native input: the beginning of a frame, or the whole [`backlog`](Session::backlog).
+    pub(super) decoder: Decoder,
+    pub(super) rate: TokenBucket,
+    /// Its index among the sessions of its name.
+    pub(super) name_index: u32,
+    pub(super) waits: Waits,
+    /// Bytes of unparsed input that its gateway keeps.
+    pub(super) kept_by_gateway: u32,
+    /// The error that it was closed with, if any.
+    pub(super) closed_with: Option<ErrorCode>,
+    pub(super) backlog: Backlog,
+    /// Whether it is on this machine.
+    pub(super) is_local: bool,
+    /// What the loop keeps.
+    pub link: L,
+}
+
+const _: () = assert!(std::mem::offset_of!(Session<()>, name) <= 64, "what a fan-out touches is one cache line");
+
+impl<L> Session<L> {
+    pub(super) fn new(id: UserId, is_local: bool, protocol: Protocol, link: L) -> Session<L> {
+        Session {
+            id,
+            outbox: Outbox::default(),
+            stamp: 0,
+            phase: Phase::New,
+            role: protocol.role,
+            encoding: protocol.encoding,
+            name: None,
+            rooms: Vec::new(),
+            waiters: None,
+            decoder: Decoder::default(),
+            rate: TokenBucket::default(),
+            name_index: 0,
+            waits: Waits::default(),
+            kept_by_gateway: 0,
+            closed_with: None,
+            backlog: Backlog::Empty,
+            is_local,
+            link,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> UserId {
+        self.id
+    }
+
+    /// What it is called in the log.
+    pub fn label(&self) -> String {
+        match (&self.name, self.role) {
+            (Some(name), _) => format!("user {} ({name})", self.id),
+            (None, Role::User) => format!("user {}", self.id),
+            (None, Role::HttpCaller) => "an HTTP caller".to_owned(),
+        }
+    }
+
+    /// Whether its requests are executed and answered: it has not departed.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.phase < Phase::Departed
+    }
+
+    /// Whether others can send to it and see it: an open session of a user.
+    #[inline]
+    pub(super) fn is_addressable(&self) -> bool {
+        self.is_open() && self.role == Role::User
+    }
+
+    /// Whether its next request may be executed now.
+    #[inline]
+    pub fn accepts_requests(&self) -> bool {
+        self.is_open() && !self.waits.is_blocked()
+    }
+
+    /// Whether its requests wait, so that it must not be read.
+    pub fn is_waiting(&self) -> bool {
+        self.is_open() && self.waits.is_blocked()
+    }
+
+    /// Whether its requests wait for a full receiver, and not only for the next turn or its rate limit.
+    pub fn waits_for_receiver(&self) -> bool {
+        self.is_open() && self.waits.is_blocked_on_receivers()
+    }
+
+    /// Whether its requests wait because of the rate limit.
+    pub fn is_rate_limited(&self) -> bool {
+        self.is_open() && self.waits.is_blocked_by(Reason::RateLimit)
+    }
+
+    /// How its bytes look.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// What it may do.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// How far its life has come.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether it is on this machine, as far as the hub can tell.
+    pub fn is_local(&self) -> bool {
+        self.is_local
+    }
+
+    /// The error that it was closed with, if any.
+    pub fn closed_with(&self) -> Option<ErrorCode> {
+        self.closed_with
+    }
+
+    /// What is queued for it.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// What is queued for it, beside what the loop keeps.
+    pub fn outbox_and_link(&mut self) -> (&Outbox, &mut L) {
+        (&self.outbox, &mut self.link)
+    }
+
+    /// Whether its queue went over the limit, so that those who send to it wait.
+    pub fn is_full(&self) -> bool {
+        self.outbox.is_full()
+    }
+
+    /// Bytes of input that are not executed yet: of an unfinished frame, or of requests that wait.
+    pub fn unparsed(&self) -> usize {
+        self.decoder.kept() + self.kept_by_gateway as usize
+    }
+
+    /// Whether whole requests are among the unparsed input.
+    pub fn has_backlog(&self) -> bool {
+        self.backlog != Backlog::Empty
+    }
+}

@@ -1,0 +1,136 @@
+//! All sessions, by slot, and what the loop has to do for them.
+
+use super::codec::Protocol;
+use super::effects::Effects;
+use super::session::Session;
+use super::session_id::{slot_of, user_id};
+use super::waits::Reason;
+use crate::marks::{Mark, mark};
+use crate::wire::UserId;
+use slab::Slab;
+use std::ops::{Index, IndexMut};
+
+/// The slab of sessions.
+///
+/// Whatever appends to an outbox does so by [`append`](Sessions::append), or calls
+/// [`note_queued`](Sessions::note_queued) afterwards: the session is then flushed, and known to be full if it is.
+#[derive(Debug)]
+pub(super) struct Sessions<L> {
+    pub slab: Slab<Session<L>>,
+    pub effects: Effects,
+    /// Bytes queued for a session beyond which it is full.
+    pub queue_limit: usize,
+    /// The number of the last id given. It is never reset, so that no id is given twice.
+    pub generation: u32,
+}
+
+impl<L> Sessions<L> {
+    pub fn new(queue_limit: usize) -> Sessions<L> {
+        Sessions { slab: Slab::new(), effects: Effects::default(), queue_limit, generation: 0 }
+    }
+
+    pub fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    #[inline]
+    pub fn get(&self, slot: usize) -> Option<&Session<L>> {
+        self.slab.get(slot)
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, slot: usize) -> Option<&mut Session<L>> {
+        self.slab.get_mut(slot)
+    }
+
+    /// Whether all four billion ids have been given.
+    pub fn is_out_of_ids(&self) -> bool {
+        self.generation == u32::MAX
+    }
+
+    /// Adds a session with a new id. There must be an id left.
+    pub fn insert(&mut self, is_local: bool, protocol: Protocol, link: L) -> usize {
+        self.generation += 1;
+        let vacant = self.slab.vacant_entry();
+        let slot = vacant.key();
+        vacant.insert(Session::new(user_id(self.generation, slot), is_local, protocol, link));
+        slot
+    }
+
+    /// Gives a session another id. Returns whether there was one left.
+    pub fn renew_id(&mut self, slot: usize) -> bool {
+        let Some(generation) = self.generation.checked_add(1) else { return false };
+        self.generation = generation;
+        self.slab[slot].id = user_id(generation, slot);
+        true
+    }
+
+    /// The session with this id, with its slot, if others can send to it.
+    #[inline]
+    pub fn addressable(&mut self, id: UserId) -> Option<(usize, &mut Session<L>)> {
+        let slot = slot_of(id);
+        let found = |session: &&mut Session<L>| session.id == id && session.is_addressable();
+        self.slab.get_mut(slot).filter(found).map(|session| (slot, session))
+    }
+
+    /// Lets `write` append to a session's outbox, if there is such a session. Returns what `write` returns.
+    #[inline]
+    pub fn append<T>(&mut self, slot: usize, write: impl FnOnce(&mut Session<L>) -> T) -> Option<T> {
+        let written = write(self.slab.get_mut(slot)?);
+        self.note_queued(slot);
+        Some(written)
+    }
+
+    /// Notes that something was appended to a session's outbox: it is to be flushed, and may have become full.
+    #[inline]
+    pub fn note_queued(&mut self, slot: usize) {
+        self.slab[slot].note_queued(slot, &mut self.effects, self.queue_limit);
+    }
+
+    /// Puts a session on the list of those to flush, once.
+    pub fn mark_dirty(&mut self, slot: usize) {
+        if let Some(session) = self.slab.get_mut(slot).filter(|session| !session.outbox.dirty) {
+            session.outbox.dirty = true;
+            self.effects.dirty.push(slot);
+        }
+    }
+
+    /// Removes a reason to wait. If it was the last one, the session is resumed.
+    pub fn unblock(&mut self, slot: usize, reason: Reason) {
+        if self.slab[slot].waits.unblock(reason) {
+            self.effects.resumed.push(slot);
+        }
+    }
+}
+
+impl<L> Session<L> {
+    /// See [`Sessions::note_queued`].
+    #[inline]
+    pub(super) fn note_queued(&mut self, slot: usize, effects: &mut Effects, queue_limit: usize) {
+        if !self.outbox.dirty {
+            self.outbox.dirty = true;
+            effects.dirty.push(slot);
+        }
+        if self.outbox.queued() > queue_limit && !self.outbox.full && self.is_open() {
+            mark(Mark::SessionFull);
+            self.outbox.full = true;
+            effects.filled.push(slot);
+        }
+    }
+}
+
+impl<L> Index<usize> for Sessions<L> {
+    type Output = Session<L>;
+
+    #[inline]
+    fn index(&self, slot: usize) -> &Session<L> {
+        &self.slab[slot]
+    }
+}
+
+impl<L> IndexMut<usize> for Sessions<L> {
+    #[inline]
+    fn index_mut(&mut self, slot: usize) -> &mut Session<L> {
+        &mut self.slab[slot]
+    }
+}

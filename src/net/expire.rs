@@ -1,0 +1,171 @@
+//! What happens when a timeout expires. When each timeout runs is decided where links are admitted, read, flushed and
+//! closed; how long it runs stands in `timeouts`.
+
+use super::link::Link;
+use super::timeouts::{Timeout, TimerKind, bytes_due};
+use super::{Loop, Os};
+use crate::hub::{Gateway, Session};
+use crate::limits::{CLOSING_PACE, FRAME_PACE};
+use crate::marks::{Mark, mark};
+use crate::wire::ErrorCode;
+
+impl<O: Os, G: Gateway> Loop<O, G> {
+    /// Starts a timeout of a link, in place of the one of the same kind that ran, and notes from where progress is
+    /// measured.
+    pub(super) fn start_timeout(&mut self, slot: usize, timeout: Timeout) {
+        let Some(session) = self.hub.session_mut(slot) else { return };
+        session.link.queued_before = saturated(session.outbox().queued());
+        if timeout.kind() == TimerKind::Reading {
+            session.link.kept_before = saturated(session.unparsed());
+        }
+        self.timeouts.start(&mut self.hub, slot, timeout, self.now);
+    }
+
+    /// Stops the timeout of this kind of a link, if one runs.
+    pub(super) fn stop_timeout(&mut self, slot: usize, kind: TimerKind) {
+        self.timeouts.stop(&mut self.hub, slot, kind, self.now);
+    }
+
+    /// Handles the timeouts that have expired by now, of all but writing.
+    pub(super) fn expire_reading(&mut self) {
+        if !self.readiness.is_behind() {
+            self.expire(&[Timeout::InboundIdle, Timeout::Probed, Timeout::FirstFrame, Timeout::Frame]);
+        }
+        self.expire(&[Timeout::OutboundIdle, Timeout::RateLimit, Timeout::Deadlock]);
+    }
+
+    /// Handles the timeouts of writing that have expired by now.
+    pub(super) fn expire_writing(&mut self) {
+        if !self.readiness.is_behind() {
+            self.expire(&[Timeout::Stall, Timeout::FinalStall, Timeout::Linger, Timeout::ShutdownLinger]);
+        }
+    }
+
+    /// Handles what has expired of these timeouts. Of a session that has departed, only those of writing matter.
+    fn expire(&mut self, timeouts: &[Timeout]) {
+        for &timeout in timeouts {
+            let is_of_writing = timeout.kind() == TimerKind::Writing;
+            while let Some(slot) = self.timeouts.pop(&mut self.hub, timeout, self.now) {
+                if is_of_writing || self.hub.session(slot).is_some_and(Session::is_open) {
+                    self.handle_expired(slot, timeout);
+                }
+            }
+        }
+    }
+
+    fn handle_expired(&mut self, slot: usize, timeout: Timeout) {
+        match timeout {
+            Timeout::InboundIdle => self.probe(slot),
+            Timeout::Probed => self.close_idle(slot),
+            Timeout::OutboundIdle => self.send_heartbeat(slot),
+            Timeout::FirstFrame | Timeout::Frame => self.close_unless_frame_grew(slot, timeout),
+            Timeout::RateLimit => self.check_rate(slot),
+            Timeout::Deadlock => self.hub.break_deadlock(slot),
+            Timeout::Stall | Timeout::FinalStall | Timeout::Linger | Timeout::ShutdownLinger => {
+                self.close_stalled(slot);
+            }
+        }
+    }
+
+    /// Sends a heartbeat to a peer that has sent nothing for long, unless it got one that it did not answer either.
+    fn probe(&mut self, slot: usize) {
+        if self.spare_unread(slot) {
+            return;
+        }
+        let was_probed = self.hub.session(slot).is_some_and(|session| session.link.probed);
+        if !was_probed && !self.hub.limits().heartbeat.is_zero() {
+            mark(Mark::AskedWhetherItLives);
+            self.heartbeat(slot);
+        }
+        self.start_timeout(slot, Timeout::Probed);
+    }
+
+    fn close_idle(&mut self, slot: usize) {
+        if self.spare_unread(slot) {
+            return;
+        }
+        mark(Mark::SilentClosed);
+        let text = format!("nothing was received from this client for {:?}", self.hub.limits().idle);
+        self.hub.close(slot, ErrorCode::Idle, &text);
+    }
+
+    /// If the hub has not read all that may have come from a link, it may not be idle: starts the timeout anew and
+    /// returns true.
+    fn spare_unread(&mut self, slot: usize) -> bool {
+        let is_unread = |session: &Session<Link<_>>| session.is_waiting() || session.link.is_readable();
+        let spared = self.hub.session(slot).is_some_and(is_unread);
+        if spared {
+            mark(Mark::SilentButUnread);
+            self.start_timeout(slot, Timeout::InboundIdle);
+        }
+        spared
+    }
+
+    /// Sends a heartbeat to a peer that was sent nothing for long. If something is queued, that will do.
+    fn send_heartbeat(&mut self, slot: usize) {
+        if self.hub.session(slot).is_some_and(|session| session.outbox().queued() == 0) {
+            self.heartbeat(slot);
+        }
+        self.start_timeout(slot, Timeout::OutboundIdle);
+    }
+
+    fn heartbeat(&mut self, slot: usize) {
+        self.hub.heartbeat(slot);
+        if let Some(session) = self.hub.session_mut(slot) {
+            session.link.probed = true;
+        }
+    }
+
+    /// A frame was not completed in time. It gets the same time again if enough of it came meanwhile, or if more may
+    /// have come that was not read yet.
+    fn close_unless_frame_grew(&mut self, slot: usize, timeout: Timeout) {
+        let Some(session) = self.hub.session(slot) else { return };
+        let (time, kept) = (self.timeouts.time_of(timeout), session.unparsed());
+        let grown = kept.saturating_sub(session.link.kept_before as usize);
+        if session.link.is_readable() || grown >= bytes_due(time, FRAME_PACE) {
+            mark(Mark::FrameGrew);
+            return self.start_timeout(slot, timeout);
+        }
+        mark(Mark::FrameTooSlow);
+        log::info!("closing {}: {kept} B of a frame came, and not the rest", session.label());
+        let text = format!("a frame was not complete within {time:?} of its first byte");
+        self.hub.close(slot, ErrorCode::Idle, &text);
+    }
+
+    /// Checks whether a session that was over its rate limit may ask again.
+    fn check_rate(&mut self, slot: usize) {
+        if self.hub.is_still_rate_limited(slot) {
+            mark(Mark::StillRateLimited);
+            self.start_timeout(slot, Timeout::RateLimit);
+        }
+    }
+
+    fn close_stalled(&mut self, slot: usize) {
+        let Some(session) = self.hub.session(slot) else { return };
+        if !session.is_open() {
+            self.close_unless_peer_read(slot);
+        } else if session.is_full() {
+            self.close_too_slow(slot);
+        }
+    }
+
+    /// The time of a link whose session has departed is over. It gets as much again if its peer has read enough of what
+    /// is queued.
+    fn close_unless_peer_read(&mut self, slot: usize) {
+        let Some(session) = self.hub.session(slot) else { return };
+        let (queued, timeout) = (session.outbox().queued(), self.closing_timeout(session.link.stage));
+        let taken = session.link.queued_before.saturating_sub(saturated(queued)) as usize;
+        if queued > 0 && taken >= bytes_due(self.timeouts.time_of(timeout), CLOSING_PACE) {
+            mark(Mark::TookSome);
+            return self.start_timeout(slot, timeout);
+        }
+        mark(if queued > 0 { Mark::ClosedWithUnsent } else { Mark::LingerOver });
+        log::debug!("{} is closed with {queued} B unsent", session.label());
+        self.mark_closing(slot);
+    }
+}
+
+/// A number of bytes, as a link notes it.
+fn saturated(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}

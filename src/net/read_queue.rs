@@ -1,0 +1,84 @@
+//! The queue of links to read, and the bytes that links may read beyond their budget.
+
+use super::link::Link;
+use crate::limits::READ_FOR_EACH;
+
+/// The links to read, each once, and what this turn has read beyond budgets.
+#[derive(Debug, Default)]
+pub(super) struct ReadQueue {
+    slots: Vec<usize>,
+    /// Bytes that links have read in this turn beyond their budget, all together.
+    extra: usize,
+}
+
+impl ReadQueue {
+    /// Puts a link at the end, unless it is in the queue.
+    pub(super) fn push<S>(&mut self, slot: usize, link: &mut Link<S>) {
+        if !link.in_read_queue {
+            link.in_read_queue = true;
+            self.slots.push(slot);
+        }
+    }
+
+    /// Takes out all links, to read them in this turn.
+    pub(super) fn begin_turn(&mut self) -> Vec<usize> {
+        self.extra = 0;
+        std::mem::take(&mut self.slots)
+    }
+
+    /// Puts links back that could not be read in this turn, in front of those that came meanwhile.
+    pub(super) fn put_back(&mut self, mut unread: Vec<usize>) {
+        unread.append(&mut self.slots);
+        self.slots = unread;
+    }
+
+    /// All links in the queue.
+    pub(super) fn slots(&self) -> &[usize] {
+        &self.slots
+    }
+
+    /// Whether a link that has used its budget may read on while `dirty` links wait to be flushed. If thousands do,
+    /// their sends take so long that reading some more for each of them delays nobody by much, and each send carries
+    /// more.
+    pub(super) fn may_exceed_budget(&self, dirty: usize) -> bool {
+        self.extra < dirty * READ_FOR_EACH
+    }
+
+    /// Counts bytes that a link has read beyond its budget.
+    pub(super) fn count_extra(&mut self, bytes: usize) {
+        self.extra += bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::link::Condition;
+    use super::*;
+
+    #[test]
+    fn a_link_is_queued_once_and_what_was_not_read_comes_first() {
+        let mut queue = ReadQueue::default();
+        let mut links = [(); 3].map(|()| Link::new((), Condition::Normal));
+        for slot in [0, 1, 0, 1] {
+            queue.push(slot, &mut links[slot]);
+        }
+        let mut slots = queue.begin_turn();
+        assert_eq!((&slots[..], queue.slots()), (&[0, 1][..], &[][..]));
+        links[0].in_read_queue = false;
+        slots.remove(0);
+        queue.push(2, &mut links[2]);
+        queue.push(1, &mut links[1]);
+        queue.put_back(slots);
+        assert_eq!(queue.slots(), [1, 2]);
+    }
+
+    #[test]
+    fn more_may_be_read_for_each_link_to_flush_until_that_is_used_up() {
+        let mut queue = ReadQueue::default();
+        assert!(!queue.may_exceed_budget(0) && queue.may_exceed_budget(2));
+        queue.count_extra(2 * READ_FOR_EACH);
+        assert!(!queue.may_exceed_budget(2) && queue.may_exceed_budget(3));
+        queue.begin_turn();
+        assert!(queue.may_exceed_budget(2));
+    }
+}

@@ -1,0 +1,77 @@
+//! The bodies of the fuzz targets. They live here so that `cargo test` runs them too, over the seeds in `fuzz/seeds`.
+//!
+//! Each takes whatever bytes the fuzzer makes, and panics where a promise is broken.
+
+mod hub_ops;
+mod loop_ops;
+mod ops;
+#[cfg(feature = "ws")]
+mod ws;
+
+use crate::wire::{Answer, Bounds, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Header, Request};
+pub use hub_ops::hub_ops;
+pub use loop_ops::{loop_ops, loop_seed};
+#[cfg(feature = "ws")]
+pub use ws::ws;
+
+/// What decodes, encodes to the same bytes. The header's length is set right first, so that most inputs get past it.
+pub fn decode(data: &[u8]) {
+    let Some(mut header) = Header::decode(data) else { return };
+    let payload = &data[HEADER_LEN..];
+    header.length = payload.len() as u32;
+    let frame = [&header.encode()[..], payload].concat();
+    let mut again = Vec::new();
+    if let Ok(request) = Request::decode(header, payload) {
+        request.encode(header.tag, &mut again);
+        assert_eq!(again, frame, "{request:?}");
+    } else if let Ok(answer) = Answer::decode(header, payload) {
+        answer.encode(header.tag, &mut again);
+        assert_eq!(again, frame, "{answer:?}");
+    }
+}
+
+/// Small limits, so that short inputs meet them.
+const BOUNDS: Bounds = Bounds { max_body: 300, max_receivers: 3 };
+
+/// Frames in order, and why there was no further one. The tag is left out: one that had not come can not be echoed.
+type Outcome = (Vec<Vec<u8>>, Option<(ErrorCode, u8)>);
+
+/// Any split of a stream gives the same frames and the same verdict. The first byte says how many cuts there are, the
+/// next ones how far each is from the one before.
+pub fn split(data: &[u8]) {
+    let Some((pieces, stream)) = pieces(data) else { return };
+    let whole = frames(&[stream]);
+    assert_eq!(frames(&pieces), whole, "cut in {} pieces", pieces.len());
+    assert_eq!(frames(&stream.chunks(1).collect::<Vec<_>>()), whole, "a byte at a time");
+}
+
+/// A stream in pieces, and whole.
+fn pieces(data: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
+    let (&cuts, data) = data.split_first()?;
+    let (cuts, stream) = data.split_at(usize::from(cuts % 32).min(data.len()));
+    let mut rest = stream;
+    let mut pieces = Vec::new();
+    for cut in cuts {
+        let (piece, after) = rest.split_at(usize::from(*cut).min(rest.len()));
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces.push(rest);
+    Some((pieces, stream))
+}
+
+fn frames(pieces: &[&[u8]]) -> Outcome {
+    let mut decoder = Decoder::default();
+    let mut frames = Vec::new();
+    for mut piece in pieces.iter().copied() {
+        loop {
+            match decoder.next(&mut piece, |front| BOUNDS.admit(front)) {
+                Ok(Some(frame)) => frames.push(Frame::into_bytes(frame).into_owned()),
+                Ok(None) => break,
+                Err(Fault { code, kind, .. }) => return (frames, Some((code, kind))),
+            }
+        }
+        assert!(piece.is_empty(), "nothing is left behind");
+    }
+    (frames, None)
+}

@@ -1,0 +1,174 @@
+//! An HTTP caller: its requests are answered one after the other, until it becomes a WebSocket.
+
+use super::call::{Action, Call, Post};
+use super::handshake::Handshake;
+use super::lookup::{Access, look_up};
+use super::parse::{Parsed, Rules, parse};
+use super::refusal::Refusal;
+use super::response::put_refusal;
+use crate::hub::{Hub, RequestContext};
+use crate::web::backlog::{Backlog, BlockedRequest, Progress, accepts_requests, execute, leave, room_of};
+use crate::web::policy::Policy;
+use crate::web::websocket::WebSocket;
+
+/// What a sender is told that waits before it sends the body.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What is kept of an HTTP caller between two reads.
+#[derive(Debug, Default)]
+pub struct Caller {
+    backlog: Backlog,
+    /// The sender of the request at the front was sent `100 Continue`.
+    was_sent_continue: bool,
+}
+
+/// What happens after a request.
+enum Next {
+    /// The next request is answered.
+    Request,
+    /// The hub has blocked the request.
+    Wait(BlockedRequest),
+    /// What follows is WebSocket messages.
+    WebSocket,
+}
+
+impl Caller {
+    /// Bytes that it keeps.
+    pub fn kept(&self) -> usize {
+        self.backlog.len()
+    }
+
+    /// Whether a new caller would be the same.
+    pub fn is_idle(&self) -> bool {
+        self.backlog.is_empty() && !self.was_sent_continue
+    }
+
+    /// Answers what is kept and then `input`. Returns a WebSocket if the caller has become one by that.
+    pub fn receive<L>(
+        &mut self,
+        hub: &mut Hub<L>,
+        slot: usize,
+        policy: &Policy,
+        input: &mut [u8],
+    ) -> Option<WebSocket> {
+        let Caller { backlog, was_sent_continue } = self;
+        let mut upgraded = None;
+        backlog.serve(hub, slot, input, |hub, input| {
+            let (done, next) = answer_all(hub, slot, policy, was_sent_continue, input);
+            match next {
+                Next::Request => Progress { done, blocked: None },
+                Next::Wait(blocked) => Progress { done, blocked: Some(blocked) },
+                Next::WebSocket => {
+                    let mut socket = WebSocket::new();
+                    socket.receive(hub, slot, &mut input[done..]);
+                    upgraded = Some(socket);
+                    Progress { done: input.len(), blocked: None }
+                }
+            }
+        });
+        upgraded
+    }
+}
+
+/// Answers the requests at the front of `input`. Returns how many bytes they had, and what happens next.
+fn answer_all<L>(
+    hub: &mut Hub<L>,
+    slot: usize,
+    policy: &Policy,
+    was_sent_continue: &mut bool,
+    input: &[u8],
+) -> (usize, Next) {
+    let mut done = 0;
+    while accepts_requests(hub, slot) && done < input.len() {
+        let rules = Rules { bounds: hub.limits().bounds(), origins: &policy.origins };
+        match parse(&input[done..], rules) {
+            Ok(Parsed::Incomplete { expects_continue }) => {
+                if expects_continue && !std::mem::replace(was_sent_continue, true) {
+                    hub.push_bytes(slot, CONTINUE);
+                }
+                break;
+            }
+            Ok(Parsed::Call(call, len)) => {
+                done += len;
+                *was_sent_continue = false;
+                match answer(hub, slot, policy, call) {
+                    Next::Request => {}
+                    next @ (Next::Wait(_) | Next::WebSocket) => return (done, next),
+                }
+            }
+            Err(refusal) => {
+                *was_sent_continue = false;
+                respond(hub, slot, refusal.next_at.is_none(), |closes, out| {
+                    put_refusal(&refusal, refusal.is_head, closes, out);
+                });
+                done += refusal.next_at.unwrap_or(input.len() - done);
+            }
+        }
+    }
+    (done, Next::Request)
+}
+
+/// Sends a response that `put` appends; `closes`: the connection ends with it.
+fn respond<L>(hub: &mut Hub<L>, slot: usize, closes: bool, put: impl FnOnce(bool, &mut Vec<u8>)) {
+    let mut response = Vec::new();
+    put(closes, &mut response);
+    hub.respond(slot, &response, closes);
+}
+
+fn answer<L>(hub: &mut Hub<L>, slot: usize, policy: &Policy, call: Call<'_>) -> Next {
+    let Call { action, is_head, closes, is_forwarded } = call;
+    match action {
+        Action::Execute(_) | Action::Upgrade(_) if hub.is_closing() => {
+            let refusal = Refusal::new(503, "the hub is shutting down");
+            respond(hub, slot, true, |closes, out| put_refusal(&refusal, false, closes, out));
+        }
+        Action::LookUp(lookup) => {
+            let access = Access { is_forwarded, http_read: policy.http_read };
+            match look_up(hub, slot, lookup, access) {
+                Ok(document) => {
+                    hub.charge_unsent(if is_head { document.body_len() } else { 0 });
+                    respond(hub, slot, closes, |closes, out| document.put(is_head, closes, out));
+                }
+                Err(refusal) => respond(hub, slot, closes, |closes, out| put_refusal(&refusal, is_head, closes, out)),
+            }
+        }
+        Action::Execute(post) => {
+            if let Some(blocked) = execute_post(hub, slot, &post, closes) {
+                return Next::Wait(blocked);
+            }
+        }
+        Action::Upgrade(handshake) => {
+            if upgrade(hub, slot, &handshake, is_forwarded) {
+                return Next::WebSocket;
+            }
+        }
+    }
+    Next::Request
+}
+
+/// Executes a request under an id of its own. The hub's receipt is the response.
+fn execute_post<L>(hub: &mut Hub<L>, slot: usize, post: &Post<'_>, closes: bool) -> Option<BlockedRequest> {
+    hub.begin_http_request(slot);
+    let request = post.request();
+    let context = RequestContext { tag: None, room: room_of(&request), closes };
+    if let Err(fault) = hub.limits().bounds().admit_request(&request, 0) {
+        hub.fail(slot, &context, &fault);
+        return None;
+    }
+    let blocked = execute(hub, slot, &context, &request, false);
+    if closes && blocked.is_none() {
+        leave(hub, slot);
+    }
+    blocked
+}
+
+/// Makes the caller a user that speaks WebSocket. Returns false if the hub has no id for it and has told it so.
+fn upgrade<L>(hub: &mut Hub<L>, slot: usize, handshake: &Handshake, is_forwarded: bool) -> bool {
+    let is_upgraded = hub.upgrade(slot, handshake.encoding, is_forwarded);
+    if is_upgraded {
+        let mut response = Vec::new();
+        handshake.put_response(&mut response);
+        hub.push_bytes(slot, &response);
+    }
+    is_upgraded
+}

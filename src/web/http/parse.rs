@@ -1,0 +1,88 @@
+//! One request off the front of some bytes. A refusal comes as soon as it is certain.
+
+use super::call::Call;
+use super::head::Head;
+use super::refusal::Refusal;
+use super::route::Route;
+use crate::limits::{MOST_HEAD, MOST_HEADERS};
+use crate::wire::Bounds;
+
+/// What decides whether a request is accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The hub's limits.
+    pub bounds: Bounds,
+    /// Origins whose pages are accepted, beside the hub's own.
+    pub origins: &'a [String],
+}
+
+/// What some bytes hold.
+#[derive(Debug)]
+pub enum Parsed<'b> {
+    /// A request, and its length in bytes.
+    Call(Call<'b>, usize),
+    /// The beginning of a request.
+    Incomplete {
+        /// Whether the sender waits for `100 Continue` before it sends the body.
+        expects_continue: bool,
+    },
+}
+
+/// The request at the front of `bytes`.
+///
+/// # Errors
+///
+/// Why it is refused.
+pub fn parse<'b>(bytes: &'b [u8], rules: Rules<'_>) -> Result<Parsed<'b>, Refusal> {
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    let head_len = match request.parse(bytes) {
+        Ok(httparse::Status::Complete(len)) if len <= MOST_HEAD => len,
+        Ok(httparse::Status::Partial) if bytes.len() < MOST_HEAD => {
+            return Ok(Parsed::Incomplete { expects_continue: false });
+        }
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(Refusal::new(431, format!("a request may have {MOST_HEADERS} headers")));
+        }
+        Err(error) => return Err(Refusal::new(400, format!("this is no HTTP request: {error}"))),
+        Ok(_) => return Err(Refusal::new(431, format!("the headers of a request may have {MOST_HEAD} bytes"))),
+    };
+    parse_call(&Head::read(&request)?, head_len, &bytes[head_len..], rules)
+}
+
+/// The request with this head; `input` is what follows it.
+fn parse_call<'b>(head: &Head<'_>, head_len: usize, input: &'b [u8], rules: Rules<'_>) -> Result<Parsed<'b>, Refusal> {
+    // Without a body the next request begins behind the head, even if this one is refused.
+    let next_at = Some(head_len).filter(|_| head.body_len.unwrap_or(0) == 0 && !head.closes);
+    let is_head = head.method == "HEAD";
+    let refused = |refusal: Refusal| Refusal { next_at, is_head, ..refusal };
+    head.check_origin(rules.origins).map_err(refused)?;
+    let route = Route::find(head.path).map_err(refused)?;
+    let methods = route.methods();
+    if !methods.include(head.method) {
+        let text = format!("{} does not take {}; use {}", head.path, head.method, methods.usual());
+        return Err(refused(Refusal { header: methods.header, ..Refusal::new(405, text) }));
+    }
+    let len = body_len(head, &route, rules)?;
+    let Some(body) = input.get(..len) else {
+        return Ok(Parsed::Incomplete { expects_continue: head.expects_continue });
+    };
+    let next_at = Some(head_len + len).filter(|_| !head.closes);
+    let action = route.action(head, body).map_err(|refusal| Refusal { next_at, ..refused(refusal) })?;
+    let call = Call { action, is_head, closes: head.closes, is_forwarded: head.is_forwarded() };
+    Ok(Parsed::Call(call, head_len + len))
+}
+
+fn body_len(head: &Head<'_>, route: &Route, rules: Rules<'_>) -> Result<usize, Refusal> {
+    match head.body_len {
+        Some(len) if len > rules.bounds.max_body as usize => {
+            Err(Refusal::new(413, format!("a body may have {} bytes", rules.bounds.max_body)))
+        }
+        Some(1..) if !route.has_body() => Err(Refusal::new(400, format!("a {} has no body here", head.method))),
+        None if route.has_body() => Err(Refusal::new(411, "a POST must have a Content-Length")),
+        len => Ok(len.unwrap_or(0)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

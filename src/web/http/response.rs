@@ -1,0 +1,187 @@
+//! HTTP responses: a document, a refusal, or an answer of the hub.
+
+use super::refusal::Refusal;
+use crate::hub::RequestContext;
+use crate::web::json::object::Object;
+use crate::web::json::response::error_text;
+use crate::web::metrics;
+use crate::web::page::{self, File};
+use crate::wire::{Answer, ErrorCode};
+use std::borrow::Cow;
+use std::io::Write;
+
+/// The header of what changes from one moment to the next.
+const NO_STORE: &str = "Cache-Control: no-store\r\n";
+
+/// What a response holds.
+#[derive(Debug)]
+pub struct Document {
+    status: u16,
+    content_type: &'static str,
+    /// Further headers, each with its line's end.
+    headers: &'static str,
+    body: Cow<'static, [u8]>,
+}
+
+impl Document {
+    /// A JSON object that is not to be cached.
+    pub fn json(status: u16, body: Vec<u8>) -> Document {
+        Document { status, content_type: "application/json", headers: NO_STORE, body: body.into() }
+    }
+
+    /// The page of metrics.
+    pub fn metrics(text: String) -> Document {
+        let body = text.into_bytes().into();
+        Document { status: 200, content_type: metrics::CONTENT_TYPE, headers: NO_STORE, body }
+    }
+
+    /// A file of the page.
+    pub fn file(file: &'static File) -> Document {
+        let File { content_type, bytes, .. } = *file;
+        Document { status: 200, content_type, headers: page::HEADERS, body: bytes.into() }
+    }
+
+    /// Bytes of its body.
+    pub fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Appends the response, without its body if it answers a HEAD. `closes`: the connection ends with it.
+    pub fn put(&self, is_head: bool, closes: bool, out: &mut Vec<u8>) {
+        let Document { status, content_type, headers, body } = self;
+        let connection = if closes { "Connection: close\r\n" } else { "" };
+        let (reason, len) = (reason(*status), body.len());
+        write!(
+            out,
+            "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {len}\r\n{connection}\
+             {headers}X-Content-Type-Options: nosniff\r\n\r\n"
+        )
+        .expect("writing to a vector does not fail");
+        out.extend_from_slice(if is_head { &[] } else { body });
+    }
+}
+
+/// Appends the response to a request that is refused, without its body if it answers a HEAD. `closes`: the connection
+/// ends with it.
+pub fn put_refusal(refusal: &Refusal, is_head: bool, closes: bool, out: &mut Vec<u8>) {
+    let body = error_body(refusal.status, None, &refusal.text);
+    let document = Document { headers: refusal.header, ..Document::json(refusal.status, body) };
+    document.put(is_head, closes, out);
+}
+
+fn error_body(status: u16, code: Option<ErrorCode>, text: &str) -> Vec<u8> {
+    let mut body = Vec::new();
+    let code = code.map(|code| code as u16);
+    Object::begin(&mut body).number("status", status).number_if_any("code", code).text("error", text).end();
+    body
+}
+
+/// Appends the response that an answer of the hub makes. An answer that no POST leads to makes none.
+pub fn encode(context: &RequestContext<'_>, answer: &Answer<'_>, out: &mut Vec<u8>) {
+    let mut body = Vec::new();
+    let result = Object::begin(&mut body);
+    match *answer {
+        Answer::Receipt(statuses) | Answer::SendReceipt(statuses) => result.statuses(statuses).end(),
+        Answer::Published(id) => result.number("id", id).end(),
+        Answer::Error { code, fatal, text, .. } => return put_error(code, text, context.closes || fatal, out),
+        Answer::Closing { code, text } => return put_error(code, text, true, out),
+        Answer::Welcome { .. }
+        | Answer::Identity(_)
+        | Answer::List { .. }
+        | Answer::Joined { .. }
+        | Answer::Left
+        | Answer::HistoryEnd { .. }
+        | Answer::Who { .. }
+        | Answer::Pong(_)
+        | Answer::Stats(_)
+        | Answer::Deliver { .. }
+        | Answer::Mail { .. }
+        | Answer::Event { .. }
+        | Answer::Beat { .. } => return,
+    }
+    Document::json(200, body).put(false, context.closes, out);
+}
+
+fn put_error(code: ErrorCode, text: &str, closes: bool, out: &mut Vec<u8>) {
+    let status = status_of(code);
+    Document::json(status, error_body(status, Some(code), &error_text(code, text))).put(false, closes, out);
+}
+
+/// The status of the response to an error of the hub.
+fn status_of(code: ErrorCode) -> u16 {
+    match code {
+        ErrorCode::TooLarge => 413,
+        ErrorCode::NotSignedIn => 403,
+        ErrorCode::NotInRoom => 404,
+        ErrorCode::LimitReached | ErrorCode::RateLimited => 429,
+        ErrorCode::Idle => 408,
+        ErrorCode::GoingAway | ErrorCode::TooSlow | ErrorCode::TooManyConnections => 503,
+        ErrorCode::Malformed
+        | ErrorCode::UnknownKind
+        | ErrorCode::TooManyReceivers
+        | ErrorCode::BadName
+        | ErrorCode::Version => 400,
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        503 => "Service Unavailable",
+        _ => "Status",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ERROR_CODES;
+
+    fn response(closes: bool, answer: &Answer<'_>) -> String {
+        let mut out = Vec::new();
+        encode(&RequestContext { closes, ..RequestContext::default() }, answer, &mut out);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_caller_is_told_the_result_of_its_request() {
+        for (answer, body) in [
+            (Answer::Receipt(&[0, 1]), r#"{"statuses":["queued","unknown"]}"#),
+            (Answer::SendReceipt(&[2]), r#"{"statuses":["refused"]}"#),
+            (Answer::Published(18), r#"{"id":18}"#),
+        ] {
+            for closes in [false, true] {
+                let response = response(closes, &answer);
+                assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with(body), "{response}");
+                assert_eq!(response.contains("Connection: close\r\n"), closes);
+            }
+        }
+    }
+
+    #[test]
+    fn the_connection_ends_with_a_fatal_error_and_with_closing() {
+        let (code, kind, text) = (ErrorCode::LimitReached, 9, "no room");
+        let error = |fatal| response(false, &Answer::Error { code, kind, fatal, text });
+        assert!(error(false).ends_with(r#"{"status":429,"code":8,"error":"limit reached: no room"}"#));
+        assert!(!error(false).contains("Connection: close") && error(true).contains("Connection: close"));
+        assert!(response(false, &Answer::Closing { code, text }).contains("Connection: close"));
+    }
+
+    #[test]
+    fn every_status_has_a_reason() {
+        let of_errors = ERROR_CODES.iter().map(|row| status_of(row.0));
+        for status in of_errors.chain([200, 400, 403, 404, 405, 411, 413, 426, 431, 503]) {
+            assert_ne!(reason(status), "Status", "{status}");
+        }
+    }
+}

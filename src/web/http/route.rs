@@ -1,0 +1,142 @@
+//! Where a path leads, by which methods, and what a request there asks for.
+
+use super::call::{Action, Lookup, Post, Target};
+use super::handshake::Handshake;
+use super::head::Head;
+use super::query::{decode, number, receivers, whole_number};
+use super::refusal::Refusal;
+use crate::web::page::{self, File};
+use crate::wire::{Ids, Names, UserId};
+
+/// Where a path leads.
+pub enum Route {
+    File(&'static File),
+    Health,
+    Metrics,
+    List,
+    WebSocket,
+    Relay,
+    Send,
+    Room(String),
+    Members(String),
+    History(String),
+}
+
+/// The methods of a route.
+pub struct Methods {
+    /// The first one is the one to use.
+    names: &'static [&'static str],
+    /// The header that lists them, with its line's end.
+    pub header: &'static str,
+}
+
+const READ: Methods = Methods { names: &["GET", "HEAD"], header: "Allow: GET, HEAD\r\n" };
+const CONNECT: Methods = Methods { names: &["GET"], header: "Allow: GET\r\n" };
+const WRITE: Methods = Methods { names: &["POST"], header: "Allow: POST\r\n" };
+
+impl Methods {
+    /// Whether this is one of them.
+    pub fn include(&self, method: &str) -> bool {
+        self.names.contains(&method)
+    }
+
+    /// The one to use.
+    pub fn usual(&self) -> &'static str {
+        self.names[0]
+    }
+}
+
+impl Route {
+    /// Finds the route of a path.
+    ///
+    /// # Errors
+    ///
+    /// 404 if there is none, 400 if a room in it is not percent-encoded.
+    pub fn find(path: &str) -> Result<Route, Refusal> {
+        if let Some(file) = page::FILES.iter().find(|file| file.path == path) {
+            return Ok(Route::File(file));
+        }
+        let parts: Vec<&str> = path.split('/').collect();
+        Ok(match parts[..] {
+            ["", "health"] => Route::Health,
+            ["", "metrics"] => Route::Metrics,
+            ["", "list"] => Route::List,
+            ["", "ws"] => Route::WebSocket,
+            ["", "relay"] => Route::Relay,
+            ["", "send"] => Route::Send,
+            ["", "rooms", room] => Route::Room(decode(room, false)?),
+            ["", "rooms", room, "members"] => Route::Members(decode(room, false)?),
+            ["", "rooms", room, "history"] => Route::History(decode(room, false)?),
+            _ => return Err(Refusal::new(404, format!("there is nothing at {path}"))),
+        })
+    }
+
+    /// Its methods.
+    pub fn methods(&self) -> Methods {
+        match self {
+            Route::File(_) | Route::Health | Route::Metrics | Route::List | Route::Members(_) | Route::History(_) => {
+                READ
+            }
+            Route::WebSocket => CONNECT,
+            Route::Relay | Route::Send | Route::Room(_) => WRITE,
+        }
+    }
+
+    /// Whether a request there has a body.
+    pub fn has_body(&self) -> bool {
+        self.methods().include("POST")
+    }
+
+    /// What a request with this head and body asks for.
+    ///
+    /// # Errors
+    ///
+    /// 400 if the query, or a handshake, is wrong; 426 if a WebSocket is not asked for.
+    pub fn action<'b>(self, head: &Head<'_>, body: &'b [u8]) -> Result<Action<'b>, Refusal> {
+        let without_keys = |lookup| head.keys([]).map(|[]| Action::LookUp(lookup));
+        match self {
+            // A script of the page itself reads the query.
+            Route::File(file) => Ok(Action::LookUp(Lookup::File(file))),
+            Route::Health => Ok(Action::LookUp(Lookup::Health)),
+            Route::Metrics => Ok(Action::LookUp(Lookup::Metrics)),
+            Route::List => without_keys(Lookup::List),
+            Route::Members(room) => without_keys(Lookup::Members(room)),
+            Route::History(room) => history(head, room).map(Action::LookUp),
+            Route::WebSocket if head.closes => {
+                Err(Refusal::new(400, "a WebSocket needs a connection of HTTP/1.1 that stays open"))
+            }
+            Route::WebSocket => Handshake::read(head.headers).map(Action::Upgrade),
+            Route::Room(room) => {
+                let [] = head.keys([])?;
+                Ok(Action::Execute(Post { target: Target::Room(room), body }))
+            }
+            Route::Relay => Ok(Action::Execute(Post { target: users(head)?, body })),
+            Route::Send => Ok(Action::Execute(Post { target: names(head)?, body })),
+        }
+    }
+}
+
+fn history(head: &Head<'_>, room: String) -> Result<Lookup, Refusal> {
+    let [after, limit] = head.keys(["after", "limit"])?;
+    let after = number("after", after)?.unwrap_or(0);
+    let limit = number("limit", limit)?.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(Lookup::History { room, after, limit })
+}
+
+fn users(head: &Head<'_>) -> Result<Target, Refusal> {
+    let [to] = head.keys(["to"])?;
+    let invalid = |id: &str| Refusal::new(400, format!("{id:?} is no user id; an id is a number"));
+    let ids = receivers(to, "ID")?.map(|id| whole_number(id).map(UserId).ok_or_else(|| invalid(id)));
+    let ids: Vec<UserId> = ids.collect::<Result<_, _>>()?;
+    let mut block = Vec::new();
+    Ids::encode(&ids, &mut block);
+    Ok(Target::Users(block))
+}
+
+fn names(head: &Head<'_>) -> Result<Target, Refusal> {
+    let [to] = head.keys(["to"])?;
+    let names: Vec<String> = receivers(to, "NAME")?.map(|name| decode(name, true)).collect::<Result<_, _>>()?;
+    let mut block = Vec::new();
+    Names::encode(names.iter().map(|name| &name[..]), &mut block);
+    Ok(Target::Names(block))
+}

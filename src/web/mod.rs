@@ -1,0 +1,130 @@
+//! The web gateway: HTTP callers, and users whose WebSockets carry JSON or native frames.
+//!
+//! Owns what is kept of each of their connections, the handshake, the encoding of their requests and answers, the chat
+//! page and the metrics. It hands requests to the hub as values, and does no I/O.
+//!
+//! ```text
+//!                                        ┌─> a document, a file, the metrics ────────────────────────────┐
+//!   bytes read ──> http::caller ──(call)─┼─> a POST ──────────────────────> Request ──> Hub::execute     │
+//!                                        └─> a handshake                       ^             │           │
+//!                                              v                               │          (Answer)       │
+//!                                            websocket ──(message)──> json, binary           v           v
+//!                                                                                          codec ────> outbox
+//! ```
+
+mod backlog;
+pub(crate) mod binary;
+pub(crate) mod codec;
+mod encoding;
+pub(crate) mod http;
+pub(crate) mod json;
+mod metrics;
+mod page;
+mod policy;
+mod websocket;
+
+pub use encoding::{BINARY, HTTP, JSON};
+pub use policy::Policy;
+
+use crate::hub::{Codecs, Gateway, Hub, Protocol, Role, Session};
+use http::caller::Caller;
+use websocket::WebSocket;
+
+/// What the sessions of an HTTP listener begin with.
+pub const HTTP_CALLER: Protocol = Protocol { encoding: HTTP, role: Role::HttpCaller };
+
+/// What is kept of one connection.
+#[derive(Debug)]
+enum Connection {
+    Http(Box<Caller>),
+    WebSocket(Box<WebSocket>),
+}
+
+impl Connection {
+    /// Bytes that it keeps of requests.
+    fn kept(&self) -> usize {
+        match self {
+            Connection::Http(caller) => caller.kept(),
+            Connection::WebSocket(socket) => socket.kept(),
+        }
+    }
+}
+
+/// The gateway of a hub that serves HTTP and WebSocket.
+#[derive(Debug, Default)]
+pub struct Web {
+    policy: Policy,
+    /// By slot. None is kept of an HTTP caller with no unfinished request.
+    connections: Vec<Option<Connection>>,
+}
+
+impl From<Policy> for Web {
+    fn from(policy: Policy) -> Web {
+        Web { policy, connections: Vec::new() }
+    }
+}
+
+impl Web {
+    /// A gateway without connections.
+    pub fn new(policy: Policy) -> Web {
+        Web { policy, connections: Vec::new() }
+    }
+
+    fn take(&mut self, slot: usize) -> Option<Connection> {
+        self.connections.get_mut(slot)?.take()
+    }
+
+    fn put(&mut self, slot: usize, connection: Connection) {
+        if self.connections.len() <= slot {
+            self.connections.resize_with(slot + 1, || None);
+        }
+        self.connections[slot] = Some(connection);
+    }
+
+    /// Carries out what is kept of a session and then `input`. Returns what is to be kept now, if anything.
+    fn serve<L>(&mut self, hub: &mut Hub<L>, slot: usize, input: &mut [u8]) -> Option<Connection> {
+        let mut caller = match self.take(slot) {
+            Some(Connection::WebSocket(mut socket)) => {
+                socket.receive(hub, slot, input);
+                return Some(Connection::WebSocket(socket));
+            }
+            Some(Connection::Http(caller)) => *caller,
+            None => Caller::default(),
+        };
+        match caller.receive(hub, slot, &self.policy, input) {
+            Some(socket) => Some(Connection::WebSocket(Box::new(socket))),
+            None => (!caller.is_idle()).then(|| Connection::Http(Box::new(caller))),
+        }
+    }
+}
+
+impl Gateway for Web {
+    fn codecs(&self) -> Codecs {
+        codec::CODECS
+    }
+
+    fn receive<L>(&mut self, hub: &mut Hub<L>, slot: usize, input: &mut [u8]) {
+        let is_open = |hub: &Hub<L>| hub.session(slot).is_some_and(Session::is_open);
+        // A session that has departed has been sent its last bytes: not even a ping is answered behind them.
+        let connection = if is_open(hub) { self.serve(hub, slot, input) } else { self.take(slot) };
+        if !is_open(hub) {
+            return;
+        }
+        let has_backlog = !backlog::accepts_requests(hub, slot);
+        hub.set_unparsed(slot, connection.as_ref().map_or(0, Connection::kept), has_backlog);
+        if let Some(connection) = connection {
+            self.put(slot, connection);
+        }
+    }
+
+    fn resume<L>(&mut self, hub: &mut Hub<L>, slot: usize) {
+        self.receive(hub, slot, &mut []);
+    }
+
+    fn forget(&mut self, slot: usize) {
+        self.take(slot);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! A user's WebSocket: its messages are carried out one after the other, as far as its session accepts requests.
+
+use super::backlog::{Backlog, BlockedRequest, Progress, accepts_requests, execute, room_of};
+use super::binary;
+use super::encoding::{BINARY, JSON};
+use super::json::request::{JsonRequest, max_message_len};
+use crate::hub::{Encoding, Hub, RequestContext, Session};
+use crate::limits::JSON_COST;
+use crate::wire::websocket::{self as framing, Message, MessageReader, ProtocolError, Side};
+use crate::wire::{Bounds, ErrorCode, Fault, HEADER_LEN};
+
+/// The status code that stands for a close frame without one (RFC 6455, section 7.1.5). It is never sent.
+const NO_STATUS: u16 = 1005;
+
+/// The status code of an orderly end.
+const NORMAL_CLOSURE: u16 = 1000;
+
+/// What is kept of a WebSocket between two reads.
+#[derive(Debug)]
+pub struct WebSocket {
+    reader: MessageReader,
+    /// Boxed, because few connections have one.
+    backlog: Option<Box<Backlog>>,
+}
+
+const _: () = assert!(size_of::<WebSocket>() <= 24, "an idle WebSocket keeps next to nothing");
+
+impl WebSocket {
+    /// One of which nothing has been received.
+    pub fn new() -> WebSocket {
+        WebSocket { reader: MessageReader::new(Side::Client), backlog: None }
+    }
+
+    /// Bytes that it keeps.
+    pub fn kept(&self) -> usize {
+        self.reader.kept() + self.backlog.as_deref().map_or(0, Backlog::len)
+    }
+
+    /// Carries out what is kept and then `input`.
+    pub fn receive<L>(&mut self, hub: &mut Hub<L>, slot: usize, input: &mut [u8]) {
+        let mut backlog = self.backlog.take().map_or_else(Backlog::default, |backlog| *backlog);
+        backlog.serve(hub, slot, input, |hub, input| serve(&mut self.reader, hub, slot, input));
+        if !backlog.is_empty() {
+            self.backlog = Some(Box::new(backlog));
+        }
+    }
+}
+
+/// Carries out the messages at the front of `input`.
+fn serve<L>(reader: &mut MessageReader, hub: &mut Hub<L>, slot: usize, input: &mut [u8]) -> Progress {
+    let Some(encoding) = hub.session(slot).map(Session::encoding) else { return Progress::default() };
+    let limit = max_len(encoding, &hub.limits().bounds());
+    let len = input.len();
+    let (mut rest, mut blocked) = (input, None);
+    while blocked.is_none() && accepts_requests(hub, slot) {
+        match reader.next(&mut rest, limit) {
+            Ok(Some(message)) => blocked = carry_out(hub, slot, encoding, &message, !rest.is_empty()),
+            Ok(None) => {
+                refuse_early(hub, slot, encoding, reader);
+                break;
+            }
+            Err(error) => close_for(hub, slot, error, limit),
+        }
+    }
+    Progress { done: len - rest.len(), blocked }
+}
+
+/// The most bytes that a message may have.
+fn max_len(encoding: Encoding, bounds: &Bounds) -> usize {
+    if encoding == JSON {
+        return max_message_len(bounds);
+    }
+    usize::try_from(bounds.most_payload()).unwrap_or(usize::MAX).saturating_add(HEADER_LEN)
+}
+
+/// Does what one message asks for; `more` input is at hand. Returns the request if the hub has blocked it.
+fn carry_out<L>(
+    hub: &mut Hub<L>,
+    slot: usize,
+    encoding: Encoding,
+    message: &Message<'_>,
+    more: bool,
+) -> Option<BlockedRequest> {
+    match message {
+        Message::Text(text) if encoding == JSON => return execute_json(hub, slot, text, more),
+        Message::Binary(frame) if encoding == BINARY => return execute_frame(hub, slot, frame, more),
+        Message::Text(_) => refuse_message(hub, slot, "text", "binary"),
+        Message::Binary(_) => refuse_message(hub, slot, "binary", "text"),
+        Message::Ping(payload) => pong(hub, slot, payload),
+        Message::Pong => {}
+        Message::Close(status) => {
+            let status = if *status == NO_STATUS { NORMAL_CLOSURE } else { *status };
+            hub.close_connection(slot, &close_frame(status, ""), false);
+        }
+    }
+    None
+}
+
+fn execute_json<L>(hub: &mut Hub<L>, slot: usize, text: &str, more: bool) -> Option<BlockedRequest> {
+    hub.charge_parsing(JSON_COST.0 + JSON_COST.1 * text.len());
+    match JsonRequest::parse(text, &hub.limits().bounds()) {
+        Ok(json) => {
+            let request = json.request();
+            let context = RequestContext { tag: json.tag(), room: room_of(&request), closes: false };
+            execute(hub, slot, &context, &request, more)
+        }
+        Err(error) => {
+            let context = RequestContext { tag: error.tag, ..RequestContext::default() };
+            if error.is_fatal {
+                hub.fail(slot, &context, &error.fault);
+            } else {
+                hub.reject(slot, &context, &error.fault);
+            }
+            None
+        }
+    }
+}
+
+fn execute_frame<L>(hub: &mut Hub<L>, slot: usize, frame: &[u8], more: bool) -> Option<BlockedRequest> {
+    match binary::decode(frame, &hub.limits().bounds()) {
+        Ok((tag, request)) => execute(hub, slot, &RequestContext::tagged(tag), &request, more),
+        Err(fault) => {
+            hub.fail(slot, &RequestContext::tagged(fault.tag), &fault);
+            None
+        }
+    }
+}
+
+/// Refuses a message of the kind that its subprotocol does not have.
+fn refuse_message<L>(hub: &mut Hub<L>, slot: usize, kind: &str, expected: &str) {
+    let text = format!("a {kind} message; this subprotocol has {expected} messages only");
+    hub.fail(slot, &RequestContext::default(), &Fault::new(ErrorCode::Malformed, 0, 0, text));
+}
+
+/// Refuses the frame in an unfinished binary message as soon as its front shows that it is wrong.
+fn refuse_early<L>(hub: &mut Hub<L>, slot: usize, encoding: Encoding, reader: &MessageReader) {
+    if encoding == BINARY
+        && let Some(front) = reader.unfinished_binary()
+        && let Err(fault) = hub.limits().bounds().admit(front)
+    {
+        hub.fail(slot, &RequestContext::tagged(fault.tag), &fault);
+    }
+}
+
+/// Ends a connection that breaks the WebSocket protocol, or whose message is too long.
+fn close_for<L>(hub: &mut Hub<L>, slot: usize, error: ProtocolError, limit: usize) {
+    match error {
+        ProtocolError::TooLarge => {
+            let text = format!("a message is over the limit of {limit} bytes");
+            hub.fail(slot, &RequestContext::default(), &Fault::new(ErrorCode::TooLarge, 0, 0, text));
+        }
+        ProtocolError::Invalid(_) | ProtocolError::NotUtf8 => {
+            hub.close_connection(slot, &close_frame(error.code(), error.text()), true);
+        }
+    }
+}
+
+fn close_frame(status: u16, reason: &str) -> Vec<u8> {
+    let mut frame = Vec::new();
+    framing::encode_close(status, reason, &mut frame);
+    frame
+}
+
+/// Answers a ping, unless the session is full: then it does not read, and one pong for its last ping would do.
+fn pong<L>(hub: &mut Hub<L>, slot: usize, payload: &[u8]) {
+    if hub.session(slot).is_some_and(|session| !session.is_full()) {
+        let mut frame = Vec::new();
+        framing::encode(framing::PONG, payload, &mut frame);
+        hub.push_bytes(slot, &frame);
+    }
+}
