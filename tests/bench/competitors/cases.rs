@@ -1,6 +1,6 @@
 //! What is compared, and Cubby's targets: data only.
 
-use crate::support::sample::Sample;
+use crate::harness::sample::Sample;
 use std::time::Duration;
 
 /// A piece of work for every server, and the rows of the table that show its figures.

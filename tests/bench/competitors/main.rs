@@ -7,19 +7,19 @@
 
 mod cases;
 mod competitor;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod heading;
 mod measure;
 mod repeater;
-#[path = "../support/mod.rs"]
-mod support;
 mod table;
 
 use cases::CASES;
 use competitor::{ALL, Competitor};
+use harness::options::{self, list};
+use harness::pin::Place;
 use measure::{Bench, Chosen};
 use std::process::ExitCode;
-use support::options::{self, list};
-use support::pin::Place;
 use table::Faults;
 
 fn main() -> ExitCode {
