@@ -1,5 +1,5 @@
-//! `cubby bench`: puts load on a running hub or broker, and reports rates, latencies and costs. `load` makes the load and
-//! `drivers` speaks the protocols; here are the command, its progress and its report.
+//! `cubby bench`: puts load on a running hub or broker, and reports rates, latencies and costs. `load` makes the load
+//! and `drivers` speaks the protocols; here are the command, its progress and its report.
 
 mod drivers;
 mod load;
