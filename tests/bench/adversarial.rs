@@ -1,17 +1,20 @@
 //! `cargo bench --bench adversarial`: what hostile and broken clients cost the daemon and the other clients, from the
 //! kernel's accounting.
 
+mod harness;
+mod processor;
+#[path = "../support/mod.rs"]
 mod support;
 
+use harness::generator::Target;
+use processor::processor_secs;
 use std::io::Write;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
-use support::generator::Target;
-use support::kit::*;
-use support::processor::processor_secs;
+use support::*;
 
 fn main() {
     a_stalled_receiver();

@@ -1,12 +1,15 @@
 //! `cargo bench --bench footprint`: what the daemon costs, from the kernel's accounting: size, memory, wake-ups,
 //! processor time. `cubby bench` makes the traffic.
 
+mod harness;
+mod processor;
+#[path = "../support/mod.rs"]
 mod support;
 
+use harness::generator::{Report, Target};
+use processor::processor_secs;
 use std::time::Duration;
-use support::generator::{Report, Target};
-use support::kit::*;
-use support::processor::processor_secs;
+use support::*;
 
 fn main() {
     size();

@@ -3,7 +3,7 @@
 //!
 //! Each delivery is put into an outbox, copied out of it as the kernel would do, and removed. The table shows medians.
 
-use cubby::hub::{Body, Outbox, Pool, SharedFrame};
+use cubby::hub::{Outbox, Pool, SharedFrame};
 use std::hint::black_box;
 use std::io::IoSlice;
 use std::time::Instant;
@@ -20,7 +20,7 @@ fn main() {
                 outboxes.iter_mut().for_each(|outbox| outbox.append(pool, |run| run.extend_from_slice(&frame)));
             });
             let shared = median(receivers, |outboxes, pool| {
-                let shared = SharedFrame::new(&frame[..16], Body::at_end_of(frame[..].into(), size));
+                let shared = SharedFrame::new(&frame[..16], frame[16..].into());
                 outboxes.iter_mut().for_each(|outbox| outbox.attach(shared.clone(), pool));
             });
             println!("{size:>8} {receivers:>10} {copied:>10.1} {shared:>10.1} {:>8.2}", copied / shared);

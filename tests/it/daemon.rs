@@ -149,7 +149,7 @@ fn a_file_that_is_not_a_socket_is_left_alone() {
     std::fs::write(&path.0, "precious").expect("a fresh path");
     let (code, said) = refused(&["--listen", &format!("unix:{}", path.as_str())]);
     assert_eq!(code, 1);
-    assert!(said.contains("no socket"), "{said}");
+    assert!(said.contains("not a socket"), "{said}");
     assert_eq!(std::fs::read_to_string(&path.0).expect("still there"), "precious");
 }
 

@@ -1,6 +1,6 @@
 //! What is compared, and Cubby's targets: data only.
 
-use crate::support::sample::Sample;
+use crate::harness::sample::Sample;
 use std::time::Duration;
 
 /// A piece of work for every server, and the rows of the table that show its figures.
@@ -119,9 +119,9 @@ const fn row(title: &'static str, unit: Unit, of: fn(&Sample) -> f64, target: Ta
 }
 
 /// The fan-out. Its results give the rates of the open loops.
-pub const FAN_OUT: &Case = &CASES[0];
+pub static FAN_OUT: &Case = &CASES[0];
 
-pub const CASES: [Case; 12] = [
+pub static CASES: [Case; 12] = [
     Case {
         key: "fan-out",
         work: load(1, 100, 64, 64),

@@ -7,19 +7,19 @@
 
 mod cases;
 mod competitor;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod heading;
 mod measure;
 mod repeater;
-#[path = "../support/mod.rs"]
-mod support;
 mod table;
 
 use cases::CASES;
 use competitor::{ALL, Competitor};
+use harness::options::{self, list};
+use harness::pin::Place;
 use measure::{Bench, Chosen};
 use std::process::ExitCode;
-use support::options::{self, list};
-use support::pin::Place;
 use table::Faults;
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ fn parse(arguments: &[String]) -> Result<Option<Chosen>, String> {
     if matches.opt_present("help") {
         let usage = "Usage: cargo bench --bench competitors -- [OPTIONS]    compares Cubby with other servers";
         print!("{}", options.usage(usage));
-        let (cases, servers) = (CASES.map(|case| case.key).join(", "), ALL.map(Competitor::key).join(", "));
+        let (cases, servers) = (CASES.each_ref().map(|case| case.key).join(", "), ALL.map(Competitor::key).join(", "));
         println!("\nCases: {cases}\nServers: {servers}");
         return Ok(None);
     }
@@ -64,7 +64,7 @@ fn parse(arguments: &[String]) -> Result<Option<Chosen>, String> {
     }
     let wanted = |competitor: &Competitor| only.is_empty() || only.iter().any(|key| key == competitor.key());
     Ok(Some(Chosen {
-        options: options::read(&matches, &CASES.map(|case| case.key))?,
+        options: options::read(&matches, &CASES.each_ref().map(|case| case.key))?,
         place: Place::of(&matches.opt_str("place").unwrap_or("apart".to_owned()))?,
         competitors: ALL.into_iter().filter(wanted).collect(),
     }))

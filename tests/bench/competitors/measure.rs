@@ -5,12 +5,12 @@ use crate::cases::{
     COMERS, CROWD, Case, FAN_OUT, Load, QUIET, REST, Rate, STORM_MESSAGES, STORM_RECEIVERS, STORM_SIZES,
 };
 use crate::competitor::Competitor;
+use crate::harness::generator::Target;
+use crate::harness::options::Options;
+use crate::harness::pin::{Layout, Place};
+use crate::harness::sample::{Sample, median};
+use crate::harness::server::Server;
 use crate::heading;
-use crate::support::generator::Target;
-use crate::support::options::Options;
-use crate::support::pin::{Layout, Place};
-use crate::support::sample::{Sample, median};
-use crate::support::server::Server;
 use crate::table::{Entrant, Samples};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 
 use crate::cases::{Case, IDLE_BYTES, Row, Target, Unit, Work};
 use crate::competitor::{ALL, Competitor};
-use crate::support::pin::Spot;
-use crate::support::sample::{Sample, median};
+use crate::harness::pin::Spot;
+use crate::harness::sample::{Sample, median};
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The whole hub and those in it: requests are fed as the bytes of a read, and outboxes emptied as a flush does.
+//! The whole hub with its sessions: it is fed requests as the bytes of a read, and outboxes are emptied as by a flush.
 
 use crate::cases::{Case, bytes};
 use crate::wire::relay_frame;
@@ -13,10 +13,10 @@ use std::io::IoSlice;
 /// Pieces of an outbox that one send offers.
 const SLICES: usize = 16;
 
-/// Where all meet who are told something as one.
+/// The room of all members.
 const ROOM: &str = "lobby";
 
-/// A hub and the one in it who asks.
+/// A hub, and the session that sends requests.
 struct Crowd {
     hub: Hub<()>,
     sender: usize,
@@ -29,19 +29,19 @@ impl Crowd {
         Crowd { hub, sender }
     }
 
-    /// One more comes, asks this, and hears the answer. Returns its id.
+    /// Adds a session, which sends this request and receives the answer. Returns its id.
     fn welcome(&mut self, request: Request<'_>) -> UserId {
         self.welcome_in(Protocol::NATIVE, request)
     }
 
-    /// The same for one who hears this protocol.
+    /// The same for a session of this protocol.
     fn welcome_in(&mut self, protocol: Protocol, request: Request<'_>) -> UserId {
         let slot = enter(&mut self.hub, protocol);
         self.turn(slot, &encoded(request));
         self.hub.session(slot).expect("it has just come").id()
     }
 
-    /// A turn of the loop: carries out what came from one, and lets all hear what they are told.
+    /// A turn of the loop: handles what one session sent, and flushes all outboxes.
     fn turn(&mut self, from: usize, read: &[u8]) {
         self.hub.begin_turn();
         self.hub.receive(from, black_box(read));
@@ -53,7 +53,7 @@ impl Crowd {
         }
     }
 
-    /// How many bytes a send would be offered, and take; `None` where there is nothing to send.
+    /// How many bytes a send would be offered and take; `None` if there is nothing to send.
     fn offered(&self, slot: usize) -> Option<usize> {
         let outbox = self.hub.session(slot)?.outbox();
         if let Some(run) = outbox.as_run() {
@@ -81,8 +81,8 @@ fn encoded(request: Request<'_>) -> Vec<u8> {
     frame
 }
 
-/// What one turn costs in which so many requests come, each of which leads to a frame of this kind for each receiver.
-/// `make` makes the crowd and the requests, which take turns.
+/// The cost of a turn that handles this number of requests, each of which puts a frame of this kind into each
+/// receiver's outbox. `make` makes the crowd, and the requests, which alternate.
 fn turns(
     what: &str,
     [size, receivers, requests]: [usize; 3],
@@ -100,7 +100,7 @@ fn turns(
     })
 }
 
-/// Bodies to users who are named by their ids: small ones, which are copied, and one that all point to.
+/// Relays to ids: of small bodies, which are copied, and of one that is shared.
 pub fn relay() -> Vec<Case> {
     let cases = [[64, 1, 1], [64, 1, 64], [64, 10, 64], [64, 100, 1], [64, 100, 64], [64, 255, 64], [4096, 100, 16]];
     let case = |[size, receivers, requests]: [usize; 3]| {
@@ -113,7 +113,7 @@ pub fn relay() -> Vec<Case> {
     cases.into_iter().map(case).chain([relay_by_turns()]).collect()
 }
 
-/// Relays of which none goes to whom the last one went.
+/// Relays of which none goes to the receivers of the last one.
 fn relay_by_turns() -> Case {
     turns("relay by turns", [64, 10, 64], Kind::Deliver, move || {
         let mut crowd = Crowd::new();
@@ -122,7 +122,7 @@ fn relay_by_turns() -> Case {
     })
 }
 
-/// Events of a room that already remembers as much as it may.
+/// Events of a room whose history is full.
 pub fn publish() -> Vec<Case> {
     let native = [[64, 1000, 1], [64, 1000, 16]].map(|shape| publish_case("publish", shape, Protocol::NATIVE));
     #[cfg(feature = "ws")]
@@ -147,7 +147,7 @@ fn publish_case(what: &str, [size, members, requests]: [usize; 3], protocol: Pro
     })
 }
 
-/// Mail to the one session of a name.
+/// Mail to a name that has one session.
 pub fn send() -> Vec<Case> {
     let case = |[size, requests]: [usize; 2]| {
         turns("send", [size, 1, requests], Kind::Mail, move || {

@@ -1,6 +1,6 @@
 //! What is measured, and the targets of Cubby's JSON: data only.
 
-use crate::support::sample::Sample;
+use crate::harness::sample::Sample;
 
 /// A piece of work for every server, and the rows of the table that show its figures.
 pub struct Case {

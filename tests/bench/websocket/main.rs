@@ -9,19 +9,19 @@
 
 mod cases;
 mod entrant;
-#[path = "../support/mod.rs"]
-mod support;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod table;
 
 use cases::{BODY, CASES, CROWD, Case, Work};
 use entrant::{ALL, Entrant, Packages};
+use harness::options::{self, Options};
+use harness::pin::{Layout, Spot};
+use harness::sample::Sample;
+use harness::server::Server;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
-use support::options::{self, Options};
-use support::pin::{Layout, Spot};
-use support::sample::Sample;
-use support::server::Server;
 use table::Samples;
 
 /// How long a server rests before its memory is measured, and how long the connections are held then.

@@ -2,7 +2,7 @@
 
 use crate::cases::{Case, Row, Target};
 use crate::entrant::Entrant;
-use crate::support::sample::{Sample, median};
+use crate::harness::sample::{Sample, median};
 use std::collections::BTreeMap;
 
 /// The samples of each, round by round. A measurement that failed is `None`.

@@ -41,6 +41,7 @@ pub struct Endpoint {
     /// Where the socket connects.
     pub address: Address,
     /// The path of a WebSocket.
+    #[cfg_attr(not(feature = "ws"), expect(dead_code, reason = "only a WebSocket has a path"))]
     pub path: String,
 }
 

@@ -1,13 +1,16 @@
 //! The interface between the load generator and a protocol: a driver holds the client's state of one connection, and
 //! converts between bytes and what the generator counts. A driver owns no socket.
 
-use super::stamp::{self, STAMP_LEN};
+#[cfg(feature = "ws")]
+use super::stamp;
+use super::stamp::STAMP_LEN;
 
 /// The fewest bytes of a body that [`Driver::decode_front`] may return: the stamp.
 pub const FRONT_MIN: usize = STAMP_LEN;
 
 /// Appends a body as text of the same length. The body needs at least 32 bytes, so that its stamp fits. The text holds
 /// no character that any notation would escape.
+#[cfg(feature = "ws")]
 pub fn put_as_text(body: &[u8], out: &mut Vec<u8>) {
     let Some((front, rest)) = body.split_first_chunk::<STAMP_LEN>() else { return };
     stamp::put_text(front, out);
@@ -42,6 +45,7 @@ pub enum Incoming<'a> {
     /// The body of a message to its group.
     Body(&'a [u8]),
     /// The same, for a protocol whose bodies are [text](put_as_text).
+    #[cfg_attr(not(feature = "ws"), expect(dead_code, reason = "only JSON has bodies of text"))]
     Text(&'a [u8]),
     /// The server says that it dropped this number of messages of the group.
     Missed(u64),

@@ -29,7 +29,9 @@ mod stream;
 mod tests;
 mod window;
 
-pub use driver::{Driver, FRONT_MIN, Incoming, Part, put_as_text};
+#[cfg(feature = "ws")]
+pub use driver::put_as_text;
+pub use driver::{Driver, FRONT_MIN, Incoming, Part};
 pub use plan::{Extent, LoadError, Outcome, Pace, Phase, Plan, Progress};
 pub use processor::process_time;
 pub use sequence::connect_and_leave;

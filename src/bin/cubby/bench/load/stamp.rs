@@ -16,6 +16,7 @@ const ZERO: u8 = b'A';
 const HALF_WORD: usize = 4;
 
 /// Appends a stamp as letters: two for each byte, the lower half first.
+#[cfg(any(test, feature = "ws"))]
 pub(super) fn put_text(stamp: &[u8; STAMP_LEN], out: &mut Vec<u8>) {
     out.extend(stamp.iter().flat_map(|byte| [ZERO + (byte & 0xF), ZERO + (byte >> 4)]));
 }

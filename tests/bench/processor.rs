@@ -1,6 +1,6 @@
 //! The processor time of a daemon, from the kernel's accounting.
 
-use super::kit::Daemon;
+use crate::support::Daemon;
 
 /// The processor time that the daemon's one thread has used, in seconds.
 pub fn processor_secs(daemon: &Daemon) -> f64 {

@@ -6,10 +6,5 @@
 pub mod generator;
 pub mod options;
 pub mod pin;
-pub mod processor;
 pub mod sample;
 pub mod server;
-
-/// What the tests share as well: the daemon, and a client that speaks in literal bytes.
-#[path = "../../support/mod.rs"]
-pub mod kit;
