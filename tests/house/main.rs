@@ -17,7 +17,6 @@ const EXCEPTIONS: &[(Rule, &str, &str)] = &[
     (Rule::StructSize, "Stats", "one field for each counter, for embedders to read by name"),
     (Rule::Features, "core", "the web is woven into the hub and the loop yet"),
     (Rule::Arrow, "bin/cubby → hub", "the rule for names is in the hub, and not in `wire`"),
-    (Rule::Circle, "bench: protocols work", "a protocol names what it is measured with"),
     (Rule::Circle, "hub: batch fan_out", "a batch is a part of the fan-out, and knows it"),
     (Rule::Circle, "hub: rate_limit session", "the rate limit changes a session, which holds its allowance"),
     (Rule::Circle, "hub: relay requests", "a relay is a request, and waits as one"),

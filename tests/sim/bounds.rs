@@ -216,8 +216,8 @@ impl Seen {
         assert!(!speaks || quiet <= most, "{} has heard nothing for {quiet:?}", user.id());
     }
 
-    /// A client that has begun a frame goes on with it in time, or is closed. If the frame grew enough, it has that time
-    /// again.
+    /// A client that has begun a frame goes on with it in time, or is closed. If the frame grew enough, it has that
+    /// time again.
     fn check_frame<L>(&self, user: &Session<L>, world: &World, hub: &Hub<L>) {
         let (time, wire) = (hub.limits().frame_time, &world.wires[self.wire]);
         let begun = user.is_open() && user.unparsed() > 0 && self.free_since < world.now;

@@ -1,5 +1,5 @@
-//! Seeds that once failed, each with what was wrong. They are of use as long as a seed draws the same run. If you change
-//! what is drawn, undo each mend, find a seed that fails again, and put it here.
+//! Seeds that once failed, each with what was wrong. They are of use as long as a seed draws the same run. If you
+//! change what is drawn, undo each mend, find a seed that fails again, and put it here.
 
 use cubby::testing::system::Fault;
 
