@@ -286,8 +286,8 @@ impl Ws {
 /// The daemon's queue in tests that [fill] a receiver: larger than what the buffers of two sockets take.
 pub const QUEUE: [&str; 2] = ["--queue", "12M"];
 
-/// Relays a megabyte to a user that does not read, again and again, until the sender has to wait; and returns how
-/// often. From then on every sender to that user waits.
+/// Relays a megabyte to a user that does not read, again and again, until the sender has to wait. Returns how often.
+/// From then on every sender to that user waits.
 pub fn fill(daemon: &Daemon, sender: &mut Raw, to: u64) -> usize {
     let mut watcher = daemon.connect();
     for count in 1.. {

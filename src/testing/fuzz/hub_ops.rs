@@ -131,8 +131,7 @@ impl Run {
         self.hub.announce_departures();
     }
 
-    /// Removes users that have departed and read everything. Users with something new to read must be on the dirty
-    /// list.
+    /// Removes users that have departed and read everything. Users with something new to read must be marked dirty.
     fn reap(&mut self) {
         let dirty = std::mem::take(&mut self.hub.effects_mut().dirty);
         dirty.iter().for_each(|&slot| self.hub.mark_flushed(slot));
