@@ -20,7 +20,7 @@ pub const READ_BUDGET: usize = 4 * READ_BUFFER;
 
 /// Bytes that are read beyond [`READ_BUDGET`], for all connections together, for each connection that this turn will
 /// flush: relaying them takes a tenth of the time of one send.
-pub const READ_FOR_EACH: usize = 128;
+pub const READ_PER_FLUSH: usize = 128;
 
 /// Connections accepted from one listener in a turn, so that a rush of new ones does not hold up the others.
 pub const ACCEPT_BUDGET: usize = 128;
@@ -31,19 +31,19 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Bytes a second that the peer of a closing connection must read, or it is closed with the rest unsent. A slow line is
 /// waited for, a dripping one is not.
-pub const CLOSING_PACE: usize = 16 * 1024;
+pub const CLOSING_RATE: usize = 16 * 1024;
 
 /// How long a session that was closed as too slow may read nothing before it is given up: long enough to read why if it
 /// reads again. A kernel reports what a slow peer reads in steps of a megabyte.
-pub const LAST_WORDS: Duration = Duration::from_secs(4);
+pub const FINAL_STALL: Duration = Duration::from_secs(4);
 
 /// How long a connection waits for its peer's end while the hub shuts down: a round trip to anywhere. Whoever stops the
 /// hub waits for this too, so it is shorter than [`Limits::linger`].
-pub const LAST_LINGER: Duration = Duration::from_millis(300);
+pub const SHUTDOWN_LINGER: Duration = Duration::from_millis(300);
 
 /// How long the first frame of a connection may take from its first byte. Later frames may take longer; but a peer that
 /// does not speak the protocol should not keep its place for long.
-pub const FIRST_FRAME: Duration = Duration::from_secs(10);
+pub const FIRST_FRAME_TIME: Duration = Duration::from_secs(10);
 
 /// HTTP requests of all callers that get an id of their own in one second. About as many connections can come and go in
 /// a second, and at this rate the four billion ids last for two and a half days.
@@ -65,25 +65,25 @@ pub mod http {
 
 /// Bytes a second by which an unfinished frame must grow, or its time is over. A slow line is waited for, a dripping
 /// one is not.
-pub const FRAME_PACE: usize = 16 * 1024;
+pub const FRAME_RATE: usize = 16 * 1024;
 
 /// How long a full session may wait for full receivers before what it sends to them is refused: they may be waiting for
 /// each other. At most half of [`Limits::stall`], which ends such waiting as well.
-pub const CIRCLE: Duration = Duration::from_secs(1);
+pub const DEADLOCK_TIME: Duration = Duration::from_secs(1);
 
 /// For this many turns in a row that left edges waiting in the system, no connection is closed as silent or slow: its
 /// edge may be among them. After that many turns, every edge has been seen.
-pub const BEHIND: u32 = 64;
+pub const MAX_TURNS_BEHIND: u32 = 64;
 
 /// If a wait lasts this much longer than it should, the whole process was stopped. Then what came meanwhile is handled
 /// before any connection is closed as silent.
-pub const OVERSLEPT: Duration = Duration::from_millis(50);
+pub const OVERSLEEP: Duration = Duration::from_millis(50);
 
 /// The most connections that are closed at once to free memory: if each holds little, it takes many.
 pub const EVICTIONS: usize = 64;
 
 /// How long a session that is over its rate limit is not read: short, so that its requests flow evenly.
-pub const PACE_REST: Duration = Duration::from_millis(20);
+pub const RATE_LIMIT_REST: Duration = Duration::from_millis(20);
 
 /// A timeout may be late by this fraction of itself: timeouts that are due together are handled together, and a busy
 /// connection restarts its timeout only that often.
@@ -123,7 +123,7 @@ pub const MIN_SHARED_EVENT: usize = 512;
 pub const SPARSE: usize = 4;
 
 /// Bytes that a remembered event costs beside its frame: the entry, the reference count, the allocation.
-pub const KEPT_OVERHEAD: usize = 128;
+pub const EVENT_OVERHEAD: usize = 128;
 
 /// The longest time that an operator may set: a month, so that no sum of a moment and a time overflows.
 pub const MAX_TIME: Duration = Duration::from_secs(31 * 86_400);
@@ -149,7 +149,7 @@ pub const SPARE_RUNS: usize = 4 * 1024 * 1024;
 pub const TRIM_EVERY: Duration = Duration::from_secs(1);
 
 /// Bytes that a burst must have held before the host is told of its end: no machine misses less than that.
-pub const WORTH_TRIMMING: usize = 256 * 1024;
+pub const MIN_TRIM: usize = 256 * 1024;
 
 /// What happens to a RELAY or a SEND to a user whose queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -274,7 +274,7 @@ impl Limits {
 
     /// How long the first frame of a connection may take.
     pub(crate) fn first_frame_time(&self) -> Duration {
-        self.frame_time.min(FIRST_FRAME)
+        self.frame_time.min(FIRST_FRAME_TIME)
     }
 
     /// Checks that the hub can keep them.

@@ -1,5 +1,6 @@
-//! Coverage marks: which rare branches were met. They let the simulator show that its seeds reach what they are for,
-//! and cost nothing but where the `testing` feature is on and assertions are checked: a benchmark has the feature too.
+//! Coverage marks: which rare branches were taken. By them the simulator shows that its seeds reach what they are for.
+
+use std::cell::Cell;
 
 /// Declares the marks, and the list of them all.
 macro_rules! marks {
@@ -19,52 +20,38 @@ macro_rules! marks {
 marks! {
     // Queues and waiting.
     SessionFull, EventMissed, SenderWaits, SelfWaits, LetInOverTheLimit, Resumed, ResumedAndWaits, HeldUnread,
-    Postponed,
-    DeadlockBroken, Refused, RefusedWithoutReceipt, SharedFrame, Batch,
-    // Pace and memory.
-    RateLimited, StillRateLimited, Squeezed, Favoured, FarOverMemory, Evicted, EvictedDeparted, OutboxTruncated,
+    Postponed, DeadlockBroken, Refused, RefusedWithoutReceipt, SharedFrame, Batch,
+    // Rate limit and memory.
+    RateLimited, StillRateLimited, UnderPressure, Exempt, FarOverMemory, Evicted, EvictedDeparted, OutboxTruncated,
     // Sending and reading.
     PartlySent, NothingSent, BrokeWhileSending, BrokeWhileReading, ReadInterrupted, SendInterrupted, EndInAFrame,
     ReadBudget, VacantEdge,
     // Accepting.
-    AcceptRests, AcceptFailedOnce, NotWatched, TurnedAway, TurnedAwayInOneBreath, AddressFull, SpareSpent, NoSpare,
+    AcceptRests, AcceptFailedOnce, NotWatched, TurnedAway, RefusedAtOnce, AddressFull, SpareSpent, NoSpare,
     // Time.
-    Heartbeat, AskedWhetherItLives, SilentClosed, SilentButUnread, FrameGrew, FrameTooSlow, TooSlow, FullAndClosed,
-    DepartedUnsent, TookSome, ClosedWithUnsent, LingerOver, DoomedWhileHeldUp,
+    Heartbeat, Probed, IdleClosed, IdleButUnread, FrameGrew, FrameTooSlow, TooSlow, FullAndClosed,
+    DepartedUnsent, PeerReadSome, ClosedWithUnsent, LingerOver, BrokenWhileNotRead,
     // Rooms and names.
     RoomForgotten, RoomExpired, RoomClosed, HistoryCut, NameMoved, DepartureWaits,
 }
 
-#[cfg(all(feature = "testing", debug_assertions))]
-mod counting {
-    use super::{MARKS, Mark};
-    use std::cell::Cell;
+/// Whether marks are counted: in tests, but not in benchmarks, which have the feature without assertions.
+const IS_COUNTED: bool = cfg!(all(feature = "testing", debug_assertions));
 
-    thread_local! {
-        static COUNTS: [Cell<u64>; MARKS.len()] = const { [const { Cell::new(0) }; MARKS.len()] };
-    }
+thread_local! {
+    static COUNTS: [Cell<u64>; MARKS.len()] = const { [const { Cell::new(0) }; MARKS.len()] };
+}
 
-    /// Counts a branch that was met.
-    pub fn mark(mark: Mark) {
+/// Counts a branch that was taken. It compiles to nothing unless marks are counted.
+#[inline(always)]
+pub fn mark(mark: Mark) {
+    if IS_COUNTED {
         COUNTS.with(|counts| counts[mark as usize].set(counts[mark as usize].get() + 1));
     }
-
-    /// How often each was met on this thread, by name.
-    pub fn counts() -> Vec<(String, u64)> {
-        COUNTS.with(|counts| MARKS.iter().map(|mark| (format!("{mark:?}"), counts[*mark as usize].get())).collect())
-    }
 }
 
-#[cfg(all(feature = "testing", debug_assertions))]
-pub use counting::{counts, mark};
-
-/// Nothing is counted.
-#[cfg(all(feature = "testing", not(debug_assertions)))]
+/// How often each branch was taken on this thread, by name.
 pub fn counts() -> Vec<(String, u64)> {
-    Vec::new()
+    let count = |mark: &Mark| (format!("{mark:?}"), COUNTS.with(|counts| counts[*mark as usize].get()));
+    if IS_COUNTED { MARKS.iter().map(count).collect() } else { Vec::new() }
 }
-
-/// Does nothing.
-#[cfg(not(all(feature = "testing", debug_assertions)))]
-#[inline(always)]
-pub fn mark(_mark: Mark) {}

@@ -64,7 +64,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         let slot = match self.hub.accept(Link::new(socket, condition), peer, protocol) {
             Ok(slot) => slot,
             Err((link, farewell)) => {
-                mark(Mark::TurnedAwayInOneBreath);
+                mark(Mark::RefusedAtOnce);
                 return self.turn_away(link.socket, &farewell);
             }
         };

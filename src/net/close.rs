@@ -110,7 +110,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             return;
         }
         if session.is_waiting() || !self.memory.may_read(&self.hub, slot) {
-            mark(Mark::DoomedWhileHeldUp);
+            mark(Mark::BrokenWhileNotRead);
             self.close_broken(slot);
         }
     }

@@ -5,7 +5,7 @@ use super::link::Link;
 use super::timeouts::{Timeout, TimerKind, bytes_due};
 use super::{Loop, Os};
 use crate::hub::{Gateway, Session};
-use crate::limits::{CLOSING_PACE, FRAME_PACE};
+use crate::limits::{CLOSING_RATE, FRAME_RATE};
 use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 
@@ -74,7 +74,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
         let was_probed = self.hub.session(slot).is_some_and(|session| session.link.probed);
         if !was_probed && !self.hub.limits().heartbeat.is_zero() {
-            mark(Mark::AskedWhetherItLives);
+            mark(Mark::Probed);
             self.heartbeat(slot);
         }
         self.start_timeout(slot, Timeout::Probed);
@@ -84,7 +84,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         if self.spare_unread(slot) {
             return;
         }
-        mark(Mark::SilentClosed);
+        mark(Mark::IdleClosed);
         let text = format!("nothing was received from this client for {:?}", self.hub.limits().idle);
         self.hub.close(slot, ErrorCode::Idle, &text);
     }
@@ -95,7 +95,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         let is_unread = |session: &Session<Link<_>>| session.is_waiting() || session.link.is_readable();
         let spared = self.hub.session(slot).is_some_and(is_unread);
         if spared {
-            mark(Mark::SilentButUnread);
+            mark(Mark::IdleButUnread);
             self.start_timeout(slot, Timeout::InboundIdle);
         }
         spared
@@ -122,7 +122,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         let Some(session) = self.hub.session(slot) else { return };
         let (time, kept) = (self.timeouts.time_of(timeout), session.unparsed());
         let grown = kept.saturating_sub(session.link.kept_before as usize);
-        if session.link.is_readable() || grown >= bytes_due(time, FRAME_PACE) {
+        if session.link.is_readable() || grown >= bytes_due(time, FRAME_RATE) {
             mark(Mark::FrameGrew);
             return self.start_timeout(slot, timeout);
         }
@@ -155,8 +155,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         let Some(session) = self.hub.session(slot) else { return };
         let (queued, timeout) = (session.outbox().queued(), self.closing_timeout(session.link.stage));
         let taken = session.link.queued_before.saturating_sub(saturated(queued)) as usize;
-        if queued > 0 && taken >= bytes_due(self.timeouts.time_of(timeout), CLOSING_PACE) {
-            mark(Mark::TookSome);
+        if queued > 0 && taken >= bytes_due(self.timeouts.time_of(timeout), CLOSING_RATE) {
+            mark(Mark::PeerReadSome);
             return self.start_timeout(slot, timeout);
         }
         mark(if queued > 0 { Mark::ClosedWithUnsent } else { Mark::LingerOver });

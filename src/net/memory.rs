@@ -7,7 +7,7 @@
 use super::link::Link;
 use super::timeouts::bytes_due;
 use crate::hub::{Hub, Session};
-use crate::limits::{FRAME_PACE, PACE_REST, READ_BUFFER};
+use crate::limits::{FRAME_RATE, RATE_LIMIT_REST, READ_BUFFER};
 use crate::marks::{Mark, mark};
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ impl MemoryPressure {
 
     /// When to check for progress, if there is pressure.
     pub(super) fn next<S>(&self, hub: &Hub<Link<S>>) -> Option<Duration> {
-        self.baseline.as_ref().map(|baseline| baseline.since + hub.limits().stall.max(PACE_REST))
+        self.baseline.as_ref().map(|baseline| baseline.since + hub.limits().stall.max(RATE_LIMIT_REST))
     }
 
     /// Checks for pressure at the end of a turn, and chooses the exempt link. Returns whether too little progress was
@@ -64,7 +64,7 @@ impl MemoryPressure {
         self.choose_exempt(hub);
         match self.next(hub) {
             None => {
-                mark(Mark::Squeezed);
+                mark(Mark::UnderPressure);
                 hub.stats.squeezes += 1;
                 log::debug!("memory pressure: {} B are held, and some sessions are not read for now", hub.held());
                 self.restart(hub, now);
@@ -91,7 +91,7 @@ impl MemoryPressure {
         }
         let Some((slot, then)) = before.exempt else { return self.exempt.is_some() };
         let now = half_received(hub, slot);
-        self.exempt != Some(slot) || now < then || now - then >= bytes_due(hub.limits().stall, FRAME_PACE)
+        self.exempt != Some(slot) || now < then || now - then >= bytes_due(hub.limits().stall, FRAME_RATE)
     }
 
     /// Keeps the exempt link while it can go on with its frame, and chooses another when it can not. While it sends
@@ -105,7 +105,7 @@ impl MemoryPressure {
         }
         self.exempt = next_exempt(hub, kept.is_none()).or(kept);
         if let Some(slot) = self.exempt {
-            mark(Mark::Favoured);
+            mark(Mark::Exempt);
             hub.end_postponement_of(slot);
         }
     }

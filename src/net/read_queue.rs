@@ -1,7 +1,7 @@
 //! The queue of links to read, and the bytes that links may read beyond their budget.
 
 use super::link::Link;
-use crate::limits::READ_FOR_EACH;
+use crate::limits::READ_PER_FLUSH;
 
 /// The links to read, each once, and what this turn has read beyond budgets.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl ReadQueue {
     /// their sends take so long that reading some more for each of them delays nobody by much, and each send carries
     /// more.
     pub(super) fn may_exceed_budget(&self, dirty: usize) -> bool {
-        self.extra < dirty * READ_FOR_EACH
+        self.extra < dirty * READ_PER_FLUSH
     }
 
     /// Counts bytes that a link has read beyond its budget.
@@ -76,7 +76,7 @@ mod tests {
     fn more_may_be_read_for_each_link_to_flush_until_that_is_used_up() {
         let mut queue = ReadQueue::default();
         assert!(!queue.may_exceed_budget(0) && queue.may_exceed_budget(2));
-        queue.count_extra(2 * READ_FOR_EACH);
+        queue.count_extra(2 * READ_PER_FLUSH);
         assert!(!queue.may_exceed_budget(2) && queue.may_exceed_budget(3));
         queue.begin_turn();
         assert!(queue.may_exceed_budget(2));

@@ -1,7 +1,7 @@
 //! What the last wait reported: the edges, whether more are left in the system, and whether a turn was asked for.
 
 use super::os::{Edge, Os};
-use crate::limits::{BEHIND, OVERSLEPT};
+use crate::limits::{MAX_TURNS_BEHIND, OVERSLEEP};
 use std::io;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl Readiness {
     pub(super) fn wait(&mut self, os: &mut impl Os, timeout: Option<Duration>, now: Duration) -> io::Result<()> {
         self.edges.clear();
         self.more = os.wait(timeout, &mut self.edges)?;
-        if self.edges.is_empty() && timeout.is_some_and(|timeout| os.now() > now + timeout + OVERSLEPT) {
+        if self.edges.is_empty() && timeout.is_some_and(|timeout| os.now() > now + timeout + OVERSLEEP) {
             self.more = os.wait(Some(Duration::ZERO), &mut self.edges)?;
         }
         self.turns_behind = if self.more { self.turns_behind.saturating_add(1) } else { 0 };
@@ -43,6 +43,6 @@ impl Readiness {
     /// Whether edges are left in the system which may show that a link is neither idle nor slow. After some turns all
     /// edges of one moment have come, so this ends even if there are always more.
     pub(super) fn is_behind(&self) -> bool {
-        (1..BEHIND).contains(&self.turns_behind)
+        (1..MAX_TURNS_BEHIND).contains(&self.turns_behind)
     }
 }

@@ -4,7 +4,7 @@
 //! Knows no session and no socket: [`TimerSlots`] finds the timers of a link.
 
 use crate::deadlines::{Deadlines, Hook, Hooks};
-use crate::limits::{CIRCLE, LAST_LINGER, LAST_WORDS, Limits, PACE_REST};
+use crate::limits::{DEADLOCK_TIME, FINAL_STALL, Limits, RATE_LIMIT_REST, SHUTDOWN_LINGER};
 use std::time::Duration;
 
 /// What a link can time out from.
@@ -64,11 +64,11 @@ const TABLE: [Row; 11] = [
     (Timeout::FirstFrame, TimerKind::Reading, Deadlines::exact, Limits::first_frame_time),
     (Timeout::Frame, TimerKind::Reading, Deadlines::exact, |limits| limits.frame_time),
     (Timeout::RateLimit, TimerKind::Reading, Deadlines::exact, time_of_a_request),
-    (Timeout::Deadlock, TimerKind::Reading, Deadlines::exact, |limits| CIRCLE.min(limits.stall / 2)),
+    (Timeout::Deadlock, TimerKind::Reading, Deadlines::exact, |limits| DEADLOCK_TIME.min(limits.stall / 2)),
     (Timeout::Stall, TimerKind::Writing, Deadlines::exact, |limits| limits.stall),
-    (Timeout::FinalStall, TimerKind::Writing, Deadlines::exact, |limits| LAST_WORDS.min(limits.stall)),
+    (Timeout::FinalStall, TimerKind::Writing, Deadlines::exact, |limits| FINAL_STALL.min(limits.stall)),
     (Timeout::Linger, TimerKind::Writing, Deadlines::exact, |limits| limits.linger),
-    (Timeout::ShutdownLinger, TimerKind::Writing, Deadlines::exact, |limits| LAST_LINGER.min(limits.linger)),
+    (Timeout::ShutdownLinger, TimerKind::Writing, Deadlines::exact, |limits| SHUTDOWN_LINGER.min(limits.linger)),
 ];
 
 const _: () = {
@@ -81,7 +81,7 @@ const _: () = {
 
 /// How long a session at its rate limit pauses: until one more request is allowed, but long enough to be worth a turn.
 fn time_of_a_request(limits: &Limits) -> Duration {
-    (Duration::from_secs(1) / limits.rate.max(1)).max(PACE_REST)
+    (Duration::from_secs(1) / limits.rate.max(1)).max(RATE_LIMIT_REST)
 }
 
 impl Timeout {

@@ -3,7 +3,7 @@
 
 use super::link::Link;
 use crate::hub::Hub;
-use crate::limits::{TRIM_EVERY, WORTH_TRIMMING};
+use crate::limits::{MIN_TRIM, TRIM_EVERY};
 use std::time::Duration;
 
 /// When to look next, and how large the burst was.
@@ -34,7 +34,7 @@ impl Trim {
             self.at = None;
             self.eased = self.is_over(hub.trim_memory());
         }
-        if self.at.is_none() && (hub.has_spare_memory() || self.most >= WORTH_TRIMMING) {
+        if self.at.is_none() && (hub.has_spare_memory() || self.most >= MIN_TRIM) {
             self.at = Some(now + TRIM_EVERY);
         }
     }
@@ -42,7 +42,7 @@ impl Trim {
     /// Whether a burst is over, if this is the most that outboxes held since the last look.
     fn is_over(&mut self, held: usize) -> bool {
         self.most = self.most.max(held);
-        let is_over = self.most >= WORTH_TRIMMING && held <= self.most / 4;
+        let is_over = self.most >= MIN_TRIM && held <= self.most / 4;
         if is_over {
             self.most = held;
         }
@@ -58,7 +58,7 @@ mod tests {
     fn a_burst_is_over_once_and_steady_traffic_never() {
         let mut trim = Trim::default();
         let mut eased = |held: usize| trim.is_over(held);
-        assert!(![0, 100, WORTH_TRIMMING - 1, 0].map(&mut eased).contains(&true), "not worth it");
+        assert!(![0, 100, MIN_TRIM - 1, 0].map(&mut eased).contains(&true), "not worth it");
         assert!(![8 << 20, 5 << 20, 9 << 20, 3 << 20].map(&mut eased).contains(&true), "it goes on");
         assert_eq!([2 << 20, 2 << 20, 2 << 20, 0, 0].map(&mut eased), [true, false, false, true, false]);
     }

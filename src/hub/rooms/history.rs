@@ -1,7 +1,7 @@
 //! What one room remembers: its newest events, as the very frames that its members received.
 
 use crate::hub::payload::SharedFrame;
-use crate::limits::{KEPT_OVERHEAD, Limits, SPARSE};
+use crate::limits::{EVENT_OVERHEAD, Limits, SPARSE};
 use std::collections::VecDeque;
 
 /// One event, and how many bytes of its frame are its body.
@@ -27,7 +27,7 @@ impl History {
     /// bytes by itself takes everything with it that was kept, because there must be no gap.
     pub fn push(&mut self, frame: SharedFrame, body_len: usize, limits: &Limits) {
         self.bytes += body_len;
-        self.held += frame.as_bytes().len() + KEPT_OVERHEAD;
+        self.held += frame.as_bytes().len() + EVENT_OVERHEAD;
         self.events.push_back(Kept { frame, body_len: body_len as u32 });
         while self.events.len() > limits.history || self.bytes > limits.history_bytes {
             self.forget_oldest();
@@ -37,7 +37,7 @@ impl History {
     /// Forgets the oldest event, if there is one. Returns about how many bytes of memory that frees.
     pub fn forget_oldest(&mut self) -> usize {
         let Some(oldest) = self.events.pop_front() else { return 0 };
-        let freed = oldest.frame.as_bytes().len() + KEPT_OVERHEAD;
+        let freed = oldest.frame.as_bytes().len() + EVENT_OVERHEAD;
         self.bytes -= oldest.body_len as usize;
         self.held -= freed;
         if self.events.capacity() > SPARSE * self.events.len().max(SPARSE) {

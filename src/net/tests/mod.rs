@@ -9,7 +9,7 @@ mod web;
 
 use super::{Edge, Loop};
 use crate::hub::{Gateway, NativeOnly, Protocol, RemoteAddr, Session};
-use crate::limits::{ACCEPT_RETRY, IfFull, LAST_LINGER, Limits, READ_BUDGET, TRIM_EVERY};
+use crate::limits::{ACCEPT_RETRY, IfFull, Limits, READ_BUDGET, SHUTDOWN_LINGER, TRIM_EVERY};
 use crate::testing::system::{VirtualOs, Wire, World};
 use crate::wire::{Answer, ErrorCode, HEADER_LEN, Header, Ids, Kind, Request, Status, UserId};
 use std::cell::{RefCell, RefMut};
@@ -310,7 +310,7 @@ fn shutting_down_tells_all_and_ends_when_all_have_heard() {
     wires[1..].iter().for_each(|&wire| bench.world().end(wire));
     bench.settle();
     assert!(!bench.net.is_drained(), "one may still be sending");
-    bench.pass(LAST_LINGER);
+    bench.pass(SHUTDOWN_LINGER);
     assert!(bench.is_closed(wires[0]) && bench.net.is_drained());
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 use std::time::Duration;
 
 /// While the hub shuts down, no link lingers longer than this.
-const LAST_LINGER: Duration = Duration::from_millis(300);
+const SHUTDOWN_LINGER: Duration = Duration::from_millis(300);
 
 /// Deadlines are kept in milliseconds.
 const TICK: Duration = Duration::from_millis(1);
@@ -242,7 +242,7 @@ impl World {
         let wire = &mut self.wires[number];
         wire.hub.closed = true;
         wire.hub.cut |= wire.hub.blocked;
-        let lingers = if self.stopped { self.linger.min(LAST_LINGER) } else { self.linger };
+        let lingers = if self.stopped { self.linger.min(SHUTDOWN_LINGER) } else { self.linger };
         let at = wire.hub.shut_at.filter(|_| wire.hub.slot.is_some() && !wire.ended && !wire.reset);
         if at.is_some_and(|at| self.now + TICK < at + lingers && !self.is_ending) {
             self.wrong = Some(format!("connection {number} was shut and closed at once"));
