@@ -1,15 +1,12 @@
-//! The WebSocket codec of the library, as the drivers use it. Nothing else in the client's benchmark names it.
+//! The WebSocket codec of the library, as the drivers use it.
 
-pub use cubby::wire::websocket::accept_key as accept;
-pub use cubby::wire::websocket::{BINARY, CLOSE, PING, PONG, TEXT, WholeFrame as Whole, encode_masked as put_masked};
+pub use cubby::wire::websocket::{BINARY, CLOSE, PING, PONG, TEXT, WholeFrame, accept_key, encode_masked};
 
 /// Decodes the first frame of what a server sends.
 #[inline]
-pub fn first(input: &[u8]) -> Result<Option<Whole<'_>>, String> {
+pub fn first_frame(input: &[u8]) -> Result<Option<WholeFrame<'_>>, String> {
     cubby::wire::websocket::first_frame(input).map_err(|error| error.text().to_owned())
 }
 
 #[cfg(test)]
-pub use cubby::wire::websocket::{
-    Message, MessageReader as Messages, Side as From, encode as put, encode_close as put_close,
-};
+pub use cubby::wire::websocket::{Message, MessageReader, Side, encode, encode_close};

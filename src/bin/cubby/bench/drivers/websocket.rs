@@ -1,7 +1,7 @@
 //! WebSocket, for Cubby and other servers of rooms: the hub's JSON in text messages, and its native frames in binary
 //! ones.
 
-use super::framing::{BINARY, CLOSE, PING, PONG, TEXT, Whole, accept, first, put_masked};
+use super::framing::{BINARY, CLOSE, PING, PONG, TEXT, WholeFrame, accept_key, encode_masked, first_frame};
 use super::native::Native;
 use crate::bench::load::{Driver, Incoming, Part, put_as_text};
 use cubby::wire::Header;
@@ -50,7 +50,7 @@ impl Handshake {
         let end = b"\r\n\r\n";
         let Some(at) = input.windows(end.len()).position(|bytes| bytes == end) else { return Ok(None) };
         let head = String::from_utf8_lossy(&input[..at]);
-        if !head.starts_with("HTTP/1.1 101 ") || !head.contains(&accept(KEY)) {
+        if !head.starts_with("HTTP/1.1 101 ") || !head.contains(&accept_key(KEY)) {
             return Err(format!("the handshake failed: {:?}", head.lines().next().unwrap_or_default()));
         }
         self.is_done = true;
@@ -134,7 +134,7 @@ impl WebJson {
     }
 
     fn put(&self, text: &[u8], out: &mut Vec<u8>) {
-        put_masked(TEXT, text, MASK, out);
+        encode_masked(TEXT, text, MASK, out);
     }
 }
 
@@ -167,7 +167,7 @@ impl Driver for WebJson {
             self.put(b"{\"type\":\"hello\"}", out);
             return Ok(Some((len, Incoming::Other)));
         }
-        let Some(Whole { opcode, payload, len }) = first(input)? else { return Ok(None) };
+        let Some(WholeFrame { opcode, payload, len }) = first_frame(input)? else { return Ok(None) };
         let heard = match opcode {
             TEXT if payload.starts_with(BEFORE_ID) => self.body(payload).map_or(Incoming::Other, Incoming::Text),
             TEXT => self.answer(payload, out)?,
@@ -181,7 +181,7 @@ impl Driver for WebJson {
 fn control(opcode: u8, payload: &[u8], out: &mut Vec<u8>) -> Result<Incoming<'static>, String> {
     match opcode {
         PING => {
-            put_masked(PONG, payload, MASK, out);
+            encode_masked(PONG, payload, MASK, out);
             Ok(Incoming::Other)
         }
         CLOSE => Err(format!(
@@ -212,7 +212,7 @@ impl WebBinary {
         let mut rest = &self.frames[..];
         while let Some(header) = Header::decode(rest) {
             let (frame, behind) = rest.split_at(header.frame_len());
-            put_masked(BINARY, frame, MASK, out);
+            encode_masked(BINARY, frame, MASK, out);
             rest = behind;
         }
         self.frames.clear();
@@ -242,7 +242,7 @@ impl Driver for WebBinary {
             self.wrap(out);
             return Ok(Some((len, Incoming::Other)));
         }
-        let Some(Whole { opcode, payload, len }) = first(input)? else { return Ok(None) };
+        let Some(WholeFrame { opcode, payload, len }) = first_frame(input)? else { return Ok(None) };
         if opcode != BINARY {
             return Ok(Some((len, control(opcode, payload, out)?)));
         }
@@ -260,7 +260,7 @@ impl Driver for WebBinary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::drivers::framing::{From, Message, Messages, put, put_close};
+    use crate::bench::drivers::framing::{Message, MessageReader, Side, encode, encode_close};
 
     const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                             Sec-WebSocket-Accept: ";
@@ -270,7 +270,7 @@ mod tests {
         let (mut driver, mut out) = (new("/ws"), Vec::new());
         driver.open(part, &mut out);
         assert!(out.starts_with(b"GET /ws HTTP/1.1\r\n") && out.ends_with(b"\r\n\r\n"));
-        let (answer, mut said) = (format!("{SWITCHED}{}\r\n\r\n", accept(KEY)), Vec::new());
+        let (answer, mut said) = (format!("{SWITCHED}{}\r\n\r\n", accept_key(KEY)), Vec::new());
         assert_eq!(driver.next(&answer.as_bytes()[..40], &mut said), Ok(None));
         assert_eq!(driver.next(answer.as_bytes(), &mut said), Ok(Some((answer.len(), Incoming::Other))));
         (driver, said)
@@ -278,7 +278,7 @@ mod tests {
 
     /// Masked messages as a server decodes them.
     fn unmasked(mut said: Vec<u8>) -> Vec<String> {
-        let (mut messages, mut input, mut all) = (Messages::new(From::Client), &mut said[..], Vec::new());
+        let (mut messages, mut input, mut all) = (MessageReader::new(Side::Client), &mut said[..], Vec::new());
         while let Some(message) = messages.next(&mut input, 1000).expect("it breaks no rule") {
             all.push(match message {
                 Message::Text(text) => text.into_owned(),
@@ -290,7 +290,7 @@ mod tests {
 
     fn text(text: &str) -> Vec<u8> {
         let mut message = Vec::new();
-        put(TEXT, text.as_bytes(), &mut message);
+        encode(TEXT, text.as_bytes(), &mut message);
         message
     }
 
@@ -350,11 +350,11 @@ mod tests {
     #[test]
     fn a_ping_is_answered_and_a_close_is_an_error() {
         let (mut json, mut message, mut out) = (shaken(WebJson::new, Part::Publisher(0)).0, Vec::new(), Vec::new());
-        put(PING, b"there?", &mut message);
+        encode(PING, b"there?", &mut message);
         assert_eq!(json.next(&message, &mut out), Ok(Some((message.len(), Incoming::Other))));
         assert_eq!(unmasked(out), ["Pong"]);
         message.clear();
-        put_close(1001, "going away", &mut message);
+        encode_close(1001, "going away", &mut message);
         assert_eq!(json.next(&message, &mut Vec::new()), Err("the hub closes the connection: going away".to_owned()));
     }
 
@@ -365,7 +365,7 @@ mod tests {
         assert!(said.len() == 2 && said.iter().all(|message| message.starts_with("Binary(")), "{said:?}");
         let mut message = Vec::new();
         let joined = b"\x87\0\0\0\0\0\0\x0c\0\0\0\x01\0\0\0\0\0\0\0\x01";
-        put(BINARY, joined, &mut message);
+        encode(BINARY, joined, &mut message);
         assert_eq!(binary.next(&message, &mut Vec::new()), Ok(Some((message.len(), Incoming::Ready(0)))));
     }
 
