@@ -111,7 +111,8 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-    /// Bytes held now: queued, of incomplete requests, or of requests that wait. A frame for many receivers counts once.
+    /// Bytes held now: queued, of incomplete requests, or of requests that wait. A frame for many receivers counts
+    /// once.
     pub held: u64,
     /// The most bytes that were held at the end of a turn.
     pub most_held: u64,

@@ -28,8 +28,9 @@ impl Bench {
         let slot = self.enter(HTTP_CALLER);
         let (name, _) = encoding::SUBPROTOCOLS.iter().find(|row| row.1 == encoding).expect("a subprotocol");
         let request = format!(
-            "GET /ws HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {name}\r\n\r\n"
+            "GET /ws HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Protocol: {name}\r\n\r\n"
         );
         self.receive(slot, request.as_bytes());
         assert!(self.take(slot).starts_with(b"HTTP/1.1 101 "));
@@ -223,7 +224,8 @@ fn a_blocked_post_ends_its_connection_when_it_is_executed_if_that_is_asked() {
     let slot = bench.enter(HTTP_CALLER);
     fill(&mut bench, receiver);
     let post = format!(
-        "POST /relay?to={id} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhiGET / HTTP/1.1\r\n"
+        "POST /relay?to={id} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nContent-Length: 2\r\n\r\n\
+         hiGET / HTTP/1.1\r\n"
     );
     bench.receive(slot, post.as_bytes());
     let left = bench.hub.stats().left;

@@ -203,7 +203,7 @@ fn an_address_where_no_hub_answers_is_told_with_what_to_do() {
             "it answers 404 Not Found (there is nothing at /nowhere)",
         ),
         (format!("{address}/health"), 1, "it answers 200 OK; a hub's WebSocket is at the path /ws"),
-        (format!("ws://{native}"), 1, "a hub's native address is written without ws://"),
+        (format!("ws://{native}"), 1, "write a hub's native address without ws://"),
         (address.replace("ws://", ""), 1, "begins with ws://"),
         (format!("ws://{nobody}"), 1, "is it running?"),
         (address.replace("ws://", "wss://"), 2, "TLS is not supported"),

@@ -11,8 +11,8 @@ use crate::wire::websocket::{Message, MessageReader, ProtocolError, Side, TEXT, 
 use crate::wire::{Answer, Fault, HEADER_LEN, Header, Request};
 use serde::de::IgnoredAny;
 
-/// A stream leads to the same messages and the same verdict in any pieces, and each message or call is one request or one
-/// refusal. The first byte chooses what is tried.
+/// A stream leads to the same messages and the same verdict in any pieces, and each message or call is one request or
+/// one refusal. The first byte chooses what is tried.
 pub fn ws(data: &[u8]) {
     let Some((&side, data)) = data.split_first() else { return };
     match side % 4 {
