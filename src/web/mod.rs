@@ -58,12 +58,6 @@ pub struct Web {
     connections: Vec<Option<Connection>>,
 }
 
-impl From<Policy> for Web {
-    fn from(policy: Policy) -> Web {
-        Web { policy, connections: Vec::new() }
-    }
-}
-
 impl Web {
     /// A gateway without connections.
     pub fn new(policy: Policy) -> Web {
