@@ -61,7 +61,7 @@
 //! | `client` | a blocking [`Client`], over `wire` alone |
 //! | `limits`, `error` | every bound in one place with its reason; errors, by whose fault they are |
 //! | `stats`, `address` | the counters and the table of metrics; where a hub listens |
-//! | `deadlines`, `escape` | lists of what is due when; characters that may not be shown as they are |
+//! | `deadlines`, `escape`, `name` | what is due when; characters that may not be shown as they are; valid names |
 //! | `marks`, `testing` | rare branches that tests have reached; the virtual system, the model, the fuzz bodies |
 //! | `json` | events as JSON, for logs and scripts (feature `json`) |
 //!
@@ -98,6 +98,7 @@ mod escape;
 #[cfg(feature = "json")]
 mod json;
 mod limits;
+mod name;
 mod server;
 mod stats;
 
@@ -105,11 +106,11 @@ pub use address::{Address, AddressError};
 pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Push, Welcome};
 pub use error::{Gone, HostError, LimitError, SetupError};
 pub use escape::{escape_unfit, is_unshowable};
-pub use hub::name_fault;
 pub use hub::{HOST, Listener, SharedEvent};
 #[cfg(feature = "json")]
 pub use json::{EventJson, json_line};
 pub use limits::{IfFull, Limits};
+pub use name::name_fault;
 pub use server::{Builder, EventSender, Events, EventsWaker, Handle, Server, WhenFull, event_channel};
 pub use stats::{Frames, Stats, TURN_TIMES, Tally};
 pub use wire::{ErrorCode, Event, EventRef, EventType, Status, UserId};

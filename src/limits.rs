@@ -5,9 +5,6 @@ use crate::error::LimitError;
 use crate::wire::{Bounds, HEADER_LEN, MAX_BODY, MAX_PING};
 use std::time::Duration;
 
-/// The most bytes in the name of a user or a room: they fit a terminal line, a log line and a str8.
-pub const MAX_NAME: usize = 64;
-
 /// Members in one frame of a WHO reply, which has 37 KiB at most.
 pub const WHO_FRAME_MEMBERS: usize = 512;
 
@@ -314,7 +311,6 @@ const _: () = {
     assert!(READ_BUFFER >= HEADER_LEN + MAX_PING as usize, "control frames are carried out in place");
     assert!(READ_BUDGET >= READ_BUFFER, "a turn reads at least one buffer");
     assert!(RUN_ROOM <= RUN_FULL && RUN_FULL <= SPARE_RUNS, "a run can be kept");
-    assert!(MAX_NAME <= u8::MAX as usize, "a name is a str8");
 };
 
 #[cfg(test)]

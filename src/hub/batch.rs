@@ -7,10 +7,6 @@
 
 use super::Hub;
 use super::budget::Cost;
-use super::fan_out::FanOut;
-use super::sessions::Sessions;
-use crate::limits::RUN_FULL;
-use crate::marks::{Mark, mark};
 use crate::wire::{DELIVER_HEAD, Frame, HEADER_LEN, Header, Ids, Kind, UserId, deliver_head};
 
 /// Who receives a batch.
@@ -32,10 +28,10 @@ pub(super) struct Batch {
     /// What stands before the body in the payload of that RELAY: the count of receivers and their ids.
     prefix: Vec<u8>,
     /// The receivers, as slots. None of them is full.
-    receivers: Vec<u32>,
+    pub receivers: Vec<u32>,
     frames: Vec<u8>,
     /// Bytes that may still join; `None` until a second frame asks.
-    room: Option<usize>,
+    pub room: Option<usize>,
     /// Whether the next request is at hand and probably joins. Without that no batch is opened.
     pub is_expected: bool,
 }
@@ -146,26 +142,6 @@ impl Joining<'_> {
             joined.written += DELIVER_HEAD + body.len();
         }
         joined
-    }
-}
-
-impl FanOut {
-    /// Bytes that may still join: no more than fit into the queue of every receiver, nor than `memory` allows if each
-    /// receiver holds them.
-    fn room_in_batch<L>(&mut self, sessions: &Sessions<L>, memory: usize) -> usize {
-        if let Some(room) = self.batch.room {
-            return room;
-        }
-        mark(Mark::Batch);
-        let (mut most_queued, mut growth) = (0, 1);
-        for session in self.batch.receivers.iter().map(|&slot| &sessions.slab[slot as usize]) {
-            most_queued = most_queued.max(session.outbox.queued());
-            growth = growth.max(self.codecs.max_growth(session.encoding));
-        }
-        let memory = memory.saturating_sub(self.pool.held()) / self.batch.receivers.len().max(1);
-        let room = sessions.queue_limit.saturating_sub(most_queued).min(memory).min(RUN_FULL) / growth;
-        self.batch.room = Some(room);
-        room
     }
 }
 

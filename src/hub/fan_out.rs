@@ -7,7 +7,7 @@ use super::encoded::EncodedFrames;
 use super::payload::Payload;
 use super::pool::Pool;
 use super::sessions::Sessions;
-use crate::limits::Limits;
+use crate::limits::{Limits, RUN_FULL};
 use crate::marks::{Mark, mark};
 
 /// What outboxes are filled from: their memory, the open batch, and the payload in other encodings than the native one.
@@ -114,5 +114,23 @@ impl FanOut {
         let posted = self.post(sessions, &receivers, None, Payload::Copied(&frames), false);
         self.batch.recycle(receivers, frames);
         posted.encoding
+    }
+
+    /// Bytes that may still join: no more than fit into the queue of every receiver, nor than `memory` allows if each
+    /// receiver holds them.
+    pub fn room_in_batch<L>(&mut self, sessions: &Sessions<L>, memory: usize) -> usize {
+        if let Some(room) = self.batch.room {
+            return room;
+        }
+        mark(Mark::Batch);
+        let (mut most_queued, mut growth) = (0, 1);
+        for session in self.batch.receivers.iter().map(|&slot| &sessions.slab[slot as usize]) {
+            most_queued = most_queued.max(session.outbox.queued());
+            growth = growth.max(self.codecs.max_growth(session.encoding));
+        }
+        let memory = memory.saturating_sub(self.pool.held()) / self.batch.receivers.len().max(1);
+        let room = sessions.queue_limit.saturating_sub(most_queued).min(memory).min(RUN_FULL) / growth;
+        self.batch.room = Some(room);
+        room
     }
 }

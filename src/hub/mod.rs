@@ -54,7 +54,6 @@ pub use effects::Effects;
 #[cfg(test)]
 pub use listener::tests::message;
 pub use listener::{Listener, Listeners, SharedEvent};
-pub use names::name_fault;
 pub use outbox::Outbox;
 pub use payload::{Body, Payload, SharedFrame};
 pub use pool::Pool;

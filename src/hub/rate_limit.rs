@@ -1,7 +1,6 @@
 //! The rate limit of one session: a number of requests a second in the long run, and as many at once.
 
 use super::Hub;
-use super::session::Session;
 use super::waits::Reason;
 use crate::marks::{Mark, mark};
 use std::time::Duration;
@@ -46,8 +45,9 @@ impl<L> Hub<L> {
     /// wait.
     pub fn is_still_rate_limited(&mut self, slot: usize) -> bool {
         let (rate, now) = (u64::from(self.limits.rate), micros(self.clock.now));
-        let waits = |session: &&mut Session<L>| session.waits.is_blocked_by(Reason::RateLimit);
-        let Some(session) = self.sessions.get_mut(slot).filter(waits) else { return false };
+        let Some(session) = self.session(slot).filter(|session| session.waits.is_blocked_by(Reason::RateLimit)) else {
+            return false;
+        };
         if session.is_open() && !session.rate.has_token(rate, now) {
             return true;
         }

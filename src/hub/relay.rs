@@ -3,14 +3,23 @@
 use super::Hub;
 use super::budget::Cost;
 use super::codec::RequestContext;
-use super::names::name_fault;
 use super::payload::{Body, Payload, SharedFrame};
 use super::receivers::Receivers;
-use super::requests::Step;
 use super::session_id::HOST;
 use crate::limits::IfFull;
 use crate::marks::{Mark, mark};
+use crate::name::name_fault;
 use crate::wire::{Answer, ErrorCode, Ids, Kind, Names, Status, UserId, deliver_head, mail_head};
+
+/// What is left to do for a request.
+pub(super) enum Step {
+    /// Nothing.
+    Done,
+    /// The request has to wait for a full receiver, and is not executed.
+    Blocked,
+    /// Its receivers are known: the body is to be delivered.
+    Deliver(Delivery),
+}
 
 /// A body whose receivers are known and have room. What is left is to [deliver](Hub::deliver) it.
 #[derive(Debug)]

@@ -10,23 +10,13 @@
 use super::Hub;
 use super::batch::begins_alike;
 use super::codec::RequestContext;
-use super::names::name_fault;
 use super::payload::Body;
-use super::relay::Delivery;
+use super::relay::Step;
 use super::session::{Backlog, Phase, Session};
 use crate::limits::{LIST_FRAME_IDS, SPARSE};
 use crate::marks::{Mark, mark};
+use crate::name::name_fault;
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Ids, Kind, Request, SERVER, UserId, VERSION};
-
-/// What is left to do for a request.
-pub(super) enum Step {
-    /// Nothing.
-    Done,
-    /// The request has to wait for a full receiver, and is not executed.
-    Blocked,
-    /// Its receivers are known: the body is to be delivered.
-    Deliver(Delivery),
-}
 
 /// How [`Hub::execute`] executes a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -136,7 +136,7 @@ fn each_frame(mut frames: &[u8], mut then: impl FnMut(Header, &[u8])) {
 mod tests {
     use super::*;
     use crate::hub::Encoding;
-    use crate::limits::MAX_NAME;
+    use crate::name::MAX_NAME;
     use crate::web::encoding::{BINARY, HTTP, JSON};
     use crate::wire::{EventRef, EventType, UserId};
     use proptest::prelude::*;

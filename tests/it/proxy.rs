@@ -1,4 +1,4 @@
-//! The hub behind nginx and behind HAProxy, as `deploy/README.md` configures them.
+//! The hub behind nginx and behind `haproxy`, as `deploy/README.md` configures them.
 
 use crate::support::proxy::{Proxy, ask, haproxy, nginx};
 use crate::support::*;

@@ -1,4 +1,4 @@
-//! Proxies in front of a hub: nginx and HAProxy, as `deploy/README.md` configures them.
+//! Proxies in front of a hub: nginx and `haproxy`, as `deploy/README.md` configures them.
 
 use super::*;
 use std::io::{Read, Write};

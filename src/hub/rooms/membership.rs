@@ -2,10 +2,10 @@
 
 use super::members::Author;
 use crate::hub::codec::RequestContext;
-use crate::hub::names::name_fault;
 use crate::hub::{Hub, Session};
 use crate::limits::WHO_FRAME_MEMBERS;
 use crate::marks::{Mark, mark};
+use crate::name::name_fault;
 use crate::wire::{Answer, ErrorCode, EventType, Kind, Members};
 use std::time::Duration;
 

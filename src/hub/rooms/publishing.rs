@@ -4,10 +4,10 @@
 use super::members::Author;
 use crate::hub::budget::Cost;
 use crate::hub::codec::RequestContext;
-use crate::hub::names::name_fault;
 use crate::hub::payload::{Payload, SharedFrame};
 use crate::hub::{Hub, SharedEvent};
 use crate::limits::{MAX_COPIED_EVENT, MIN_SHARED_EVENT};
+use crate::name::name_fault;
 use crate::wire::{Answer, ErrorCode, EventRef, EventType, Kind};
 
 /// An event that has happened.

@@ -1,7 +1,7 @@
 //! Which texts are which requests, and why others are refused.
 
 use super::*;
-use crate::limits::MAX_NAME;
+use crate::name::MAX_NAME;
 use crate::wire::{HEADER_LEN, Header, UserId};
 use proptest::prelude::*;
 
