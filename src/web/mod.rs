@@ -1,4 +1,4 @@
-//! The web gateway: HTTP callers, and users whose WebSockets carry JSON or native frames.
+//! The web gateway: HTTP callers, and users of a WebSocket that carries JSON or native frames.
 //!
 //! Owns what is kept of each of their connections, the handshake, the encoding of their requests and answers, the chat
 //! page and the metrics. It hands requests to the hub as values, and does no I/O.
