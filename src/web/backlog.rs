@@ -1,5 +1,4 @@
-//! The input of a connection that has not been carried out: a request that the hub has blocked, and the bytes behind
-//! it.
+//! The input of a connection that was not executed yet: a request that the hub has blocked, and the bytes behind it.
 
 use crate::hub::{Execution, Hub, Outcome, RequestContext, Session};
 use crate::limits::SPARSE;

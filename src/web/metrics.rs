@@ -31,11 +31,11 @@ fn put_closed(out: &mut Text, stats: &Stats) {
     }
 }
 
-/// A family of samples with one for each kind of frame: its name, its help, and its value.
-type FrameFamily = (&'static str, &'static str, fn(Tally) -> u64);
+/// Reads one number of a tally.
+type Part = fn(Tally) -> u64;
 
 fn put_frames(out: &mut Text, stats: &Stats) {
-    let families: [FrameFamily; 2] = [
+    let families: [(&str, &str, Part); 2] = [
         ("frames_total", "Frames, by direction and kind", |tally| tally.frames),
         ("frame_bytes_total", "Bytes of frames, by direction and kind, in the native encoding", |tally| tally.bytes),
     ];

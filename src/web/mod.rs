@@ -1,4 +1,4 @@
-//! The web gateway: HTTP callers, and users whose WebSockets carry JSON or native frames.
+//! The web gateway: HTTP callers, and users of a WebSocket that carries JSON or native frames.
 //!
 //! Owns what is kept of each of their connections, the handshake, the encoding of their requests and answers, the chat
 //! page and the metrics. It hands requests to the hub as values, and does no I/O.
@@ -56,12 +56,6 @@ pub struct Web {
     policy: Policy,
     /// By slot. None is kept of an HTTP caller with no unfinished request.
     connections: Vec<Option<Connection>>,
-}
-
-impl From<Policy> for Web {
-    fn from(policy: Policy) -> Web {
-        Web { policy, connections: Vec::new() }
-    }
 }
 
 impl Web {

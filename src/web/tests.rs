@@ -29,8 +29,8 @@ impl Bench {
         let (name, _) = encoding::SUBPROTOCOLS.iter().find(|row| row.1 == encoding).expect("a subprotocol");
         let request = format!(
             "GET /ws HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {name}\r\n\r\n"
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Protocol: {name}\r\n\r\n"
         );
         self.receive(slot, request.as_bytes());
         assert!(self.take(slot).starts_with(b"HTTP/1.1 101 "));

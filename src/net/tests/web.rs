@@ -1,4 +1,4 @@
-//! HTTP callers and `WebSocket` users: what is due to them in time, and what they may cost.
+//! HTTP callers and users of a WebSocket: what is due to them in time, and what they may cost.
 
 use super::*;
 use crate::web::{HTTP_CALLER, Policy, Web};

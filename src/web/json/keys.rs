@@ -60,8 +60,7 @@ impl Keys<'_> {
         ]
     }
 
-    /// Checks that a request of the type `name` has the keys that it must have, which end in `!` in `keys`, and no
-    /// others than these.
+    /// Checks that a request of the type `name` has no other keys than `keys`, and all of those that end in `!` there.
     ///
     /// # Errors
     ///
