@@ -104,7 +104,8 @@ impl Protocol {
             Address::Ws { host_and_port, path } if self.is_websocket() => (Address::Tcp(host_and_port), path),
             Address::Ws { .. } => {
                 let name = self.name();
-                return Err(format!("the hub's address: protocol {name} needs HOST:PORT or unix:PATH, not {given}"));
+                let text = "needs HOST:PORT or unix:PATH; for a WebSocket choose --protocol ws or json";
+                return Err(format!("the hub's address {given}: protocol {name} {text}"));
             }
             other @ (Address::Tcp(_) | Address::Unix(_)) => (other, WS_PATH.to_owned()),
         };
