@@ -59,16 +59,19 @@ impl FanOut {
         payload: Payload<'_>,
         skip_full: bool,
     ) -> Posted {
-        let mut posted = Posted::default();
+        let (mut missed, mut excepted) = (0, 0);
         let except = except.unwrap_or(usize::MAX);
-        for slot in slots.iter().map(|&slot| slot as usize).filter(|&slot| slot != except) {
+        for slot in slots.iter().map(|&slot| slot as usize) {
+            if slot == except {
+                excepted = 1;
+                continue;
+            }
             let session = &mut sessions.slab[slot];
             if skip_full && session.outbox.full {
                 mark(Mark::EventMissed);
-                posted.missed += 1;
+                missed += 1;
                 continue;
             }
-            posted.told += 1;
             if session.encoding.is_native() {
                 session.outbox.post(payload, &mut self.pool);
                 session.note_queued(slot, &mut sessions.effects, sessions.queue_limit);
@@ -76,10 +79,9 @@ impl FanOut {
                 self.deferred.push(slot as u32);
             }
         }
-        if !self.deferred.is_empty() {
-            posted.encoding = self.post_encoded(sessions, payload);
-        }
-        posted
+        let has_deferred = !self.deferred.is_empty();
+        let encoding = if has_deferred { self.post_encoded(sessions, payload) } else { Cost::NONE };
+        Posted { told: slots.len() as u64 - excepted - missed, missed, encoding }
     }
 
     /// Puts a payload into the outboxes of the deferred sessions, in the encoding of each. Returns what that cost.
