@@ -1,8 +1,8 @@
 //! Setting up a server.
 
 use super::Server;
+use super::gateway::{GatewayPolicy, ServerGateway};
 use super::handle::Handle;
-use super::http::{GatewayPolicy, make_gateway};
 use crate::address::Address;
 use crate::error::SetupError;
 use crate::hub::Protocol;
@@ -167,7 +167,7 @@ impl Builder {
         let http_addresses = http.collect::<Result<_, _>>()?;
         let (ask, asked) = channel();
         let handle = Handle::new(ask, os.waker(), self.limits.max_body);
-        let net = Loop::with_gateway(os, self.limits, make_gateway(self.gateway));
+        let net = Loop::with_gateway(os, self.limits, ServerGateway::from(self.gateway));
         Ok(Server { net, addresses, http_addresses, asked: Some(asked), handle, ended: Vec::new() })
     }
 }

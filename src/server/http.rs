@@ -3,13 +3,6 @@
 use super::Builder;
 use crate::web;
 
-pub(super) use crate::web::{Policy as GatewayPolicy, Web as ServerGateway};
-
-/// The gateway of a hub whose operator allows this.
-pub(super) fn make_gateway(policy: GatewayPolicy) -> ServerGateway {
-    ServerGateway::new(policy)
-}
-
 impl Builder {
     /// Listens on one more address for HTTP and WebSocket: `HOST:PORT` (port 0: the system chooses).
     pub fn listen_http(mut self, address: impl Into<String>) -> Builder {

@@ -5,20 +5,10 @@
 
 mod builder;
 mod event_channel;
+mod gateway;
 mod handle;
 #[cfg(feature = "ws")]
 mod http;
-#[cfg(not(feature = "ws"))]
-mod http {
-    //! Without HTTP all sessions are native.
-
-    pub(super) use crate::hub::{NativeOnly as GatewayPolicy, NativeOnly as ServerGateway};
-
-    pub(super) fn make_gateway(policy: GatewayPolicy) -> ServerGateway {
-        policy
-    }
-}
-
 pub use builder::Builder;
 pub use event_channel::{EventSender, Events, EventsWaker, WhenFull, event_channel};
 pub use handle::Handle;
@@ -29,8 +19,8 @@ use crate::hub::{Listener, SharedEvent};
 use crate::net::{HubOf, Loop, MioOs};
 use crate::stats::Stats;
 use crate::wire::{Status, UserId};
+use gateway::ServerGateway;
 use handle::Ask;
-use http::ServerGateway;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::mpsc::{Receiver, Sender};

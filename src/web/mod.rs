@@ -58,6 +58,12 @@ pub struct Web {
     connections: Vec<Option<Connection>>,
 }
 
+impl From<Policy> for Web {
+    fn from(policy: Policy) -> Web {
+        Web::new(policy)
+    }
+}
+
 impl Web {
     /// A gateway without connections.
     pub fn new(policy: Policy) -> Web {
