@@ -214,7 +214,8 @@ fn an_address_where_no_hub_answers_is_told_with_what_to_do() {
     }
     let output = run(cubby(&address, &["bench"]), b"");
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("bench loads a hub by its native one"), "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    assert!(said.contains("protocol native needs HOST:PORT or unix:PATH, not ws:"), "{said}");
 }
 
 #[test]
