@@ -1,13 +1,13 @@
-//! The chat page and the client library for browsers, as they were when this was compiled.
+//! The chat page and the client library for browsers. They are compiled in.
 
-/// One of the page's files.
+/// A file of the page.
 #[derive(Debug, PartialEq, Eq)]
 pub struct File {
-    /// Where it is asked for.
+    /// The path of its address.
     pub path: &'static str,
-    /// What it is.
+    /// The value of its header Content-Type.
     pub content_type: &'static str,
-    /// What is in it.
+    /// Its content.
     pub bytes: &'static [u8],
 }
 
@@ -21,8 +21,8 @@ pub const FILES: [File; 4] = [
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// What a browser lets the page do: load its own files, talk to its own hub, be in nobody's frame. A file that is asked
-/// for again is asked for anew, for it may be another hub's by then.
+/// The headers of every file. The page may load its own files and connect to its own hub, and no other page may frame
+/// it. Browsers check for a new version each time: another hub may be at this address by then.
 pub const HEADERS: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; \
                            connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                            frame-ancestors 'none'\r\n\

@@ -214,7 +214,8 @@ fn an_address_where_no_hub_answers_is_told_with_what_to_do() {
     }
     let output = run(cubby(&address, &["bench"]), b"");
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("for a WebSocket choose --protocol ws or json"), "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    assert!(said.contains("for a WebSocket choose --protocol ws or json"), "{said}");
 }
 
 #[test]

@@ -42,7 +42,7 @@ function hue(name) {
 	return `--hue: ${([...name].reduce((sum, char) => (sum * 31 + char.codePointAt(0)) % 9973, 0) % 8) * 45 + 25}`;
 }
 
-/** What of the page has to be drawn in the next frame, or soon where a hidden page has none. */
+/** What has to be drawn in the next frame, or soon if the page is hidden and has no frames. */
 const dirty = new Set();
 
 function draw(...parts) {
@@ -188,7 +188,7 @@ function enter(name) {
 	else hub.open();
 }
 
-// The form at the door, and for each further room.
+// The form for a name and a room, which is shown at first and for each further room.
 
 function showEntry(room = '') {
 	$['entry-name'].value = hub.options.name || readAddress().name;
@@ -559,7 +559,7 @@ function words(item) {
 	return [text, button];
 }
 
-/** Where to cut a text: after so many characters or lines, never within a character. */
+/** Where to cut a text: after this many characters or lines, never within a character. */
 function cutAt(body, chars) {
 	let end = Math.min(body.length, chars);
 	let lines = (chars / CUT) * CUT_LINES;
@@ -591,7 +591,7 @@ function scrolled() {
 	const view = active;
 	const { scrollTop, scrollHeight, clientHeight } = $.scroll;
 	const below = scrollHeight - scrollTop - clientHeight;
-	// Only who scrolls up wants to stay there: the end also moves by itself.
+	// Only scrolling up means to stay there: the end also moves by itself.
 	if (below < 40) view.stick ||= view.end === view.items.length;
 	else if (scrollTop < lastTop) view.stick = false;
 	lastTop = scrollTop;
@@ -614,7 +614,7 @@ async function older(view) {
 	const after = Math.max(0, oldest - 1 - STEP);
 	const page = await hub.history(view.room, { after, limit: oldest - 1 - after }).catch(() => {});
 	view.loading = false;
-	// Where it failed, scrolling on asks again.
+	// If it failed, scrolling on asks again.
 	if (!page || view.oldest !== oldest) return;
 	const items = page.events.filter(({ id }) => id < oldest).map(asItem);
 	view.more = items.length > 0 && items[0].id > Math.max(1, page.oldest);

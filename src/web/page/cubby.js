@@ -7,19 +7,19 @@
  *   hub.on('mail', (mail) => console.log(mail.name, mail.body));
  *   await hub.join('lobby', { backlog: 50 });  // with the newest 50 events of its history
  *   await hub.publish('lobby', 'hi');          // resolves to the event's id
- *   await hub.send(['bob'], 'psst');           // ['queued'], or ['unknown'] where there is no bob
+ *   await hub.send(['bob'], 'psst');           // ['queued'], or ['unknown'] if there is no bob
  *   await hub.bye();
  *
  * It connects again by itself, joins its rooms again, and asks the hub's history for what it missed: the events of
- * a room come in the order of their ids, each once; where the hub has forgotten some, `gap` says so. User ids are
+ * a room come in the order of their ids, each once; if the hub has forgotten some, `gap` says so. User ids are
  * strings, bodies strings or Uint8Arrays. For an older Node: connect(url, { WebSocket }) with that of package ws.
  */
 
-/** @typedef {string | Uint8Array} Body  Bytes where it is not UTF-8. */
+/** @typedef {string | Uint8Array} Body  Bytes if it is not UTF-8. */
 /** @typedef {'queued' | 'unknown' | 'refused' | 'stored' | 'forwarded'} Status */
 /** @typedef {'message' | 'join' | 'add' | 'remove' | 'leave' | 'close'} EventType */
 /** @typedef {'idle' | 'connecting' | 'open' | 'waiting' | 'closed'} State */
-/** @typedef {{ userId: string, name: string }} Member  The name is empty where there is none. */
+/** @typedef {{ userId: string, name: string }} Member  The name is empty if there is none. */
 /** @typedef {Member & { room: string, id: number, type: EventType, time: number, replay: boolean,
  *   body?: Body }} RoomEvent  `time` in ms since 1970; `body` in a message only. */
 /** @typedef {{ events: RoomEvent[], oldest: number, newest: number, sent: number }} Page */
@@ -28,9 +28,9 @@
 /** @typedef {{ mailId: string, time: number, from: string, name: string, body: Body, ack: boolean }} Mail */
 
 /**
- * What `on` tells. `open`: connected, rooms are joined again from here on. `refused`: the hub will not have us (name,
+ * The events of `on`. `open`: connected, rooms are joined again from here on. `refused`: the hub refuses us (name,
  * token, version), no further try. `event`: all of our rooms', `message` those of this type. `ready`: a room is joined,
- * and all that was missed was told. `renewed`: its ids began at 1 again, as the hub or the room is new. `gap`: the hub
+ * and all missed events were given. `renewed`: its ids began at 1 again, as the hub or the room is new. `gap`: the hub
  * no longer has these events. `deliver`: relayed to our user id. `error`: one that belongs to no request.
  * @typedef {{ state: { state: State, retryAt: number }, open: Welcome, close: CubbyError, refused: CubbyError,
  *   event: RoomEvent, message: RoomEvent, ready: { room: string }, left: { room: string, error?: CubbyError },
@@ -68,7 +68,7 @@ export class CubbyError extends Error {
 	}
 }
 
-/** Resolves once the hub has greeted us; rejects where it refuses, or can't be reached in time.
+/** Resolves once the hub has greeted us; rejects if it refuses us, or can't be reached in time.
  * @param {string} url @param {Options} [options] @returns {Promise<Cubby>} */
 export function connect(url, options) {
 	const hub = new Cubby(url, options);
@@ -142,7 +142,7 @@ export class Cubby {
 		this.#dial();
 	}
 
-	/** Asks for a sign of life, and takes the connection for lost where none comes in good time. */
+	/** Asks for a sign of life, and takes the connection for lost if none comes in time. */
 	async check() {
 		this.retry();
 		if (this.state !== 'open') return;
