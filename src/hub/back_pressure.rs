@@ -77,9 +77,9 @@ impl<L> Hub<L> {
         }
         session.outbox.advance(bytes, &mut self.fan_out.pool);
         self.stats.bytes_out += bytes as u64;
-        let has_drained = session.outbox.full && session.outbox.queued() <= self.limits.queue / 2;
+        let has_drained = session.queue.is_full() && session.outbox.queued() <= self.limits.queue / 2;
         if has_drained {
-            session.outbox.full = false;
+            session.queue.clear_full();
             session.waits.wait_again();
             self.wake_waiters(slot);
         }
@@ -96,7 +96,7 @@ impl<L> Hub<L> {
         let Some(encoding) = self.session(slot).map(|session| session.encoding) else { return };
         let room = self.room_for_answers(encoding);
         let session = &mut self.sessions[slot];
-        if session.outbox.full && session.waits_for_receiver() && session.outbox.queued() <= room {
+        if session.queue.is_full() && session.waits_for_receiver() && session.outbox.queued() <= room {
             mark(Mark::DeadlockBroken);
             if session.waits.give_up_on_receivers() {
                 self.sessions.effects.resumed.push(slot);
@@ -108,7 +108,7 @@ impl<L> Hub<L> {
     /// more than others can fill, so that nobody is kept from asking by what others send: those who have waited are let
     /// in up to half as much again, each with a body, which may be longer in the session's encoding.
     pub(super) fn room_for_answers(&self, encoding: Encoding) -> usize {
-        let body = (self.limits.max_body as usize).saturating_mul(self.fan_out.codecs.max_growth(encoding));
+        let body = (self.limits.max_body as usize).saturating_mul(self.fan_out.codecs.max_body_growth(encoding));
         self.limits.queue.saturating_mul(2).saturating_add(body)
     }
 

@@ -165,8 +165,7 @@ impl<L> Hub<L> {
     /// listens: its listeners hear an event after it was queued.
     pub(super) fn open_batch_for_room(&mut self, key: u32, except: Option<usize>) {
         if self.fan_out.batch.is_expected && self.listeners.is_empty() {
-            let slots = self.rooms.at(key).members.slots_but(except);
-            self.fan_out.batch.open(BatchKey::Room { key, except }, slots.map(|slot| slot as u32));
+            self.fan_out.batch.open(BatchKey::Room { key, except }, std::iter::empty());
         }
     }
 
@@ -239,8 +238,13 @@ impl<L> Hub<L> {
     /// Adds an event to the open batch. Returns whether it could join: whether the batch is for the same room and
     /// `except`, and has room.
     pub(super) fn join_batch_of_room(&mut self, key: u32, except: Option<usize>, frame: &[u8]) -> bool {
-        if self.fan_out.batch.key != (BatchKey::Room { key, except }) {
+        let batch = &mut self.fan_out.batch;
+        if batch.key != (BatchKey::Room { key, except }) {
             return false;
+        }
+        // The members are copied only when a second event comes. Whatever changes them flushes the batch first.
+        if batch.room.is_none() {
+            batch.receivers.extend(self.rooms.at(key).members.slots_but(except).map(|slot| slot as u32));
         }
         let room = self.room_in_batch();
         if frame.len() > room {

@@ -67,7 +67,7 @@ impl FanOut {
                 continue;
             }
             let session = &mut sessions.slab[slot];
-            if skip_full && session.outbox.full {
+            if skip_full && session.queue.is_full() {
                 mark(Mark::EventMissed);
                 missed += 1;
                 continue;

@@ -55,23 +55,14 @@ pub struct Outbox {
     backlog: Option<Box<VecDeque<Segment>>>,
     /// Unsent bytes of all segments.
     queued: usize,
-    /// Bytes of the oldest segment that are already sent. A frame is under 4 GiB, and so is a segment.
-    sent: u32,
-    /// Whether it is on the list of those to flush.
-    pub(super) dirty: bool,
-    /// Whether it went over the queue limit, and has not been below half of it since.
-    pub(super) full: bool,
+    /// Bytes of the oldest segment that are already sent.
+    sent: usize,
 }
 
 impl Outbox {
     /// Unsent bytes. A shared frame counts in full in each outbox that points to it.
     pub fn queued(&self) -> usize {
         self.queued
-    }
-
-    /// Whether it went over the queue limit, and has not been below half of it since.
-    pub fn is_full(&self) -> bool {
-        self.full
     }
 
     /// Appends what `write` appends to the run, and returns what `write` returns.
@@ -171,13 +162,13 @@ impl Outbox {
     /// All that is queued, if it is one run.
     #[inline]
     pub fn as_run(&self) -> Option<&[u8]> {
-        self.backlog.is_none().then(|| &self.run[self.sent as usize..])
+        self.backlog.is_none().then(|| &self.run[self.sent..])
     }
 
     /// Points `slices` at the oldest bytes, as far as they reach. Returns how many slices were set.
     pub fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let backlog = self.backlog.iter().flat_map(|segments| segments.iter().map(Segment::as_bytes));
-        let mut skip = self.sent as usize;
+        let mut skip = self.sent;
         let mut count = 0;
         for (slice, bytes) in slices.iter_mut().zip(backlog.chain([&self.run[..]])) {
             if skip < bytes.len() {
@@ -192,23 +183,21 @@ impl Outbox {
     /// Forgets the oldest `count` bytes, which are sent, and releases their memory.
     pub fn advance(&mut self, count: usize, pool: &mut Pool) {
         self.queued -= count;
-        let mut sent = self.sent as usize + count;
+        self.sent += count;
         if let Some(segments) = &mut self.backlog {
-            while let Some(len) = segments.front().map(|front| front.as_bytes().len()).filter(|len| *len <= sent) {
-                sent -= len;
+            while let Some(len) = segments.front().map(|front| front.as_bytes().len()).filter(|len| *len <= self.sent) {
+                self.sent -= len;
                 segments.pop_front().into_iter().for_each(|front| front.release(pool));
             }
             if !segments.is_empty() {
-                self.sent = sent as u32;
                 return;
             }
             self.backlog = None;
         }
-        if sent == self.run.len() {
-            sent = 0;
+        if self.sent == self.run.len() {
+            self.sent = 0;
             pool.return_run(std::mem::take(&mut self.run));
         }
-        self.sent = sent as u32;
     }
 
     /// Releases all memory, sent or not.
@@ -223,7 +212,7 @@ impl Outbox {
     pub fn truncate(&mut self, frame_len: impl Fn(&[u8]) -> usize, pool: &mut Pool) {
         self.end_run(pool);
         let Some(segments) = &mut self.backlog else { return };
-        let sent = self.sent as usize;
+        let sent = self.sent;
         let begun = sent > 0;
         let mut kept = usize::from(begun);
         if let Some(Segment::Run(run)) = segments.front_mut().filter(|_| begun) {

@@ -35,14 +35,14 @@ impl Receivers {
 
     /// Adds a session, unless it bears the stamp of this body already. A full one refuses if `refuse_full`.
     fn add<L>(&mut self, slot: usize, session: &mut Session<L>, stamp: u32, refuse_full: bool) -> Status {
-        if session.outbox.full && refuse_full {
+        if session.queue.is_full() && refuse_full {
             mark(Mark::Refused);
             self.refused += 1;
             return Status::Refused;
         }
         if session.stamp != stamp {
             session.stamp = stamp;
-            self.any_full |= session.outbox.full;
+            self.any_full |= session.queue.is_full();
             self.slots.push(slot as u32);
         }
         Status::Queued

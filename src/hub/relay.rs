@@ -109,15 +109,15 @@ impl<L> Hub<L> {
         let limit = if waited { self.limits.queue.saturating_add(self.limits.queue / 2) } else { 0 };
         let mut waits = false;
         for receiver in receivers.slots.iter().map(|&slot| slot as usize) {
-            let outbox = &self.sessions[receiver].outbox;
-            if outbox.full && outbox.queued() > limit {
+            let session = &self.sessions[receiver];
+            if session.is_full() && session.outbox.queued() > limit {
                 mark(Mark::SenderWaits);
                 self.wait_for(sender, receiver);
                 if self.limits.if_full == IfFull::Close {
                     self.sessions.effects.overflowed.push(receiver);
                 }
                 waits = true;
-            } else if outbox.full {
+            } else if self.sessions[receiver].is_full() {
                 mark(Mark::LetInOverTheLimit);
             }
         }

@@ -34,6 +34,45 @@ pub(super) enum Backlog {
     FrontWaited,
 }
 
+/// The state of a session's queue. It takes one byte, so that all that a fan-out touches fits one cache line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct QueueFlags(u8);
+
+impl QueueFlags {
+    const DIRTY: u8 = 1;
+    const FULL: u8 = 2;
+
+    /// Whether the session is on the list of those to flush.
+    #[inline]
+    pub fn is_dirty(self) -> bool {
+        self.0 & QueueFlags::DIRTY != 0
+    }
+
+    /// Whether the queue went over its limit, and has not been below half of it since.
+    #[inline]
+    pub fn is_full(self) -> bool {
+        self.0 & QueueFlags::FULL != 0
+    }
+
+    #[inline]
+    pub fn set_dirty(&mut self) {
+        self.0 |= QueueFlags::DIRTY;
+    }
+
+    #[inline]
+    pub fn clear_dirty(&mut self) {
+        self.0 &= !QueueFlags::DIRTY;
+    }
+
+    pub fn set_full(&mut self) {
+        self.0 |= QueueFlags::FULL;
+    }
+
+    pub fn clear_full(&mut self) {
+        self.0 &= !QueueFlags::FULL;
+    }
+}
+
 /// A session that waits for a receiver, and the number of its wait.
 pub(super) type Waiter = (UserId, u32);
 
@@ -50,6 +89,7 @@ pub struct Session<L> {
     pub(super) phase: Phase,
     pub(super) role: Role,
     pub(super) encoding: Encoding,
+    pub(super) queue: QueueFlags,
 
     /// What it calls itself; `None` if it did not say.
     pub(super) name: Option<Arc<str>>,
@@ -87,6 +127,7 @@ impl<L> Session<L> {
             phase: Phase::New,
             role: protocol.role,
             encoding: protocol.encoding,
+            queue: QueueFlags::default(),
             name: None,
             rooms: Vec::new(),
             waiters: None,
@@ -186,7 +227,7 @@ impl<L> Session<L> {
 
     /// Whether its queue went over the limit, so that those who send to it wait.
     pub fn is_full(&self) -> bool {
-        self.outbox.is_full()
+        self.queue.is_full()
     }
 
     /// Bytes of input that are not executed yet: of an unfinished frame, or of requests that wait.

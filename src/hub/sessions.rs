@@ -89,8 +89,8 @@ impl<L> Sessions<L> {
 
     /// Puts a session on the list of those to flush, once.
     pub fn mark_dirty(&mut self, slot: usize) {
-        if let Some(session) = self.slab.get_mut(slot).filter(|session| !session.outbox.dirty) {
-            session.outbox.dirty = true;
+        if let Some(session) = self.slab.get_mut(slot).filter(|session| !session.queue.is_dirty()) {
+            session.queue.set_dirty();
             self.effects.dirty.push(slot);
         }
     }
@@ -107,13 +107,13 @@ impl<L> Session<L> {
     /// See [`Sessions::note_queued`].
     #[inline]
     pub(super) fn note_queued(&mut self, slot: usize, effects: &mut Effects, queue_limit: usize) {
-        if !self.outbox.dirty {
-            self.outbox.dirty = true;
+        if !self.queue.is_dirty() {
+            self.queue.set_dirty();
             effects.dirty.push(slot);
         }
-        if self.outbox.queued() > queue_limit && !self.outbox.full && self.is_open() {
+        if self.outbox.queued() > queue_limit && !self.queue.is_full() && self.is_open() {
             mark(Mark::SessionFull);
-            self.outbox.full = true;
+            self.queue.set_full();
             effects.filled.push(slot);
         }
     }

@@ -62,7 +62,9 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     /// A session has departed: what is left in its outbox is sent, as long as its peer reads.
     fn begin_to_close(&mut self, slot: usize) {
         // What the gateway keeps is not counted any more, so it must not be kept while the link lingers.
-        self.gateway.forget(slot);
+        if !self.hub.session(slot).is_some_and(Session::is_open) {
+            self.gateway.forget(slot);
+        }
         self.shut_if_sent(slot);
         let Some(session) = self.hub.session(slot).filter(|session| session.link.stage != Stage::Closing) else {
             return;

@@ -118,6 +118,8 @@ impl Gateway for Web {
     }
 
     fn resume<L>(&mut self, hub: &mut Hub<L>, slot: usize) {
+        // What is kept is about to be executed: it must not hold up itself by counting towards the memory limit.
+        hub.set_unparsed(slot, 0, false);
         self.receive(hub, slot, &mut []);
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::hub::rate_limit::TokenBucket;
 use crate::hub::testing::{CODECS, PREFIXED, TRIPLED};
-use crate::hub::{Encoding, Protocol, RemoteAddr, Role};
+use crate::hub::{Encoding, Execution, Protocol, RemoteAddr, RequestContext, Role};
 use crate::limits::{IfFull, Limits};
 use crate::stats::Stats;
 use crate::wire::{Ids, Request, UserId};
@@ -94,8 +94,40 @@ struct Outcome {
     spent: Cost,
 }
 
+/// How the requests of the first user reach the hub.
+#[derive(Clone, Copy, Debug)]
+enum Arrival {
+    /// As the bytes of one read.
+    AtOnce,
+    /// As the bytes of a read each.
+    OneByOne,
+    /// As values, as a gateway executes them.
+    Values,
+}
+
+/// Executes frames as a gateway executes the requests that it has parsed.
+fn execute_values(hub: &mut Hub<()>, slot: usize, frames: &[Vec<u8>]) {
+    for (number, frame) in frames.iter().enumerate() {
+        if !hub.sessions[slot].accepts_requests() {
+            break;
+        }
+        let header = Header::decode(frame).expect("a header");
+        let request = Request::decode(header, &frame[HEADER_LEN..]).expect("a request");
+        let context = RequestContext::tagged(header.tag);
+        if let Err(fault) = hub.limits.bounds().admit_request(&request, header.tag) {
+            hub.fail(slot, &context, &fault);
+            break;
+        }
+        let more = number + 1 < frames.len();
+        if hub.execute(slot, &context, &request, Execution { waited: false, more }) == crate::hub::Outcome::Blocked {
+            break;
+        }
+    }
+    hub.finish_input();
+}
+
 /// What comes of what the first one does, after so much was queued for each.
-fn outcome(limits: &Limits, encodings: [Encoding; 4], before: [usize; 4], acts: &[Act], at_once: bool) -> Outcome {
+fn outcome(limits: &Limits, encodings: [Encoding; 4], before: [usize; 4], acts: &[Act], arrival: Arrival) -> Outcome {
     let mut hub: Hub<()> = Hub::with_codecs(limits.clone(), CODECS);
     let slots = encodings.map(|encoding| {
         hub.accept((), RemoteAddr::Unix, Protocol { encoding, role: Role::User }).expect("there is room")
@@ -108,12 +140,17 @@ fn outcome(limits: &Limits, encodings: [Encoding; 4], before: [usize; 4], acts: 
         hub.relay_for_host(&[id], &vec![9; len]);
     }
     hub.begin_turn();
-    let frames = acts.iter().map(|act| frame(act, &ids));
-    let breaths: Vec<Vec<u8>> = if at_once { vec![frames.flatten().collect()] } else { frames.collect() };
-    for breath in breaths {
-        if hub.sessions[slots[0]].accepts_requests() {
-            hub.receive(slots[0], &breath);
+    let frames: Vec<Vec<u8>> = acts.iter().map(|act| frame(act, &ids)).collect();
+    match arrival {
+        Arrival::AtOnce => hub.receive(slots[0], &frames.concat()),
+        Arrival::OneByOne => {
+            for frame in &frames {
+                if hub.sessions[slots[0]].accepts_requests() {
+                    hub.receive(slots[0], frame);
+                }
+            }
         }
+        Arrival::Values => execute_values(&mut hub, slots[0], &frames),
     }
     let weight: usize = slots.iter().map(|&slot| hub.sessions[slot].outbox.held()).sum();
     assert!(
@@ -122,7 +159,7 @@ fn outcome(limits: &Limits, encodings: [Encoding; 4], before: [usize; 4], acts: 
     );
     let of = |&slot: &usize| {
         let session = &hub.sessions[slot];
-        (bytes(&hub, slot), session.outbox.full, session.outbox.dirty, session.rate)
+        (bytes(&hub, slot), session.queue.is_full(), session.queue.is_dirty(), session.rate)
     };
     Outcome {
         queued: slots.iter().map(of).collect(),
@@ -160,11 +197,12 @@ proptest! {
         let all_native = encodings.iter().all(|encoding| encoding.is_native());
         let (queue, fan_out) = if all_native { (queue, fan_out) } else { (1 << 20, 1 << 20) };
         let limits = Limits { share_from: 300, queue, fan_out, rate, if_full, max_body, ..Limits::default() };
-        let [at_once, one_by_one] = [true, false].map(|at_once| {
-            let outcome = outcome(&limits, encodings, before, &acts, at_once);
+        let [at_once, one_by_one, values] = [Arrival::AtOnce, Arrival::OneByOne, Arrival::Values].map(|arrival| {
+            let outcome = outcome(&limits, encodings, before, &acts, arrival);
             Outcome { spent: if all_native { outcome.spent } else { Cost::NONE }, ..outcome }
         });
-        prop_assert_eq!(at_once, one_by_one);
+        prop_assert_eq!(&at_once, &one_by_one);
+        prop_assert_eq!(values, one_by_one);
     }
 }
 

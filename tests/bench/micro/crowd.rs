@@ -2,9 +2,11 @@
 
 use crate::cases::{Case, bytes};
 use crate::wire::relay_frame;
-use cubby::hub::{Hub, Protocol, RemoteAddr, Role};
 #[cfg(feature = "ws")]
-use cubby::web;
+use cubby::hub::{Gateway, Role};
+use cubby::hub::{Hub, Protocol, RemoteAddr};
+#[cfg(feature = "ws")]
+use cubby::web::{self, Web};
 use cubby::wire::{Kind, Names, Request};
 use cubby::{Limits, UserId};
 use std::hint::black_box;
@@ -24,6 +26,9 @@ struct Crowd {
 
 impl Crowd {
     fn new() -> Crowd {
+        #[cfg(feature = "ws")]
+        let mut hub = Hub::with_codecs(Limits::default(), Web::default().codecs());
+        #[cfg(not(feature = "ws"))]
         let mut hub = Hub::new(Limits::default());
         let sender = enter(&mut hub, Protocol::NATIVE);
         Crowd { hub, sender }
