@@ -5,6 +5,6 @@
 pub struct Policy {
     /// Origins whose pages may use the hub, beside its own.
     pub origins: Vec<String>,
-    /// Whether HTTP callers on other machines may look into rooms.
+    /// Whether HTTP callers on other machines may read rooms.
     pub http_read: bool,
 }

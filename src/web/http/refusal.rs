@@ -11,7 +11,7 @@ pub struct Refusal {
     pub text: Cow<'static, str>,
     /// A further header of the response, with its line's end.
     pub header: &'static str,
-    /// Where the next request begins; `None` if that can not be known, so that the connection must end.
+    /// Where the next request begins; `None` if that is unknown, so that the connection must end.
     pub next_at: Option<usize>,
     /// Whether the request is a HEAD, so that the response has no body.
     pub is_head: bool,
