@@ -1,6 +1,6 @@
-//! What the operator allows to those who use the web gateway.
+//! What the operator allows HTTP and WebSocket clients to do.
 
-/// What the operator allows to those who use the web gateway.
+/// What the operator allows HTTP and WebSocket clients to do.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// Origins whose pages may use the hub, beside its own.

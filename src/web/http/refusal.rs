@@ -1,8 +1,8 @@
-//! Why a request is not carried out.
+//! Why a request is not executed.
 
 use std::borrow::Cow;
 
-/// Why a request is not carried out.
+/// Why a request is not executed.
 #[derive(Debug)]
 pub struct Refusal {
     /// The status of the response.
