@@ -220,7 +220,7 @@ fn no_id_is_given_twice_whatever_came_by() {
 }
 
 #[test]
-fn the_limit_of_connections_counts_those_at_the_door() {
+fn the_limit_of_connections_counts_http_callers() {
     let daemon = web_daemon(&["--max-connections", "2"]);
     let (mut web, mut native) = (Web::connect(&daemon), daemon.connect());
     web.get("/health");
@@ -263,7 +263,7 @@ fn a_sender_waits_for_who_does_not_read_and_nobody_else_does() {
 }
 
 #[test]
-fn one_who_does_not_read_is_closed_in_time_and_can_still_read_why_at_the_door_too() {
+fn one_who_does_not_read_is_closed_in_time_and_can_still_read_why_over_websocket_too() {
     let daemon = web_daemon(&["--queue", "64K", "--stall-secs", "1"]);
     let (mut sender, mut slow) = (daemon.connect(), Ws::json(&daemon));
     let to = slow.id();
@@ -276,7 +276,7 @@ fn one_who_does_not_read_is_closed_in_time_and_can_still_read_why_at_the_door_to
 }
 
 #[test]
-fn a_member_at_the_door_that_does_not_read_misses_events_and_sees_so() {
+fn a_websocket_member_that_does_not_read_misses_events_and_sees_so() {
     let daemon = web_daemon(&["--queue", "64K", "--history", "9"]);
     let (mut speaker, mut slow) = (daemon.connect(), Ws::json(&daemon));
     slow.say(r#"{"type":"join","room":"lobby"}"#);
@@ -302,7 +302,7 @@ fn a_member_at_the_door_that_does_not_read_misses_events_and_sees_so() {
 }
 
 #[test]
-fn who_asks_too_often_waits_and_loses_nothing_at_the_door_too() {
+fn who_asks_too_often_waits_and_loses_nothing_over_http_too() {
     let daemon = web_daemon(&["--rate", "50"]);
     let (mut json, mut binary, mut web) = (Ws::json(&daemon), Ws::binary(&daemon), Web::connect(&daemon));
     json.send(message(TEXT, r#"{"type":"ping"}"#).repeat(60));
@@ -317,7 +317,7 @@ fn who_asks_too_often_waits_and_loses_nothing_at_the_door_too() {
 }
 
 #[test]
-fn the_budget_of_memory_bounds_what_is_half_received_at_the_door() {
+fn the_budget_of_memory_bounds_what_is_half_received_over_http() {
     let daemon = web_daemon(&["--memory", "32M"]);
     let mut bystander = daemon.connect();
     bystander.id();
@@ -373,7 +373,7 @@ fn who_comes_through_a_proxy_is_not_taken_for_one_on_this_machine() {
 }
 
 #[test]
-fn the_limit_of_an_address_counts_those_at_the_door() {
+fn the_limit_of_an_address_counts_http_callers() {
     let daemon = web_daemon(&["--max-per-address", "2"]);
     let (mut ws, mut web) = (Ws::json(&daemon), Web::connect(&daemon));
     ws.id();
