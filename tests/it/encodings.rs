@@ -173,7 +173,7 @@ fn large_events_are_told_and_replayed_in_every_encoding() {
 }
 
 #[test]
-fn whoever_only_came_to_the_door_is_nobody() {
+fn an_http_caller_is_not_a_user() {
     let (daemon, (mut native, _binary, mut json), ids) = three(&[]);
     let silent: Vec<Raw> = (0..5).map(|_| Raw::connect(host(&daemon))).collect();
     let mut web = Web::connect(&daemon);

@@ -66,7 +66,7 @@ fn hush() {
     });
 }
 
-/// Calls `run`; returns the message if it panicked.
+/// Calls `call`; returns the message if it panicked.
 fn catch<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     hush();
     WHERE.set(Some(String::new()));
