@@ -1,7 +1,7 @@
-//! Lists of deadlines: when an idle, slow or closing link, or an empty room, is due to be looked at.
+//! Lists of deadlines: when to check an idle, slow or closing link, or an empty room.
 //!
-//! All entries of a list are due the same time after they were put there, so they are due in the order in which they
-//! came. Adding one, removing one and finding the next are O(1), and need no memory beyond a [`Hook`] in each entry.
+//! All entries of a list have the same timeout, so they expire in the order in which they were added. Adding one,
+//! removing one and finding the next are O(1), and need no memory beyond a [`Hook`] in each entry.
 
 use crate::limits::SLACK;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// No slot: the end of a list.
 const NONE: u32 = u32::MAX;
 
-/// The place of an entry in a list, and since when it is there. A hook is in one list at most.
+/// The place of an entry in a list, and the time at which it was added. A hook is in at most one list.
 #[derive(Clone, Copy, Debug)]
 pub struct Hook {
     previous: u32,
@@ -38,11 +38,11 @@ pub struct Deadlines {
     /// Which hook of an entry this list uses.
     kind: usize,
     after: Duration,
-    /// By how much an entry may be late.
+    /// How late an entry may be handled.
     slack: Duration,
     first: u32,
     last: u32,
-    /// Since when the first entry is here.
+    /// When the first entry was added.
     since: Duration,
 }
 
@@ -101,7 +101,7 @@ impl Deadlines {
         }
     }
 
-    /// When to look for due entries again.
+    /// When to check for due entries again.
     pub fn next(&self) -> Option<Duration> {
         (self.first != NONE).then(|| self.since + self.after + 2 * self.slack)
     }

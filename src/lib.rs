@@ -11,7 +11,7 @@
 //! use std::thread;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     // Port 0: the system chooses. `unix:/run/cubby.sock` does as well, and `listen` may be said again.
+//!     // Port 0: the system chooses. `unix:/run/cubby.sock` works too, and `listen` may be called several times.
 //!     let mut server = Server::builder().listen("127.0.0.1:0").max_connections(1000).bind()?;
 //!     let address = server.addresses()[0].to_string();
 //!     let handle = server.handle();
@@ -31,8 +31,9 @@
 //! }
 //! ```
 //!
-//! A host that owns its thread calls [`Server::turn`] instead of [`Server::run`]. One that has a poll of its own nests
-//! the whole hub in it as a single descriptor: [`Server::as_fd`](std::os::fd::AsFd::as_fd), [`Server::patience`].
+//! A host that needs its thread for other work as well calls [`Server::turn`] instead of [`Server::run`]. A host with a
+//! poll loop of its own nests the whole hub in it as a single descriptor: see
+//! [`Server::as_fd`](std::os::fd::AsFd::as_fd) and [`Server::patience`].
 //!
 //! # How a byte flows
 //!
@@ -44,7 +45,7 @@
 //! ```
 //!
 //! The bytes of an unfinished frame are kept with the session; an idle session owns no buffer. HTTP, JSON and WebSocket
-//! take the same way: the `web` gateway turns their bytes into requests, and its codecs encode the answers.
+//! take the same path: the `web` gateway turns their bytes into requests, and its codecs encode the answers.
 //!
 //! A turn of the loop: *deadline → poll → read and execute → flush → reap*. Executing a request never touches a socket:
 //! it appends to outboxes, and each socket is written to once, at the end of the turn.
@@ -65,14 +66,14 @@
 //! | `marks`, `testing` | rare branches that tests have reached; the virtual system, the model, the fuzz bodies |
 //! | `json` | events as JSON, for logs and scripts (feature `json`) |
 //!
-//! Dependencies point one way: `server → {net, web} → hub → wire`, and `client → wire`; a test keeps it so. The rooms
-//! in the last five rows may be used by all, and know at most `wire`.
+//! Dependencies point one way: `server → {net, web} → hub → wire`, and `client → wire`; a test keeps it so. All modules
+//! may use those in the last five rows, which use at most `wire`.
 //!
 //! # What it will never do
 //!
-//! Look into a body. Give an id twice. Drop what it has queued for a user without telling that user. Let a client that
-//! does not read hold up those who do not send to it, or one that asks for much hold up anybody. Trust a length. Wake
-//! up when there is nothing to do.
+//! It never looks into a body, reuses an id, or drops what is queued for a user without telling that user. A client
+//! that does not read delays only clients that send to it, and a client that asks for much delays nobody. The hub never
+//! trusts a length that arrived, and never wakes up when there is nothing to do.
 
 #![forbid(unsafe_code)]
 

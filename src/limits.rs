@@ -18,8 +18,8 @@ pub const READ_BUFFER: usize = 64 * 1024;
 /// Bytes that are read from one connection in a turn before it is another's turn: a few buffers, under a millisecond.
 pub const READ_BUDGET: usize = 4 * READ_BUFFER;
 
-/// Bytes that are read beyond [`READ_BUDGET`], for all connections together, for each connection that this turn will
-/// flush: relaying them takes a tenth of the time of one send.
+/// Bytes that all connections together may read beyond [`READ_BUDGET`], for each connection that this turn will flush:
+/// relaying these bytes takes a tenth of the time of one send.
 pub const READ_PER_FLUSH: usize = 128;
 
 /// Connections accepted from one listener in a turn, so that a rush of new ones does not hold up the others.
@@ -33,20 +33,20 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// waited for, a dripping one is not.
 pub const CLOSING_RATE: usize = 16 * 1024;
 
-/// How long a session that was closed as too slow may read nothing before it is given up: long enough to read why if it
-/// reads again. A kernel reports what a slow peer reads in steps of a megabyte.
+/// How long a session that was closed as too slow may read nothing before its connection is dropped: long enough to
+/// read the error if it starts to read again. A kernel reports what a slow peer reads in steps of a megabyte.
 pub const FINAL_STALL: Duration = Duration::from_secs(4);
 
-/// How long a connection waits for its peer's end while the hub shuts down: a round trip to anywhere. Whoever stops the
-/// hub waits for this too, so it is shorter than [`Limits::linger`].
+/// How long a connection waits for its peer's end while the hub shuts down: a round trip to anywhere. The operator who
+/// stops the hub waits for this too, so it is shorter than [`Limits::linger`].
 pub const SHUTDOWN_LINGER: Duration = Duration::from_millis(300);
 
 /// How long the first frame of a connection may take from its first byte. Later frames may take longer; but a peer that
 /// does not speak the protocol should not keep its place for long.
 pub const FIRST_FRAME_TIME: Duration = Duration::from_secs(10);
 
-/// HTTP requests of all callers that get an id of their own in one second. About as many connections can come and go in
-/// a second, and at this rate the four billion ids last for two and a half days.
+/// The most HTTP requests of all callers that get an id of their own in one second. About this many connections can
+/// come and go in a second, and at this rate the four billion ids last for two and a half days.
 pub const HTTP_IDS_A_SECOND: u32 = 20_000;
 
 /// Bounds of HTTP and JSON.
@@ -67,22 +67,22 @@ pub mod http {
 /// one is not.
 pub const FRAME_RATE: usize = 16 * 1024;
 
-/// How long a full session may wait for full receivers before what it sends to them is refused: they may be waiting for
-/// each other. At most half of [`Limits::stall`], which ends such waiting as well.
+/// How long a full session may wait for full receivers before what it sends to them is refused: the two may be waiting
+/// for each other. At most half of [`Limits::stall`], which ends such a wait as well.
 pub const DEADLOCK_TIME: Duration = Duration::from_secs(1);
 
-/// For this many turns in a row that left edges waiting in the system, no connection is closed as silent or slow: its
-/// edge may be among them. After that many turns, every edge has been seen.
+/// While turns leave edges waiting in the system, no connection is closed as idle or slow, because its edge may be
+/// among them. After this number of such turns in a row, every edge has been seen.
 pub const MAX_TURNS_BEHIND: u32 = 64;
 
-/// If a wait lasts this much longer than it should, the whole process was stopped. Then what came meanwhile is handled
-/// before any connection is closed as silent.
+/// If a wait lasts this much longer than it should, the whole process was suspended. What arrived meanwhile is then
+/// handled before any connection is closed as idle.
 pub const OVERSLEEP: Duration = Duration::from_millis(50);
 
 /// The most connections that are closed at once to free memory: if each holds little, it takes many.
 pub const EVICTIONS: usize = 64;
 
-/// How long a session that is over its rate limit is not read: short, so that its requests flow evenly.
+/// How long a session that is over its rate limit is not read. It is short, so that requests flow evenly.
 pub const RATE_LIMIT_REST: Duration = Duration::from_millis(20);
 
 /// A timeout may be late by this fraction of itself: timeouts that are due together are handled together, and a busy
@@ -93,13 +93,13 @@ pub const SLACK: u32 = 64;
 /// reason once and closed at once.
 pub const TURNED_AWAY: usize = 64;
 
-/// Sessions that fit the slot bits of an id, less those that are turned away.
+/// Sessions that fit into the slot bits of an id, minus the slots for connections that are turned away.
 pub const MAX_CONNECTIONS: usize = (1 << SLOT_BITS) - TURNED_AWAY;
 
 /// Bits of a user id that are its slot: four million sessions, far more than one thread should serve.
 pub const SLOT_BITS: u32 = 22;
 
-/// The most rooms that any hub may have: their keys are half a machine word, and a session may be in all of them.
+/// The most rooms that any hub may have: a key is half a machine word, and a session may be in all rooms.
 pub const MAX_ROOMS: usize = 1 << 24;
 
 /// What it costs to let an outbox point to a shared frame, as bytes copied.
@@ -141,20 +141,20 @@ pub const RUN_SLACK: usize = RUN_FULL / 8;
 pub const RUN_ROOM: usize = 1024;
 
 /// Bytes of spare runs that the hub keeps for the next outbox that needs one; further runs are freed. One turn with a
-/// thousand receivers uses as many: with a quarter of that, such a turn took half as long again.
+/// thousand receivers uses this many. With a quarter of it, such a turn took 50 % longer.
 pub const SPARE_RUNS: usize = 4 * 1024 * 1024;
 
-/// How often the spare runs are freed that were not needed meanwhile. They lie where the last burst of traffic left
-/// them, and one at the top of the heap keeps the allocator from returning what is below it.
+/// How often the spare runs are freed that were not needed meanwhile. A spare run at the top of the heap keeps the
+/// allocator from returning the memory below it to the system.
 pub const TRIM_EVERY: Duration = Duration::from_secs(1);
 
-/// Bytes that a burst must have held before the host is told of its end: no machine misses less than that.
+/// Bytes that a burst must have held before the host is told of its end: less is not worth returning to the system.
 pub const MIN_TRIM: usize = 256 * 1024;
 
 /// What happens to a RELAY or a SEND to a user whose queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IfFull {
-    /// It waits, and its sender is not read until there is room.
+    /// The request waits, and its sender is not read until there is room.
     #[default]
     Wait,
     /// It is refused: status 2 in the receipt, or error 8 if no receipt was asked for.
@@ -172,7 +172,7 @@ pub struct Limits {
     /// Connections at once from one address (for IPv6: one /64 network); 0: no limit. A further one gets error 14 and
     /// is closed.
     pub max_per_address: usize,
-    /// Requests a second of one connection in the long run, and as many at once; 0: no limit. Beyond it the connection
+    /// Requests a second of one connection: the average, and the largest burst; 0: no limit. Beyond it the connection
     /// is read later.
     pub rate: u32,
     /// Bytes of body in one frame; a larger one is error 3. See also [`set_max_body`](Limits::set_max_body).
@@ -180,7 +180,8 @@ pub struct Limits {
     /// Receivers of one RELAY, or names of one SEND; more are error 4.
     pub max_receivers: u16,
     /// Bytes queued for one user beyond which senders have to wait until half of them are sent. Senders that have
-    /// waited are then let in up to half as much again. If less is queued, a body of any size is let in.
+    /// waited may then fill the queue to 1.5 times this limit. While less than the limit is queued, a body of any size
+    /// is accepted.
     pub queue: usize,
     /// What happens to a RELAY or a SEND to a user whose queue is full.
     pub if_full: IfFull,
@@ -189,7 +190,7 @@ pub struct Limits {
     /// than a quarter of the limit is sent within [`stall`](Limits::stall), the session that holds most is closed.
     pub memory: usize,
     /// Bodies of at least this many bytes are held once and shared by all outboxes; smaller ones are copied into each.
-    /// The default is where both cost the same, by `cargo bench --bench relay`.
+    /// At the default both cost the same, by `cargo bench --bench relay`.
     pub share_from: usize,
     /// What may be put into outboxes in one turn, as bytes copied, before further requests wait for the next turn. A
     /// request of ten bytes may reach thousands of members; this is a few milliseconds of such work.
@@ -266,7 +267,7 @@ impl Limits {
     }
 
     /// Bytes that may be held beyond [`memory`](Limits::memory), so that a frame that is begun can be finished: the
-    /// frame, and what went over when the limit was met, which is one read or the copies of one body.
+    /// frame, and what exceeded the limit when it was reached, which is one read or the copies of one body.
     pub(crate) fn memory_slack(&self) -> usize {
         let copies = self.share_from.saturating_mul(self.max_receivers.into());
         copies.saturating_add(self.max_body as usize + READ_BUFFER)

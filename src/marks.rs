@@ -1,4 +1,5 @@
-//! Coverage marks: which rare branches were taken. By them the simulator shows that its seeds reach what they are for.
+//! Coverage marks: which rare branches were taken. The simulator uses them to check that its seeds reach these
+//! branches.
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! Which names users and rooms may have.
+//! The rule for names of users and rooms.
 
 use crate::escape::is_unfit;
 

@@ -1,4 +1,4 @@
-//! What the hub counts: the counters, the table of metrics that names and explains them, and their forms as text and
+//! The hub's statistics: the counters, the table of metrics that names and explains them, and their forms as text and
 //! JSON. One thread counts; readers get a copy.
 
 use crate::wire::{ERROR_CODES, ErrorCode, KINDS, Kind, KindRow};
@@ -22,7 +22,7 @@ impl AddAssign for Tally {
     }
 }
 
-/// A [`Tally`] for each kind of frame. A request is counted when it is carried out, any other frame when it is queued.
+/// A [`Tally`] for each kind of frame. A request is counted when it is executed, any other frame when it is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frames([Tally; KINDS.len()]);
 
@@ -154,7 +154,7 @@ pub struct Metric {
     pub name: &'static str,
     /// Counter or gauge.
     pub metric_type: MetricType,
-    /// What it says, without the full stop.
+    /// Its help text, without the full stop.
     pub help: &'static str,
     /// Its value.
     pub value: fn(&Stats) -> u64,

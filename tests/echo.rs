@@ -1,4 +1,4 @@
-//! A small WebSocket server over the crate's codec, which sends every message back: what a conformance suite talks to.
+//! A small WebSocket server over the crate's framing that echoes every message: the target of the conformance suite.
 //!
 //! `cargo test --test echo -- --serve` prints its address, and serves until its standard input ends. Without
 //! `--serve` it sends some messages to itself.
@@ -9,7 +9,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// Bytes that a message may have: as many as the longest of the suite's has.
+/// The limit of a message in bytes: the length of the suite's longest one.
 const MAX_MESSAGE: usize = 16 << 20;
 
 /// How long a connection may be silent.
@@ -21,7 +21,7 @@ fn main() {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let stream = stream.expect("it can accept");
-            // The suite breaks connections, and that is no fault of the server's.
+            // The suite resets connections, so an error here is not the server's fault.
             thread::spawn(move || serve(stream));
         }
     });
@@ -85,8 +85,8 @@ fn shake_hands(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(input)
 }
 
-/// Takes all whole messages out of `input`, and puts the answer to each into `output`. Says whether the connection
-/// goes on after that.
+/// Takes all whole messages out of `input`, and puts the answer to each into `output`. Returns whether the connection
+/// continues.
 fn echo(messages: &mut MessageReader, input: &mut Vec<u8>, output: &mut Vec<u8>) -> bool {
     let mut rest = &mut input[..];
     let goes_on = loop {
@@ -106,12 +106,12 @@ fn echo(messages: &mut MessageReader, input: &mut Vec<u8>, output: &mut Vec<u8>)
             }
         }
     };
-    // The codec keeps what is not whole yet.
+    // The reader keeps an unfinished message.
     input.clear();
     goes_on
 }
 
-/// The code of a close frame that has none.
+/// The code that stands for a close frame without one.
 const NO_CODE: u16 = 1005;
 
 /// Sends messages in small pieces, and waits for each to come back.
@@ -137,12 +137,12 @@ fn check(address: &str) {
     let mut next = || messages.next(&mut rest, MAX_MESSAGE);
     assert_eq!(next(), Ok(Some(Message::Text("caf\u{e9}".into()))));
     assert_eq!(next(), Ok(Some(Message::Binary([7; 70_000][..].into()))));
-    // The codec tells of a pong without its payload.
+    // The reader reports a pong without its payload.
     assert_eq!([next(), next(), next()], [Ok(Some(Message::Pong)), Ok(Some(Message::Close(4000))), Ok(None)]);
     refuses(address);
 }
 
-/// Breaks the protocol, and waits to be told.
+/// Breaks the protocol, and waits for the close frame.
 fn refuses(address: &str) {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(TIMEOUT)).expect("a time");

@@ -1,4 +1,5 @@
-//! A hub inside a program that has left SIGPIPE at its default. A process of its own, for that is the whole process's.
+//! A hub inside a program that has left SIGPIPE at its default. This is a test program of its own, because the signal's
+//! action belongs to the whole process.
 
 use cubby::{Server, UserId};
 use std::io::Write;
@@ -24,7 +25,8 @@ fn sending_to_a_peer_that_has_gone_does_not_end_the_host() {
     }
     let [full_id, leaver_id] = [1, 2].map(|arrival| UserId(arrival << 22 | (arrival - 1)));
 
-    // Somebody who waits for a full receiver is not read, so that its leaving is not seen before it is sent to.
+    // A session that waits for a full receiver is not read, so the hub does not notice that it has left until it sends
+    // to it.
     for _ in 0..6 {
         server.relay(&[full_id], &[7; 1 << 20]).expect("short enough");
         turns(&mut server);

@@ -20,7 +20,7 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Lets one session go on that waits for the next turn, though others have to wait.
+    /// Resumes one session that waits for the next turn, although others have to keep waiting.
     pub fn end_postponement_of(&mut self, slot: usize) {
         if let Some(session) = self.session(slot).filter(|session| session.waits.is_blocked_by(Reason::NextTurn)) {
             let id = session.id;
@@ -56,7 +56,7 @@ impl<L> Hub<L> {
         self.sessions[receiver].waiters.get_or_insert_default().push(waiter);
     }
 
-    /// Lets the sessions go on that wait for this one.
+    /// Resumes the sessions that wait for this one.
     pub(super) fn wake_waiters(&mut self, slot: usize) {
         let waiters = self.sessions[slot].waiters.take();
         for (id, round) in waiters.into_iter().flat_map(|waiters| *waiters) {
@@ -68,8 +68,8 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Forgets bytes of a session's outbox that are sent. Once a full one is down to half the limit, the sessions go on
-    /// that waited for it; returns whether that is so now.
+    /// Forgets bytes of a session's outbox that are sent. Once a full session is down to half the limit, the sessions
+    /// that waited for it are resumed. Returns whether that has just happened.
     pub fn sent(&mut self, slot: usize, bytes: usize) -> bool {
         let Some(session) = self.sessions.get_mut(slot) else { return false };
         if session.outbox.queued() > HEARTBEAT_LEN {
@@ -87,10 +87,10 @@ impl<L> Hub<L> {
     }
 
     /// Ends a possible deadlock: a full session that waits for full receivers gives up, because those receivers may
-    /// wait for it in turn. Every session of such a circle is full and waits, so if each does so for a bounded time
-    /// only, no circle lasts. Until it is no longer full, what it sends to full receivers is refused.
+    /// wait for it in turn. Every session of such a cycle is full and waits, so a limit on that wait ends every cycle.
+    /// Until it is no longer full, what it sends to full receivers is refused.
     ///
-    /// A session for which more is queued than others could have sent does not give up: it waits for itself, to read
+    /// A session with more queued than others could have sent does not give up: it waits for itself, until it has read
     /// its own answers.
     pub fn break_deadlock(&mut self, slot: usize) {
         let Some(encoding) = self.session(slot).map(|session| session.encoding) else { return };
@@ -104,9 +104,10 @@ impl<L> Hub<L> {
         }
     }
 
-    /// How many bytes may be queued for a session before its own requests wait until it has read the answers. It is
-    /// more than others can fill, so that nobody is kept from asking by what others send: those who have waited are let
-    /// in up to half as much again, each with a body, which may be longer in the session's encoding.
+    /// How many bytes may be queued for a session before its own requests wait until it has read the answers. This is
+    /// more than other sessions can fill, so that they cannot block its requests: senders that have waited may fill the
+    /// queue to 1.5 times the limit, and each may exceed that by one body, which may be longer in the session's
+    /// encoding.
     pub(super) fn room_for_answers(&self, encoding: Encoding) -> usize {
         let body = (self.limits.max_body as usize).saturating_mul(self.fan_out.codecs.max_body_growth(encoding));
         self.limits.queue.saturating_mul(2).saturating_add(body)
@@ -119,5 +120,6 @@ impl<L> Hub<L> {
     }
 }
 
-/// Bytes of a BEAT. A lone one is sent to sessions that wait as well, so that sending it does not count as draining.
+/// Bytes of a BEAT. A BEAT with nothing else queued goes to waiting sessions as well, so sending it does not count as
+/// draining.
 const HEARTBEAT_LEN: usize = crate::wire::HEADER_LEN + 8;

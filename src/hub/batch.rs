@@ -1,5 +1,5 @@
-//! The open batch: frames that one session sends to the same receivers one after another are collected, and copied into
-//! each outbox in one piece. If there is one receiver only, relays are written straight into its outbox.
+//! The open batch: consecutive frames from one session to the same receivers are collected, and copied into each outbox
+//! in one piece. If there is only one receiver, relays are written straight into its outbox.
 //!
 //! A batch lasts no longer than the bytes that were read at once. It changes no order, because everything else that
 //! goes into an outbox [flushes](Hub::flush_batch) it first. And it changes nobody's limits: it takes no more bytes
@@ -30,9 +30,9 @@ pub(super) struct Batch {
     /// The receivers, as slots. None of them is full.
     pub receivers: Vec<u32>,
     frames: Vec<u8>,
-    /// Bytes that may still join; `None` until a second frame asks.
+    /// Bytes that may still join; computed when a second frame joins, `None` before.
     pub room: Option<usize>,
-    /// Whether the next request is at hand and probably joins. Without that no batch is opened.
+    /// Whether the next request has arrived already and will probably join. Otherwise no batch is opened.
     pub is_expected: bool,
 }
 
@@ -154,15 +154,15 @@ impl<L> Hub<L> {
         }
     }
 
-    /// After a RELAY to these receivers, of whom none is full: the next one may join it.
+    /// After a RELAY to these receivers, none of which is full: the next RELAY may join the batch.
     pub(super) fn open_batch_for_users(&mut self, ids: Ids<'_>, slots: &[u32], body_len: usize) {
         if self.fan_out.batch.is_expected && body_len < self.limits.share_from {
             self.fan_out.batch.open_for_users(ids, slots);
         }
     }
 
-    /// After an event was copied to all members of a room but `except`: the next event may join it. Not if the host
-    /// listens: its listeners hear an event after it was queued.
+    /// After an event was copied to all members of a room but `except`: the next event may join the batch. Not if the
+    /// host has listeners, because a listener is called after the event was queued.
     pub(super) fn open_batch_for_room(&mut self, key: u32, except: Option<usize>) {
         if self.fan_out.batch.is_expected && self.listeners.is_empty() {
             self.fan_out.batch.open(BatchKey::Room { key, except }, std::iter::empty());
@@ -170,8 +170,8 @@ impl<L> Hub<L> {
     }
 
     /// Relays the bodies of the native requests at the front of `input` to the receivers of the open batch, as far as
-    /// they name the same receivers and the turn allows it: requests that differ in nothing but tag, length and body
-    /// need not be judged again. Returns how many bytes the requests have.
+    /// they name the same receivers and the turn allows it. Requests that differ only in tag, length and body need not
+    /// be checked again. Returns how many bytes the requests have.
     pub(super) fn join_batch(&mut self, slot: usize, input: &[u8]) -> usize {
         if self.fan_out.batch.key != BatchKey::Users {
             return 0;
@@ -216,7 +216,7 @@ impl<L> Hub<L> {
         self.after_request(slot);
     }
 
-    /// Adds one relay that came as a value to the open batch. Returns whether it could join.
+    /// Adds one relay, given as a value, to the open batch. Returns whether it could join.
     pub(super) fn join_batch_of_users(&mut self, sender: UserId, receivers: Ids<'_>, body: &[u8]) -> bool {
         let batch = &self.fan_out.batch;
         if batch.key != BatchKey::Users
@@ -260,7 +260,7 @@ impl<L> Hub<L> {
         self.fan_out.room_in_batch(&self.sessions, memory)
     }
 
-    /// Charges frames that joined the batch, and counts them as they will be received.
+    /// Charges frames that joined the batch, and counts them as deliveries.
     fn charge_batch(&mut self, room: usize, len: usize, kind: Kind, frames: u64) {
         let receivers = self.fan_out.batch.receivers.len();
         self.fan_out.batch.room = Some(room - len);

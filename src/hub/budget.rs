@@ -41,8 +41,8 @@ impl AddAssign for Cost {
     }
 }
 
-/// What this turn has spent, and what it may spend. What departures cost is on an account of its own, with half as
-/// much, so that requests and departures do not hold up each other.
+/// What this turn has spent, and what it may spend. Departures have a budget of their own, half as large, so that
+/// requests and departures do not delay each other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TurnBudget {
     /// What a turn may cost. A session that reads never becomes full within one turn, because no outbox receives more

@@ -41,7 +41,7 @@ impl Encoding {
     }
 }
 
-/// What a session may be asked for and what it may ask.
+/// What a session may request, and whether others can send to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Role {
     /// A user: it is listed, has an id that others can send to, and may be in rooms.
@@ -51,7 +51,7 @@ pub enum Role {
     HttpCaller,
 }
 
-/// What the sessions accepted by one listener begin with.
+/// The encoding and the role with which the sessions of one listener begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Protocol {
     /// How their bytes look.
@@ -95,18 +95,18 @@ pub trait Codec: Debug + Sync {
     /// Appends the messages for native frames that many sessions receive. `frames` holds whole frames, in order.
     fn encode_frames(&self, frames: &[u8], out: &mut Vec<u8>);
 
-    /// Appends what a session receives last, behind everything else. `code` is the error that it is closed with, if
-    /// any.
+    /// Appends the last bytes that a session receives, after everything else. `code` is the error that it is closed
+    /// with, if any.
     fn encode_close(&self, code: Option<ErrorCode>, out: &mut Vec<u8>);
 
-    /// If each message is a native frame behind a prefix: what appends the prefix. Large bodies are then shared with
-    /// native sessions rather than encoded.
+    /// If each message is a prefix and then the native frame: the function that appends the prefix. Large bodies are
+    /// then shared with native sessions rather than encoded.
     fn frame_prefix(&self) -> Option<FramePrefix>;
 
     /// Bytes of the message that begins with `front`, which this codec has encoded.
     fn message_len(&self, front: &[u8]) -> usize;
 
-    /// By which factor a message may be longer than the native frame, at most.
+    /// The largest factor by which a message may be longer than the native frame.
     fn max_growth(&self) -> usize;
 }
 
@@ -116,8 +116,8 @@ pub type Codecs = &'static [&'static dyn Codec];
 /// Turns what non-native sessions send into requests. The loop owns it and hands it every byte that such a session
 /// sends; it keeps what is unfinished.
 ///
-/// It executes a request only while the session [accepts requests](super::Session::accepts_requests). What is left
-/// it keeps, and reports by [`Hub::set_unparsed`], because it counts towards the memory limit.
+/// It executes a request only while the session [accepts requests](super::Session::accepts_requests). It keeps the
+/// remaining input, and reports its size by [`Hub::set_unparsed`], because it counts towards the memory limit.
 pub trait Gateway: Debug {
     /// The codecs of the encodings that it introduces.
     fn codecs(&self) -> Codecs;
@@ -125,10 +125,10 @@ pub trait Gateway: Debug {
     /// Takes in bytes that have just been received from a session. It may overwrite `input`.
     fn receive<L>(&mut self, hub: &mut Hub<L>, slot: usize, input: &mut [u8]);
 
-    /// Goes on with what is kept of a session, which accepts requests again.
+    /// Continues with the input that is kept for a session, which accepts requests again.
     fn resume<L>(&mut self, hub: &mut Hub<L>, slot: usize);
 
-    /// Forgets what is kept of a session: it has departed.
+    /// Discards the input that is kept for a session that has departed.
     fn forget(&mut self, slot: usize);
 }
 

@@ -9,11 +9,11 @@ pub struct Effects {
     pub dirty: Vec<usize>,
     /// Sessions that waited and may be read again.
     pub resumed: Vec<usize>,
-    /// Sessions whose requests wait for the next turn, because this one has done enough.
+    /// Sessions whose requests wait for the next turn, because the budget of this one is spent.
     pub postponed: Vec<UserId>,
     /// Sessions that went over their queue limit.
     pub filled: Vec<usize>,
-    /// Full sessions that were meant to be sent more, if such sessions are to be closed at once.
+    /// With `IfFull::Close`: full sessions that another session tried to send to.
     pub overflowed: Vec<usize>,
     /// Sessions that departed: what is in their outboxes is to be sent, then they are to be removed.
     pub departed: Vec<usize>,

@@ -12,10 +12,10 @@ pub(super) struct EncodedFrames(Vec<Encoded>);
 
 #[derive(Debug, Default)]
 struct Encoded {
-    /// Whether it is of the payload that is being posted.
+    /// Whether this is the encoding of the current payload, and not of an earlier one.
     is_valid: bool,
     bytes: Vec<u8>,
-    /// The same bytes, held once, if they are many; then `bytes` is empty.
+    /// The same bytes, shared, if there are many; then `bytes` is empty.
     shared: Option<SharedFrame>,
 }
 
@@ -24,8 +24,8 @@ impl EncodedFrames {
         EncodedFrames((0..codecs.len()).map(|_| Encoded::default()).collect())
     }
 
-    /// A payload in an encoding, which is not the native one. Returns too how many bytes were encoded for it now: 0 if
-    /// it was in the cache.
+    /// A payload in an encoding, which is not the native one. Also returns how many bytes were encoded now: 0 if it was
+    /// in the cache.
     pub fn get<'a>(
         &'a mut self,
         codecs: CodecTable,

@@ -22,7 +22,7 @@ pub(super) struct FanOut {
     share_from: usize,
 }
 
-/// What became of a payload.
+/// The result of a fan-out.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Posted {
     /// Sessions that have received it.
@@ -46,10 +46,9 @@ impl FanOut {
         }
     }
 
-    /// Puts a payload into the outbox of each session in `slots` but `except`; if `skip_full`, of those only that are
-    /// not full.
+    /// Puts a payload into the outbox of each session in `slots` but `except`. If `skip_full`, it skips full sessions.
     ///
-    /// Sessions for which it must be encoded come last, so that the loop over the native ones holds nothing else.
+    /// Sessions that need another encoding come last, so that the loop over native sessions stays small.
     #[inline(always)]
     pub fn post<L>(
         &mut self,

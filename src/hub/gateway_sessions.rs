@@ -7,7 +7,7 @@ use super::session::Backlog;
 use crate::limits::HTTP_IDS_A_SECOND;
 use crate::wire::{Answer, Fault};
 
-/// How many HTTP requests were given an id of their own in this second.
+/// The number of HTTP requests that got an id of their own in this second.
 #[derive(Debug, Default)]
 pub(super) struct IdsLent {
     second: u64,
@@ -15,8 +15,8 @@ pub(super) struct IdsLent {
 }
 
 impl<L> Hub<L> {
-    /// Begins a request of an HTTP caller, which is then [executed](Hub::execute) under an id of its own. If so many
-    /// are asked that ids might run out one day, those of one connection share an id.
+    /// Begins a request of an HTTP caller, which is then [executed](Hub::execute) under an id of its own. If there are
+    /// so many requests that ids could run out one day, the requests of one connection share an id.
     pub fn begin_http_request(&mut self, slot: usize) {
         let second = self.clock.now.as_secs();
         if self.ids_lent.second != second {
@@ -29,7 +29,7 @@ impl<L> Hub<L> {
         self.count_http_request();
     }
 
-    /// Sends an HTTP caller a response that its gateway has made. If the connection `closes` with that, the caller
+    /// Sends a response that the gateway composed to an HTTP caller. If the connection `closes` with that, the caller
     /// departs; otherwise the response counts as a request executed.
     pub fn respond(&mut self, slot: usize, bytes: &[u8], closes: bool) {
         self.push_bytes(slot, bytes);
@@ -48,8 +48,8 @@ impl<L> Hub<L> {
         self.stats.http_requests += 1;
     }
 
-    /// Tells a session of a gateway what was wrong with something that could not be read as a request, if what follows
-    /// can be read: the error is not fatal.
+    /// Sends an error, which is not fatal, for input that is no valid request, if the gateway can still parse what
+    /// follows.
     pub fn reject(&mut self, slot: usize, context: &RequestContext<'_>, fault: &Fault) {
         let Fault { code, kind, text, .. } = fault;
         self.frames_received += 1;
@@ -62,7 +62,7 @@ impl<L> Hub<L> {
         self.after_request(slot);
     }
 
-    /// Charges bytes that were put together but not sent: the body of a response to HEAD.
+    /// Charges bytes that were composed but not sent: the body of a response to HEAD.
     pub fn charge_unsent(&mut self, bytes: usize) {
         self.budget.requests += Cost::of(1, bytes, bytes);
     }

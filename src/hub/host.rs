@@ -1,4 +1,4 @@
-//! What the host program asks about rooms.
+//! The host program's requests about rooms.
 
 use super::rooms::Author;
 use super::{Hub, SharedEvent};

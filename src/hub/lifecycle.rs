@@ -8,7 +8,7 @@ use crate::limits::{Limits, TURNED_AWAY};
 use crate::marks::{Mark, mark};
 use crate::wire::{Answer, ErrorCode, Fault};
 
-/// Who may connect: how many sessions each address has, and how many connections were turned away.
+/// Admission: how many sessions each address has, and how many connections were turned away.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
     addresses: AddressCounts,
@@ -17,13 +17,13 @@ pub(super) struct Admission {
 }
 
 impl<L> Hub<L> {
-    /// Accepts a connection and returns its slot. If the hub is at a limit of connections, the session is told so and
-    /// has departed at once. An HTTP caller has an id, but is not a user before its [`upgrade`](Hub::upgrade).
+    /// Accepts a connection and returns its slot. If a limit of connections is reached, the session is sent error 14
+    /// and departs at once. An HTTP caller has an id, but is not a user before its [`upgrade`](Hub::upgrade).
     ///
     /// # Errors
     ///
-    /// Returns `link` with the bytes to send before it is closed, if many sessions linger already that were turned
-    /// away, or if all four billion ids have been given: an id is never given twice, so the hub must be restarted.
+    /// Returns `link` and the bytes to send before it is closed. This happens if too many sessions that were turned
+    /// away still linger, or if all four billion ids are used up: ids are never reused, so the hub must be restarted.
     pub fn accept(&mut self, link: L, remote: RemoteAddr, protocol: Protocol) -> Result<usize, (L, Vec<u8>)> {
         self.stats.accepted += 1;
         let refused = match self.refusal(remote) {
@@ -52,7 +52,7 @@ impl<L> Hub<L> {
         self.sessions[slot].phase = Phase::TurnedAway;
     }
 
-    /// Why a connection from there can not be served, if so.
+    /// The reason to turn away a connection from this address, if there is one.
     fn refusal(&mut self, remote: RemoteAddr) -> Option<Fault> {
         let Limits { max_connections, max_per_address, .. } = self.limits;
         // Departed sessions count as well, until they are removed.
@@ -85,9 +85,9 @@ impl<L> Hub<L> {
     }
 
     /// Makes an HTTP caller a user with another encoding. If a proxy forwarded the handshake, the hub can not tell
-    /// whether the user is on this machine. The user has a new id: the proxy may have sent requests of somebody else by
-    /// this connection under the last one. Returns whether there was an id left; if not, the caller is told so and has
-    /// departed.
+    /// whether the user is on this machine. The user gets a new id, because the proxy may have used this connection for
+    /// requests of other clients, under the old id. Returns whether there was an id left; if not, the caller is told so
+    /// and has departed.
     pub fn upgrade(&mut self, slot: usize, encoding: Encoding, is_forwarded: bool) -> bool {
         if !self.sessions.renew_id(slot) {
             self.fail(slot, &RequestContext::default(), &out_of_ids());
@@ -123,7 +123,7 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Has a session depart by its own will: BYE, or the end of its stream.
+    /// Makes a session depart at its own request: BYE, or the end of its stream.
     pub fn leave(&mut self, slot: usize) {
         self.stats.left += 1;
         self.depart(slot);
@@ -140,8 +140,8 @@ impl<L> Hub<L> {
         self.depart_with(slot, &last);
     }
 
-    /// The same, if the gateway knows what has to be said last. If the session is `blamed`, it counts as closed with
-    /// error 1; otherwise as having left.
+    /// The same, with last bytes that the gateway supplies. If the session is `blamed`, it counts as closed with error
+    /// 1; otherwise as having left.
     pub fn close_connection(&mut self, slot: usize, last: &[u8], blamed: bool) {
         if blamed {
             self.stats.count_close(ErrorCode::Malformed);
@@ -177,8 +177,8 @@ impl<L> Hub<L> {
         true
     }
 
-    /// Tells every user why it is closed, and has it depart. Nobody is told any more who leaves which room, except the
-    /// host's listeners.
+    /// Sends every user the reason, and makes it depart. From now on only the host's listeners receive events of
+    /// leaving.
     pub fn close_all(&mut self, code: ErrorCode, text: &str) {
         self.is_closing = true;
         self.announce_departures();
@@ -194,8 +194,8 @@ impl<L> Hub<L> {
         self.is_closing
     }
 
-    /// Tells a session by CLOSING why it is closed, and has it depart. An HTTP caller that has asked nothing is told
-    /// nothing: it would take that for the response to its next request.
+    /// Sends CLOSING with the reason to a session, and makes it depart. An HTTP caller without a pending request is
+    /// sent nothing: it would take that for the response to its next request.
     pub fn close(&mut self, slot: usize, code: ErrorCode, text: &str) {
         let Some(session) = self.session(slot).filter(|session| session.is_open()) else { return };
         if session.is_addressable() || session.unparsed() > 0 {
@@ -204,7 +204,7 @@ impl<L> Hub<L> {
         self.close_with(slot, code);
     }
 
-    /// Has a session depart because of an error.
+    /// Makes a session depart because of an error.
     pub(super) fn close_with(&mut self, slot: usize, code: ErrorCode) {
         self.stats.count_close(code);
         if let Some(session) = self.sessions.get_mut(slot) {

@@ -21,7 +21,7 @@ impl SharedEvent {
         EventRef::from_frame(self.0.as_bytes()).expect("it is made of an event's frame")
     }
 
-    /// A copy that shares nothing.
+    /// An owned copy.
     pub fn to_event(&self) -> Event {
         self.view().to_event()
     }
@@ -110,7 +110,7 @@ pub mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    /// What somebody said in a room.
+    /// A message in a room.
     pub fn message(id: u64, room: &str, body: &[u8]) -> SharedEvent {
         let (what, session) = (EventType::Message, UserId(9));
         SharedEvent::from(&EventRef { what, id, unix_ms: 0, session, room, name: "ann", body })

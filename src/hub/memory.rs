@@ -1,4 +1,4 @@
-//! The memory account: how much the hub holds, how much it may hold, and for whom.
+//! The memory account: how much the hub holds, its limit, and which session holds the most.
 
 use super::Hub;
 use super::session::Session;
@@ -20,7 +20,7 @@ impl<L> Hub<L> {
         self.held() >= self.limits.memory
     }
 
-    /// Whether it is so far over the limit that no further request should be begun.
+    /// Whether it is so far over the limit that no new request should be started.
     pub fn is_far_over_memory(&self) -> bool {
         self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack())
     }
@@ -30,8 +30,8 @@ impl<L> Hub<L> {
         self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack().saturating_mul(2))
     }
 
-    /// Whether unparsed input takes half of the limit. Then only one unfinished frame at a time may grow, so that there
-    /// is always room for sessions that ask for little.
+    /// Whether unparsed input takes half of the limit. Then only one unfinished frame at a time may grow, so that small
+    /// requests always have room.
     pub fn is_crowded_by_input(&self) -> bool {
         self.unparsed >= self.limits.memory / 2
     }
@@ -56,7 +56,7 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Whether spare memory is kept for outboxes that may need it.
+    /// Whether the pool holds spare memory.
     pub fn has_spare_memory(&self) -> bool {
         self.fan_out.pool.has_spare()
     }

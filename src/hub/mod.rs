@@ -1,8 +1,8 @@
-//! The hub: who is here, and who receives what.
+//! The hub: sessions, rooms, and which session receives what.
 //!
 //! Owns the sessions with their ids, names and [outboxes](Outbox), the rooms with their members and events, and
-//! executes requests. Does no I/O and reads no clock: bytes come in as they were received and the time as it is told,
-//! bytes go into outboxes, and what has to be done about them is in the [`Effects`]. The caller is the loop in `net`,
+//! executes requests. Does no I/O and reads no clock: its caller passes in the received bytes and the time. The hub
+//! puts bytes into outboxes, and lists in the [`Effects`] what the caller has to do. The caller is the loop in `net`,
 //! or a test.
 //!
 //! The parts own their state and know nothing of each other. The hub's own methods are requests and events, which need
@@ -15,8 +15,8 @@
 //!               TurnBudget: what it cost · Waits: which session waits for what · Effects: what the loop has to do
 //! ```
 //!
-//! What can be exchanged is a port: how bytes look is a [`Codec`] and its [`Gateway`], and a host program hears events
-//! by a [`Listener`].
+//! What can be exchanged is a port: how bytes look is a [`Codec`] and its [`Gateway`], and a host program receives
+//! events through a [`Listener`].
 
 mod back_pressure;
 mod batch;
@@ -74,7 +74,7 @@ use rooms::Rooms;
 use sessions::Sessions;
 use std::time::Duration;
 
-/// The hub: sessions in slots, each with what the loop keeps for it (`L`).
+/// The hub: sessions in slots, each with the loop's state for it (`L`).
 #[derive(Debug)]
 pub struct Hub<L> {
     limits: Limits,
@@ -96,7 +96,7 @@ pub struct Hub<L> {
     ids_lent: IdsLent,
     /// The id of the last mail.
     last_mail: u64,
-    /// The hub is shutting down: nobody is told any more who leaves.
+    /// The hub is shutting down: clients receive no more events of leaving.
     is_closing: bool,
     /// Code in the host program that hears events.
     pub listeners: Listeners,
@@ -104,7 +104,7 @@ pub struct Hub<L> {
     pub stats: Stats,
 }
 
-/// This moment, as the loop last told it.
+/// The current time, as the loop last set it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Clock {
     /// Time since some fixed moment. Never goes back.
@@ -150,8 +150,8 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Tells the hub what time it is: `now` since some fixed moment, never less than before, and the wall clock in
-    /// milliseconds since 1970, which may jump.
+    /// Sets the time: `now` since some fixed moment, never less than before, and the wall clock in milliseconds since
+    /// 1970, which may jump.
     pub fn set_time(&mut self, now: Duration, unix_ms: u64) {
         self.clock = Clock { now, unix_ms };
     }
@@ -198,17 +198,17 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Whether the requests of this turn have cost enough: what else is asked waits for the next turn.
+    /// Whether the budget of this turn is spent: further requests wait for the next turn.
     pub fn is_turn_spent(&self) -> bool {
         self.budget.is_spent()
     }
 
-    /// Whether a host that has asked for much should let others have their turn.
+    /// Whether the host's requests should stop for this turn, so that sessions get their share.
     pub fn is_turn_half_spent(&self) -> bool {
         self.budget.is_half_spent()
     }
 
-    /// Whole requests received so far, by which the loop sees whether one was finished.
+    /// The number of whole requests received so far. The loop uses it to see whether a frame was completed.
     pub fn frames_received(&self) -> u64 {
         self.frames_received
     }

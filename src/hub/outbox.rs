@@ -207,8 +207,8 @@ impl Outbox {
         pool.return_run(emptied.run);
     }
 
-    /// Releases everything except the frame that is being sent, of which the other side has the beginning.
-    /// `frame_len` tells how long the frame at the front of some bytes is.
+    /// Releases everything except a partly sent frame. `frame_len` tells how long the frame at the front of some bytes
+    /// is.
     pub fn truncate(&mut self, frame_len: impl Fn(&[u8]) -> usize, pool: &mut Pool) {
         self.end_run(pool);
         let Some(segments) = &mut self.backlog else { return };

@@ -1,4 +1,4 @@
-//! The rate limit of one session: a number of requests a second in the long run, and as many at once.
+//! The rate limit of one session: a token bucket. Its size is the number of requests allowed per second.
 
 use super::Hub;
 use super::waits::Reason;
@@ -14,7 +14,7 @@ const SECOND: u64 = 1_000_000;
 pub(super) struct TokenBucket(u64);
 
 impl TokenBucket {
-    /// Takes one token, which there may not be: whoever asks next has to wait then.
+    /// Takes one token. The bucket may become overdrawn; then the next request has to wait.
     fn take(&mut self, rate: u64, now: u64) {
         self.0 = self.0.max(now) + SECOND / rate;
     }
@@ -26,7 +26,7 @@ impl TokenBucket {
 }
 
 impl<L> Hub<L> {
-    /// Charges a request to the session's rate limit. If the session has used it up by that, its next requests wait.
+    /// Charges a request to the session's rate limit. If that uses up the limit, the session's next requests wait.
     pub(super) fn charge_rate(&mut self, slot: usize) {
         let rate = u64::from(self.limits.rate);
         if rate == 0 {
@@ -41,8 +41,7 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Lets a session go on that waited because of its rate limit, if it may ask again. Returns whether it still has to
-    /// wait.
+    /// Resumes a session that waited for its rate limit, if it has a token again. Returns whether it still has to wait.
     pub fn is_still_rate_limited(&mut self, slot: usize) -> bool {
         let (rate, now) = (u64::from(self.limits.rate), micros(self.clock.now));
         let Some(session) = self.session(slot).filter(|session| session.waits.is_blocked_by(Reason::RateLimit)) else {

@@ -33,7 +33,7 @@ impl Receivers {
         self.statuses.iter().filter_map(|&byte| Status::of(byte)).collect()
     }
 
-    /// Adds a session, unless it bears the stamp of this body already. A full one refuses if `refuse_full`.
+    /// Adds a session, unless it has the stamp of this body already. If `refuse_full`, a full session refuses the body.
     fn add<L>(&mut self, slot: usize, session: &mut Session<L>, stamp: u32, refuse_full: bool) -> Status {
         if session.queue.is_full() && refuse_full {
             mark(Mark::Refused);
@@ -54,8 +54,8 @@ impl Receivers {
 pub(super) struct Resolver {
     /// The last receivers, whose buffers the next ones use. Boxed, because receivers are handed from step to step.
     spare: Option<Box<Receivers>>,
-    /// The stamp of the last body. Sessions that bear it are among the receivers, so no set is needed to find an id
-    /// that is named twice. At 0, once in four billion bodies, all sessions' stamps are reset.
+    /// The stamp of the last body. Sessions with this stamp are already among the receivers, so no set is needed to
+    /// find duplicates. At 0, once in four billion bodies, all sessions' stamps are reset.
     pub stamp: u32,
 }
 
@@ -104,7 +104,7 @@ impl Resolver {
         self.spare = Some(receivers);
     }
 
-    /// Empty receivers, and a stamp that no session bears.
+    /// Empty receivers, and a new stamp that no session has.
     fn begin<L>(&mut self, sessions: &mut Sessions<L>) -> (Box<Receivers>, u32) {
         let mut receivers = self.spare.take().unwrap_or_default();
         receivers.slots.clear();

@@ -34,8 +34,8 @@ pub(super) struct Delivery {
 }
 
 impl<L> Hub<L> {
-    /// RELAY: resolves the ids. If one of the receivers is full, the session waits for it. If it `waited` before, it is
-    /// let in over the limit: otherwise senders that ask anew could keep it waiting for ever.
+    /// RELAY: resolves the ids. If one of the receivers is full, the session waits for it. If it `waited` before, it
+    /// may exceed the queue limit: otherwise new senders could keep it waiting for ever.
     #[inline]
     pub(super) fn relay(
         &mut self,
@@ -103,7 +103,7 @@ impl<L> Hub<L> {
     }
 
     /// Makes the sender wait for each receiver that has no room. Returns whether there is one. A sender that `waited`
-    /// before is let in up to half as much again.
+    /// before may fill a queue to 1.5 times the limit.
     #[cold]
     fn wait_for_receivers(&mut self, sender: usize, receivers: &Receivers, waited: bool) -> bool {
         let limit = if waited { self.limits.queue.saturating_add(self.limits.queue / 2) } else { 0 };
@@ -146,7 +146,7 @@ impl<L> Hub<L> {
         self.resolver.recycle(receivers);
     }
 
-    /// Tells a sender that asked for no receipt how many receivers are full: nothing addressed is lost in silence.
+    /// Sends error 8 to a sender that asked for no receipt if receivers are full: no RELAY or SEND is lost silently.
     #[cold]
     fn fail_refused(&mut self, slot: usize, context: &RequestContext<'_>, kind: Kind, count: u32) {
         mark(Mark::RefusedWithoutReceipt);

@@ -22,7 +22,7 @@ impl RemoteAddr {
     }
 
     /// The address under which its connections are counted, if any. An IPv6 address counts as its network, the first 64
-    /// bits: whoever has one address of a network has them all.
+    /// bits: a client with one address of a network can use all of them.
     fn counted_as(self) -> Option<IpAddr> {
         match self {
             RemoteAddr::Unix => None,

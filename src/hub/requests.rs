@@ -55,8 +55,8 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Executes what came from a native session before it had to wait, if it need not wait any more. What has to wait
-    /// again stays where it is: many sessions may be resumed for each one that gets its turn.
+    /// Executes the backlog of a native session that need not wait any more. Requests that have to wait again are not
+    /// copied, because many sessions may be resumed for each one that makes progress.
     pub fn resume(&mut self, slot: usize) {
         let Some(session) = self.sessions.get_mut(slot) else { return };
         if !session.has_backlog() || session.is_waiting() {
@@ -112,7 +112,7 @@ impl<L> Hub<L> {
                 }
                 Err(fault) => {
                     self.fail(slot, &RequestContext::tagged(fault.tag), &fault);
-                    // Whether or not the error is fatal: nobody knows where the next frame begins.
+                    // Fatal or not, the session must end: it is unknown where the next frame begins.
                     self.depart(slot);
                 }
             }
@@ -227,8 +227,8 @@ impl<L> Hub<L> {
         Step::Done
     }
 
-    /// HELLO: names a session. One that takes another name leaves its rooms under the old one, and receives the events
-    /// that say so.
+    /// HELLO: names a session. A session that changes its name leaves its rooms under the old name, and receives the
+    /// events of leaving.
     fn hello(&mut self, slot: usize, context: &RequestContext<'_>, name: &str) {
         if let Some(why) = name_fault(name).filter(|_| !name.is_empty()) {
             return self.fail_request(slot, context, Kind::Hello, ErrorCode::BadName, format!("HELLO: {why}"));
@@ -250,7 +250,7 @@ impl<L> Hub<L> {
         log::debug!("{} said HELLO", self.sessions[slot].label());
     }
 
-    /// STATS: tells the counters, to clients on this machine only.
+    /// STATS: replies with the counters, only to clients on this machine.
     fn tell_stats(&mut self, slot: usize, context: &RequestContext<'_>) {
         self.flush_batch();
         if self.sessions[slot].is_local {
@@ -301,7 +301,7 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Appends an answer to no request to the outbox of one session.
+    /// Appends a push to the outbox of one session.
     pub(super) fn push(&mut self, slot: usize, answer: &Answer<'_>) {
         self.reply(slot, &RequestContext::default(), answer);
     }
@@ -313,7 +313,7 @@ impl<L> Hub<L> {
         self.sessions.append(slot, |session| session.outbox.append(pool, |run| run.extend_from_slice(bytes)));
     }
 
-    /// Tells a session what was wrong with its request, and has it depart if the error is fatal.
+    /// Sends a session the error of its request, and makes it depart if the error is fatal.
     pub fn fail(&mut self, slot: usize, context: &RequestContext<'_>, fault: &Fault) {
         self.stats.faults += 1;
         self.reply(slot, context, &Answer::from(fault));

@@ -7,7 +7,7 @@ use super::waits::{Reason, Waits};
 use crate::wire::{Decoder, ErrorCode, UserId};
 use std::sync::Arc;
 
-/// How far a session's life has come. It only ever goes down the list.
+/// The phase of a session's life. It only moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Phase {
@@ -15,10 +15,10 @@ pub enum Phase {
     New,
     /// A user that has sent a whole frame, or has become a user by a handshake.
     Active,
-    /// It has left, or is being closed: nothing reaches it any more, and its requests are not executed. What is in its
-    /// outbox may still be sent.
+    /// It has left, or is being closed: nothing more is queued for it, and its requests are not executed. Its outbox
+    /// may still be sent.
     Departed,
-    /// The same, for a connection that came when the hub was full and is only told so.
+    /// The same, for a connection that was turned away because the hub was full.
     TurnedAway,
 }
 
@@ -78,7 +78,7 @@ pub(super) type Waiter = (UserId, u32);
 
 /// A connection, with what the loop keeps for it (`link`: the socket and its read state; nothing in tests).
 ///
-/// The fields are in the order of their heat: a fan-out touches the first cache line of each receiver and no other.
+/// The most used fields come first: a fan-out touches only the first cache line of each receiver.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Session<L> {
@@ -91,12 +91,12 @@ pub struct Session<L> {
     pub(super) encoding: Encoding,
     pub(super) queue: QueueFlags,
 
-    /// What it calls itself; `None` if it did not say.
+    /// Its name; `None` if it has none.
     pub(super) name: Option<Arc<str>>,
     /// The keys of the rooms that it is in, in no order.
     pub(super) rooms: Vec<u32>,
-    /// Sessions whose requests wait until this one is no longer full. Some of them may have left or given up by then.
-    /// Boxed, because few sessions are ever waited for.
+    /// Sessions whose requests wait until this one is no longer full. Some of them may have departed or given up
+    /// meanwhile. Boxed, because few sessions are ever waited for.
     #[expect(clippy::box_collection, reason = "a null pointer is a third of an empty list, and sessions are many")]
     pub(super) waiters: Option<Box<Vec<Waiter>>>,
     /// Unparsed native input: the beginning of a frame, or the whole [`backlog`](Session::backlog).
@@ -200,7 +200,7 @@ impl<L> Session<L> {
         self.role
     }
 
-    /// How far its life has come.
+    /// The phase of its life.
     pub fn phase(&self) -> Phase {
         self.phase
     }
@@ -225,7 +225,7 @@ impl<L> Session<L> {
         (&self.outbox, &mut self.link)
     }
 
-    /// Whether its queue went over the limit, so that those who send to it wait.
+    /// Whether its queue went over the limit, so that its senders wait.
     pub fn is_full(&self) -> bool {
         self.queue.is_full()
     }

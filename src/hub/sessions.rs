@@ -12,8 +12,9 @@ use std::ops::{Index, IndexMut};
 
 /// The slab of sessions.
 ///
-/// Whatever appends to an outbox does so by [`append`](Sessions::append), or calls
-/// [`note_queued`](Sessions::note_queued) afterwards: the session is then flushed, and known to be full if it is.
+/// All code that appends to an outbox uses [`append`](Sessions::append), or calls
+/// [`note_queued`](Sessions::note_queued) afterwards. This puts the session on the list to flush, and checks whether it
+/// is full.
 #[derive(Debug)]
 pub(super) struct Sessions<L> {
     pub slab: Slab<Session<L>>,

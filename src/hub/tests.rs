@@ -1,4 +1,4 @@
-//! The hub by itself: what would take too many sockets, or too much time, to bring about.
+//! The hub without a loop: situations that would take too many sockets, or too much time, to set up over real ones.
 
 use super::testing::{CODECS, PREFIXED};
 use super::{Encoding, Execution, Hub, Outcome, Protocol, RemoteAddr, RequestContext, Role, Session};
@@ -23,7 +23,7 @@ fn ask(hub: &mut Hub<()>, slot: usize, request: Request<'_>) {
     hub.receive(slot, &bytes);
 }
 
-/// Turns until nobody's requests wait for the next turn alone.
+/// Runs turns until no session waits only for the next turn.
 fn turn(hub: &mut Hub<()>) {
     while !hub.effects_mut().postponed.is_empty() || !hub.effects_mut().resumed.is_empty() || hub.owes_departures() {
         hub.begin_turn();
@@ -158,7 +158,7 @@ fn a_receiver_that_leaves_lets_those_go_on_who_wait_for_it() {
     assert_eq!(heard(&mut hub, sender).len(), 1);
 }
 
-/// The requests of a user who comes into rooms, says something in each, and leaves them.
+/// The requests of a user that joins rooms, publishes in each, and leaves them.
 fn come_speak_and_go(hub: &mut Hub<()>, slot: usize, rooms: std::ops::Range<u32>) {
     for number in rooms {
         let room = &format!("room {number}")[..];
@@ -294,7 +294,8 @@ fn thousands_leave_a_room_one_by_one_and_each_time_all_others_are_told() {
     assert_eq!(hub.members_of("lobby").len(), 500);
 }
 
-/// A hub that tells little in a turn, with so many members of a room, who have heard all so far.
+/// A hub with a small budget for each turn, and a room of this number of members, which have received all events so
+/// far.
 fn crowd(members: usize) -> (Hub<()>, Vec<usize>) {
     let mut hub = Hub::new(Limits { fan_out: 4096, ..Limits::default() });
     let slots: Vec<usize> = (0..members).map(|_| enter(&mut hub).0).collect();
@@ -460,7 +461,7 @@ fn rooms_are_left_in_any_order() {
         assert!(hub.session(ann).is_some_and(|user| user.rooms.is_empty()));
         assert!(rooms.iter().all(|room| hub.members_of(room).len() == 1));
     }
-    // Whoever departs leaves what is left, whatever was left before.
+    // A departing session leaves all rooms that it is still in, whichever it left before.
     rooms.iter().for_each(|room| ask(&mut hub, ann, Request::Join { room }));
     ask(&mut hub, ann, Request::Leave { room: "a" });
     hub.remove(ann);
@@ -557,7 +558,7 @@ fn execute(hub: &mut Hub<()>, slot: usize, request: &Request<'_>) {
     hub.finish_input();
 }
 
-/// Takes so many bytes out of an outbox, or all that there are.
+/// Takes this number of bytes out of an outbox, or all if there are fewer.
 fn take(hub: &mut Hub<()>, slot: usize, most: usize, into: &mut Vec<u8>) {
     let mut slices = [IoSlice::new(&[]); 64];
     let count = hub.session(slot).expect("somebody is there").outbox().fill(&mut slices);

@@ -1,11 +1,10 @@
 //! Why the requests of a session wait. Nothing else decides whether requests are executed and the socket is read.
 
-/// A reason to wait that a session has or has not. Waiting for full receivers is counted: see
-/// [`Waits::block_on_receiver`].
+/// A reason to wait, except for full receivers, which are counted: see [`Waits::block_on_receiver`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Reason {
-    /// This turn has done enough: the requests go on in the next one.
+    /// The budget of this turn is spent: requests go on in the next turn.
     NextTurn = 1,
     /// The session sent requests faster than the rate limit allows.
     RateLimit = 2,
@@ -14,7 +13,8 @@ pub(super) enum Reason {
 /// All reasons for which a session's requests wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Waits {
-    /// Full receivers that it waits for. A session may wait for itself: to read its own answers.
+    /// The number of full receivers that it waits for. A session may wait for itself, until it has read its own
+    /// answers.
     receivers: u32,
     /// The number of this wait for full receivers. A wait that was given up has another number, so that a receiver that
     /// drains later does not end a newer wait.

@@ -1,5 +1,5 @@
 //! Accepting connections: which listeners have some waiting, what the errors of `accept` mean, and when to try again.
-//! What becomes of an accepted connection stands in `admit`.
+//! What happens to an accepted connection is in `admit`.
 
 use super::os::Os;
 use crate::hub::RemoteAddr;
@@ -15,7 +15,7 @@ pub(super) struct Acceptor {
     waiting: Vec<usize>,
     /// When to try these again, if the machine had no room for another connection.
     retry_at: Option<Duration>,
-    /// The log was told that no descriptor is left, and no connection could be admitted since.
+    /// It was logged that no descriptor is left, and no connection has been admitted since.
     warned: bool,
 }
 
@@ -43,7 +43,8 @@ impl Acceptor {
         }
     }
 
-    /// Takes out the listeners to accept from in this turn, unless accepting rests. Says whether it did until now.
+    /// Takes out the listeners to accept from in this turn, unless accepting is paused. Also returns whether a pause
+    /// has just ended.
     pub(super) fn begin_turn(&mut self, now: Duration) -> Option<(Vec<usize>, bool)> {
         if self.retry_at.is_some_and(|at| now < at) {
             return None;
@@ -52,7 +53,7 @@ impl Acceptor {
         Some((std::mem::take(&mut self.waiting), has_rested))
     }
 
-    /// Lets accepting rest, because the machine had no room for a connection of this listener.
+    /// Pauses accepting, because the machine had no room for a connection of this listener.
     pub(super) fn rest(&mut self, listener: usize, now: Duration) {
         self.note_waiting(listener);
         self.retry_at = Some(now + ACCEPT_RETRY);
@@ -69,13 +70,13 @@ impl Acceptor {
         !self.waiting.is_empty() && self.retry_at.is_none()
     }
 
-    /// When accepting goes on, if it rests.
+    /// When accepting continues, if it is paused.
     pub(super) fn next(&self) -> Option<Duration> {
         self.retry_at
     }
 
-    /// Accepts one connection. Counts in `aborted` those of this listener that were gone in this turn: if they are
-    /// half of the budget, the error is not about one connection.
+    /// Accepts one connection. `aborted` counts the connections of this listener that were lost in this turn before
+    /// they were accepted. If they are half of the budget, the error is not about a single connection.
     pub(super) fn accept<O: Os>(&mut self, os: &mut O, listener: usize, aborted: &mut usize) -> Accepted<O::Socket> {
         match os.accept(listener) {
             Ok((socket, peer)) => {
@@ -93,8 +94,8 @@ impl Acceptor {
         }
     }
 
-    /// Out of descriptors: accepts one connection by the descriptor in reserve, so that it can be told. Some systems
-    /// report that no descriptor is left before they look whether a connection waits at all.
+    /// Out of descriptors: accepts one connection with the descriptor in reserve, so that it can be sent error 14. Some
+    /// systems report that no descriptor is left even if no connection waits.
     fn accept_by_reserve<O: Os>(&mut self, os: &mut O, listener: usize, why: io::Error) -> Accepted<O::Socket> {
         os.regain_spare();
         if !is_out_of_descriptors(&why) || !os.spend_spare() {

@@ -1,4 +1,4 @@
-//! Accepting from the listeners, and what becomes of each connection: it is admitted, or told why not and closed.
+//! Accepting from the listeners. Each connection is admitted, or it is sent the reason and closed.
 
 use super::acceptor::Accepted;
 use super::link::{Condition, Link};
@@ -79,8 +79,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.start_timeout(slot, Timeout::OutboundIdle);
     }
 
-    /// Tells a connection in one send that there is no room, and closes it. What it has sent by then is received first,
-    /// because closing with input unread would take back what was sent.
+    /// Sends a connection the reason in one send, and closes it. Its input is received first, because closing with
+    /// unread input would reset the connection and lose what was sent.
     fn turn_away(&mut self, mut socket: O::Socket, farewell: &[u8]) {
         if let Err(error) = self.os.send(&mut socket, &[IoSlice::new(farewell)]) {
             return log::debug!("closing a connection that cannot be told why: {error}");

@@ -1,8 +1,8 @@
 //! How a link ends, and how the whole loop does.
 //!
 //! A session departs (BYE, the end of its stream, a fatal fault, too slow, the hub shuts down). What is queued for it
-//! is sent, as long as its peer reads. Then our side of the link is shut; the peer ends its side too, or its time is
-//! over; the link is removed at the end of the turn.
+//! is sent, as long as its peer reads. Then our side of the link is shut down. When the peer ends its side too, or a
+//! timeout expires, the link is removed at the end of the turn.
 
 use super::link::{Condition, Inbound, Stage};
 use super::timeouts::Timeout;
@@ -12,7 +12,7 @@ use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 
 impl<O: Os, G: Gateway> Loop<O, G> {
-    /// Begins to shut down: no connection is admitted any more, all sessions are told, and what is queued is sent.
+    /// Begins to shut down: no connection is admitted any more, all sessions are sent CLOSING, and the queues are sent.
     pub fn drain(&mut self) {
         if self.drain_deadline.is_some() {
             return;
@@ -29,13 +29,14 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Whether it was told to shut down, and either only HTTP callers are left to send to, or the time for it is over.
+    /// Whether the shutdown is complete: either nothing is left to send except to HTTP callers, or the drain time is
+    /// over.
     pub fn is_drained(&self) -> bool {
         self.drain_deadline.is_some_and(|at| self.now >= at || self.hub.has_only_http_callers())
     }
 
-    /// Starts the timeout of sessions that have become full, closes those that are to be closed for that, and moves
-    /// those that have departed a step nearer to their end.
+    /// Starts the timeout of sessions that have become full, closes them at once if the limits say so, and advances
+    /// departed sessions towards the end of their links.
     pub(super) fn handle_full_and_departed(&mut self) {
         while let Some(slot) = self.hub.effects_mut().filled.pop() {
             if self.is_full_and_present(slot) {
@@ -79,8 +80,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// If a session has departed and all is sent to it: shuts our side of the link, and waits for the peer to end its
-    /// own, because closing with input unread would take back what was sent.
+    /// If a session has departed and its queue is sent: shuts down our side of the link, and waits for the peer to end
+    /// its own. Closing with unread input would reset the connection, and the peer could lose the last bytes.
     pub(super) fn shut_if_sent(&mut self, slot: usize) {
         let is_over = |session: &&mut Session<_>| !session.is_open() && session.outbox().queued() == 0;
         let Some(session) = self.hub.session_mut(slot).filter(is_over) else { return };
@@ -94,7 +95,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// The timeout of a link whose session has departed. One that was too slow has had its time before.
+    /// The timeout of a link whose session has departed. A session that was too slow gets a short one.
     pub(super) fn closing_timeout(&self, stage: Stage) -> Timeout {
         match stage {
             Stage::Open => Timeout::Stall,
@@ -104,8 +105,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Closes a broken link that is not read, because its session waits or memory is short: reading, which would find
-    /// out, may not come soon.
+    /// Closes a broken link that is not read at present, because its session waits or memory is short. Reading would
+    /// find the error, but that may be much later.
     pub(super) fn close_if_broken(&mut self, slot: usize) {
         let Some(session) = self.hub.session(slot) else { return };
         if session.link.condition != Condition::Broken {
@@ -133,8 +134,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Removes the links that are closing. Slots are vacated only here, so that no list of this turn can mean a session
-    /// that comes later.
+    /// Removes the links that are closing. Slots are vacated only here, so that a slot on a list of this turn never
+    /// refers to a newer session.
     pub(super) fn reap(&mut self) {
         while let Some(slot) = self.closing.pop() {
             self.timeouts.stop_all(&mut self.hub, slot, self.now);

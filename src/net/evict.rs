@@ -1,5 +1,5 @@
-//! Closing sessions for which the hub holds too much: those that do not read, and those that hold most under memory
-//! pressure.
+//! Closing sessions for which the hub holds too much: sessions that do not read, and under memory pressure the largest
+//! holders.
 
 use super::link::Stage;
 use super::memory::{is_under_pressure, largest_holder};
@@ -18,8 +18,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Closes the session that holds most, and more of them if each holds so little that not even a quarter of the
-    /// limit becomes free. Each is still sent the rest of the frame that is under way, and why it is closed.
+    /// Closes the session that holds the most, and further sessions until a quarter of the limit is free. Each is still
+    /// sent the rest of a partly sent frame, and then the reason.
     fn evict(&mut self) {
         let enough = self.hub.held().saturating_sub(self.hub.limits().memory / 4);
         for evicted in 0..EVICTIONS {
@@ -30,7 +30,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             let (label, held) = (session.label(), self.hub.held());
             log::warn!("evicting {label}: {queued} B queued, {half} B unparsed; the hub holds {held} B");
             if !session.is_open() {
-                // One that was closed just now has yet to read why. What it holds is free when it is removed.
+                // This session was closed just now and has not read the reason yet. Its memory becomes free when it is
+                // removed.
                 if evicted == 0 {
                     mark(Mark::EvictedDeparted);
                     self.mark_closing(slot);
@@ -48,7 +49,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.close_holder(slot, "this client did not read what was queued for it");
     }
 
-    /// Closes a session for which too much is held, and tells it why.
+    /// Closes a session for which too much is held, and sends it the reason.
     fn close_holder(&mut self, slot: usize, why: &str) {
         let Some(session) = self.hub.session_mut(slot) else { return };
         log::info!("closing {} with {} B queued: {why}", session.label(), session.outbox().queued());

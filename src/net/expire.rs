@@ -1,5 +1,5 @@
-//! What happens when a timeout expires. When each timeout runs is decided where links are admitted, read, flushed and
-//! closed; how long it runs stands in `timeouts`.
+//! What happens when a timeout expires. The files for admitting, reading, flushing and closing start and stop the
+//! timeouts; their lengths are in `timeouts`.
 
 use super::link::Link;
 use super::timeouts::{Timeout, TimerKind, bytes_due};
@@ -10,8 +10,8 @@ use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 
 impl<O: Os, G: Gateway> Loop<O, G> {
-    /// Starts a timeout of a link, in place of the one of the same kind that ran, and notes from where progress is
-    /// measured.
+    /// Starts a timeout of a link, in place of a running one of the same kind, and notes the state from which progress
+    /// is measured.
     pub(super) fn start_timeout(&mut self, slot: usize, timeout: Timeout) {
         let Some(session) = self.hub.session_mut(slot) else { return };
         session.link.queued_before = saturated(session.outbox().queued());
@@ -41,7 +41,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Handles what has expired of these timeouts. Of a session that has departed, only those of writing matter.
+    /// Handles these timeouts if they have expired. For a departed session only timeouts of writing matter.
     fn expire(&mut self, timeouts: &[Timeout]) {
         for &timeout in timeouts {
             let is_of_writing = timeout.kind() == TimerKind::Writing;
@@ -67,7 +67,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Sends a heartbeat to a peer that has sent nothing for long, unless it got one that it did not answer either.
+    /// Sends a heartbeat to a peer that has been silent for half of the idle time, unless it has not answered the last
+    /// one yet.
     fn probe(&mut self, slot: usize) {
         if self.spare_unread(slot) {
             return;
@@ -89,8 +90,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.hub.close(slot, ErrorCode::Idle, &text);
     }
 
-    /// If the hub has not read all that may have come from a link, it may not be idle: starts the timeout anew and
-    /// returns true.
+    /// If input may have arrived that the hub has not read, the link may not be idle: restarts the timeout and returns
+    /// true.
     fn spare_unread(&mut self, slot: usize) -> bool {
         let is_unread = |session: &Session<Link<_>>| session.is_waiting() || session.link.is_readable();
         let spared = self.hub.session(slot).is_some_and(is_unread);
@@ -101,7 +102,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         spared
     }
 
-    /// Sends a heartbeat to a peer that was sent nothing for long. If something is queued, that will do.
+    /// Sends a heartbeat to a peer to which nothing was sent for the heartbeat time, unless something is queued anyway.
     fn send_heartbeat(&mut self, slot: usize) {
         if self.hub.session(slot).is_some_and(|session| session.outbox().queued() == 0) {
             self.heartbeat(slot);
@@ -116,8 +117,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// A frame was not completed in time. It gets the same time again if enough of it came meanwhile, or if more may
-    /// have come that was not read yet.
+    /// A frame was not completed in time. It gets the same time again if enough of it arrived meanwhile, or if input
+    /// may have arrived that was not read yet.
     fn close_unless_frame_grew(&mut self, slot: usize, timeout: Timeout) {
         let Some(session) = self.hub.session(slot) else { return };
         let (time, kept) = (self.timeouts.time_of(timeout), session.unparsed());
@@ -132,7 +133,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.hub.close(slot, ErrorCode::Idle, &text);
     }
 
-    /// Checks whether a session that was over its rate limit may ask again.
+    /// Checks whether a session that was over its rate limit may go on.
     fn check_rate(&mut self, slot: usize) {
         if self.hub.is_still_rate_limited(slot) {
             mark(Mark::StillRateLimited);
@@ -149,8 +150,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// The time of a link whose session has departed is over. It gets as much again if its peer has read enough of what
-    /// is queued.
+    /// The timeout of a departed session's link has expired. It is restarted if the peer has read enough of the queue.
     fn close_unless_peer_read(&mut self, slot: usize) {
         let Some(session) = self.hub.session(slot) else { return };
         let (queued, timeout) = (session.outbox().queued(), self.closing_timeout(session.link.stage));

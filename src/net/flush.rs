@@ -7,7 +7,8 @@ use crate::hub::{Gateway, Outbox, Session};
 use crate::marks::{Mark, mark};
 use std::io::{self, IoSlice};
 
-/// Pieces of an outbox that one send offers. More go in the next; few outboxes ever have as many.
+/// The most segments of an outbox that one send offers. The next send takes the others; few outboxes ever have this
+/// many.
 const SLICES: usize = 16;
 
 impl<O: Os, G: Gateway> Loop<O, G> {
@@ -55,7 +56,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.shut_if_sent(slot);
     }
 
-    /// A session is full no longer.
+    /// A session is no longer full.
     fn end_stall(&mut self, slot: usize) {
         if self.hub.session(slot).is_some_and(Session::is_open) {
             self.stop_timeout(slot, TimerKind::Writing);
@@ -69,7 +70,8 @@ fn can_send<S>(session: &Session<Link<S>>) -> bool {
     session.link.writable && session.outbox().queued() > 0 && session.link.stage != Stage::Closing
 }
 
-/// Offers the oldest pieces of an outbox in one send. Returns how many bytes these are, and what the send gave.
+/// Offers the oldest segments of an outbox in one send. Returns the number of bytes offered, and the result of the
+/// send.
 fn send_pieces<O: Os>(os: &mut O, outbox: &Outbox, link: &mut Link<O::Socket>) -> (usize, io::Result<usize>) {
     let mut slices = [IoSlice::new(&[]); SLICES];
     let count = outbox.fill(&mut slices);

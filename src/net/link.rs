@@ -3,20 +3,20 @@
 use super::timeouts::{TimerSlots, Timers};
 use crate::hub::Hub;
 
-/// How near a link is to its end. It only moves down this list.
+/// The phase of a link's life. It only moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Its session is present, or what is queued for it is being sent.
     Open,
-    /// Its session was closed as too slow, and has little time left to read what is queued.
+    /// Its session was closed as too slow, and its peer has a short time left to read what is queued.
     TooSlow,
-    /// All is sent and our side is shut. What still comes is discarded.
+    /// Everything is sent and our side is shut down. Further input is discarded.
     Lingering,
     /// It is on the list of links to remove at the end of the turn.
     Closing,
 }
 
-/// What may be received from a link.
+/// Whether anything may be received from a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Inbound {
     /// Nothing until an edge says so.
@@ -27,7 +27,7 @@ pub(super) enum Inbound {
     Ended,
 }
 
-/// What edges have told of a connection beyond its readiness. It only moves down this list.
+/// What edges have reported about a connection beyond its readiness. It only moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Condition {
     /// A short read means that nothing is left to receive.
@@ -43,15 +43,15 @@ pub(super) enum Condition {
 pub struct Link<S> {
     pub(super) socket: S,
     pub(super) timers: Timers,
-    /// Bytes that were queued when its last timeout started: shows whether its peer has read since.
+    /// Bytes that were queued when its last timeout of writing started: shows whether its peer has read since.
     pub(super) queued_before: u32,
-    /// Bytes of an unfinished frame that were here when its last timeout of reading started.
+    /// Bytes of an unfinished frame that had arrived when its last timeout of reading started.
     pub(super) kept_before: u32,
     pub(super) stage: Stage,
     /// Idle at first: the edge will come.
     pub(super) inbound: Inbound,
     pub(super) condition: Condition,
-    /// There may be room to send. True at first: a fresh socket has room.
+    /// The socket may be writable. True at first: a new socket has room.
     pub(super) writable: bool,
     /// It is in the queue of links to read.
     pub(super) in_read_queue: bool,

@@ -1,8 +1,9 @@
-//! Memory pressure: which links are read while the hub is at its memory limit, and whether room is being made.
+//! Memory pressure: which links are read while the hub is at its memory limit, and whether enough memory becomes free.
 //!
-//! If partial requests use half of the memory limit, only one of them may grow: small requests go on. If all of the
-//! limit is used, no link is read. Either way one link is exempt: otherwise many links that have each sent a part of
-//! something large could block one another for ever. Who is closed if nothing helps is chosen here and done in `evict`.
+//! If partial requests use half of the memory limit, only one of them may grow, so that small requests still have room.
+//! If all of the limit is used, no link is read. In both cases one link is exempt: otherwise many links that have each
+//! sent a part of a large request could block one another for ever. If that does not help, a session to close is chosen
+//! here, and closed in `evict`.
 
 use super::link::Link;
 use super::timeouts::bytes_due;
@@ -14,19 +15,19 @@ use std::time::Duration;
 /// The state of memory pressure.
 #[derive(Debug, Default)]
 pub(super) struct MemoryPressure {
-    /// Under pressure: from where progress is measured. `None` otherwise.
+    /// Under pressure, the state from which progress is measured; `None` otherwise.
     baseline: Option<Baseline>,
     /// The link that is read even under pressure.
     exempt: Option<usize>,
 }
 
-/// How things were when the pressure began, or when it was last checked for progress.
+/// The state when the pressure began, or at the last check for progress.
 #[derive(Debug)]
 struct Baseline {
     since: Duration,
-    /// Bytes sent by then that made room.
+    /// Sent bytes that had freed memory by then.
     drained: u64,
-    /// The exempt link, and how much of its frame had come.
+    /// The exempt link, and how much of its frame had arrived.
     exempt: Option<(usize, usize)>,
 }
 
@@ -43,7 +44,8 @@ impl MemoryPressure {
         }
         let Some(session) = hub.session(slot).filter(|session| session.is_open()) else { return true };
         let grows = session.unparsed() >= READ_BUFFER && !session.has_backlog();
-        // If more is held than the exempt frame can account for, what this session asks next would be held as well.
+        // If more is held than the exempt frame can account for, further requests of this session would be held as
+        // well.
         let is_exempt = self.exempt == Some(slot) && (session.has_backlog() || !hub.is_beyond_finishing());
         is_exempt || !hub.is_over_memory() && !grows
     }
@@ -53,8 +55,8 @@ impl MemoryPressure {
         self.baseline.as_ref().map(|baseline| baseline.since + hub.limits().stall.max(RATE_LIMIT_REST))
     }
 
-    /// Checks for pressure at the end of a turn, and chooses the exempt link. Returns whether too little progress was
-    /// made for too long: the caller then closes sessions, and has progress measured [anew](Self::restart).
+    /// Checks for pressure at the end of a turn, and chooses the exempt link. Returns whether there was too little
+    /// progress for too long. The caller then closes sessions and calls [`restart`](Self::restart).
     pub(super) fn check<S>(&mut self, hub: &mut Hub<Link<S>>, now: Duration) -> bool {
         hub.note_held();
         if !is_under_pressure(hub) {
@@ -82,8 +84,9 @@ impl MemoryPressure {
         self.baseline = Some(Baseline { since: now, drained: hub.drained(), exempt });
     }
 
-    /// Whether enough happened to wait on. At the memory limit, a quarter of it must have been sent. If only partial
-    /// requests fill their half, the exempt link must have gone on with its frame, or be another link by now.
+    /// Whether there was enough progress to keep waiting. At the memory limit, a quarter of it must have been sent. If
+    /// only partial requests use their half, the exempt link must have received more of its frame, or another link must
+    /// be exempt now.
     fn has_progressed<S>(&self, hub: &Hub<Link<S>>) -> bool {
         let Some(before) = &self.baseline else { return true };
         if hub.is_over_memory() {
@@ -94,8 +97,8 @@ impl MemoryPressure {
         self.exempt != Some(slot) || now < then || now - then >= bytes_due(hub.limits().stall, FRAME_RATE)
     }
 
-    /// Keeps the exempt link while it can go on with its frame, and chooses another when it can not. While it sends
-    /// nothing, a session whose requests have come whole may be exempt instead.
+    /// Keeps the exempt link while it can make progress with its frame, and otherwise chooses another. While its peer
+    /// sends nothing, a session with complete requests may be exempt instead.
     fn choose_exempt<S>(&mut self, hub: &mut Hub<Link<S>>) {
         let beyond = hub.is_beyond_finishing();
         let is_unfinished = |session: &Session<Link<S>>| may_finish(session) && !session.has_backlog() && !beyond;
@@ -117,9 +120,9 @@ impl MemoryPressure {
     }
 }
 
-/// Chooses a session with requests that are still to be carried out, or, if `partial` ones count, one that has sent
-/// most of a frame and is still sending. Chooses none if so much is held already that several frames, finished one
-/// after the other, could add up; but requests are carried out even then if they are what takes the room.
+/// Chooses a session with complete requests, or, if `partial`, the one that has sent the most of a frame and is still
+/// sending. Chooses none if so much is held already that several frames, finished one after the other, could exceed the
+/// limit by too much. Complete requests are executed even then if they are what uses the memory.
 fn next_exempt<S>(hub: &Hub<Link<S>>, partial: bool) -> Option<usize> {
     let far = hub.is_far_over_memory();
     if far {
@@ -132,8 +135,8 @@ fn next_exempt<S>(hub: &Hub<Link<S>>, partial: bool) -> Option<usize> {
     candidates.max_by_key(|(_, session)| session.unparsed()).map(|(slot, _)| slot)
 }
 
-/// The session to close: the one that holds most. If only partial requests fill their half of the limit, the largest of
-/// those that do not go on.
+/// The session to close: the one that holds the most. If only partial requests use their half of the limit, the one
+/// with the largest partial request among those that make no progress.
 pub(super) fn largest_holder<S>(hub: &Hub<Link<S>>) -> Option<usize> {
     if hub.is_over_memory() {
         return hub.largest_holder();
@@ -150,7 +153,7 @@ fn half_received<S>(hub: &Hub<Link<S>>, slot: usize) -> usize {
     hub.session(slot).map_or(0, Session::unparsed)
 }
 
-/// Whether a session has sent something that is not carried out yet, and waits for no other.
+/// Whether a session has unexecuted input and does not wait for a receiver.
 fn may_finish<S>(session: &Session<Link<S>>) -> bool {
     session.is_open() && session.unparsed() > 0 && !session.waits_for_receiver() && !session.is_rate_limited()
 }
@@ -165,7 +168,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A hub with a memory limit of 1 MiB, in which each session has sent so many bytes of a frame, and sends on.
+    /// A hub with a memory limit of 1 MiB. Each session has sent this many bytes of a frame, and is still sending.
     fn hub_with(sent: &[usize]) -> Hub<Link<()>> {
         let mut hub = Hub::new(Limits { memory: 1 << 20, ..Limits::default() });
         let mut frame = Vec::new();

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Edges taken from the kernel at once. Further ones stay there until the next turn.
+/// Edges taken from the kernel in one call. Further edges stay in the kernel until the next turn.
 const EVENTS: usize = 1024;
 
 /// TCP connections that the kernel may hold for us between two turns. It lowers this to its own limit.
@@ -26,13 +26,13 @@ const BACKLOG: i32 = 4096;
 /// Tokens from here on are listeners. Those below are slots.
 const FIRST_LISTENER: usize = 1 << SLOT_BITS;
 
-/// What is watched of a connection: both directions and, if the system can, urgent data.
+/// The readiness to watch for: both directions and, if the system supports it, urgent data.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const ALL: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const ALL: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-/// The token of everything that only asks for a turn.
+/// The token of wakers and of the host's descriptors, which only request a turn.
 const WOKEN: Token = Token(usize::MAX);
 
 /// A connection of either family.
@@ -85,7 +85,7 @@ impl Waker {
     ///
     /// # Errors
     ///
-    /// That of the system. The wait may then go on.
+    /// The system's error. The wait may then continue.
     pub fn wake(&self) -> io::Result<()> {
         self.0.wake()
     }
@@ -96,12 +96,12 @@ impl Waker {
 pub struct MioOs {
     poll: Poll,
     events: Events,
-    /// Each with its protocol; `None` once it listens no more.
+    /// Each with its protocol; `None` after it has stopped listening.
     listeners: Vec<(Protocol, Option<Listener>)>,
     /// Descriptors of the host that end a wait when they become readable.
     wake_descriptors: Vec<OwnedFd>,
     waker: Waker,
-    /// The descriptor in reserve, for the moment when the system has no other left.
+    /// The descriptor in reserve, to be used when the process has no other left.
     spare: Option<OwnedFd>,
     began: Instant,
 }

@@ -13,8 +13,8 @@
 //!                                       hand to hub)               expire.rs ends what took too long)
 //! ```
 //!
-//! The parts that keep state between turns know nothing of the loop, and are tested alone: `Readiness`, `Acceptor`,
-//! `ReadQueue`, `Timeouts`, `MemoryPressure`, `Trim`, and the `Link` of each session.
+//! The parts that keep state between turns do not depend on the loop, and each is tested alone: `Readiness`,
+//! `Acceptor`, `ReadQueue`, `Timeouts`, `MemoryPressure`, `Trim`, and the `Link` of each session.
 
 mod acceptor;
 mod admit;
@@ -61,19 +61,19 @@ pub struct Loop<O: Os, G: Gateway = NativeOnly> {
     os: O,
     hub: Hub<Link<O::Socket>>,
     gateway: G,
-    /// The moment of this turn: the clock is read when a wait begins, and when it ends.
+    /// The time of this turn. The clock is read when a wait begins and when it ends.
     now: Duration,
     readiness: Readiness,
     acceptor: Acceptor,
     read_queue: ReadQueue,
-    /// What every link is received into.
+    /// The buffer into which every link is read.
     buffer: Box<[u8]>,
     timeouts: Timeouts,
     memory: MemoryPressure,
     trim: Trim,
     /// Links to remove at the end of this turn, each once.
     closing: Vec<usize>,
-    /// While the hub shuts down: when it must be done.
+    /// While the hub shuts down: the deadline.
     drain_deadline: Option<Duration>,
 }
 
@@ -85,7 +85,7 @@ impl<O: Os> Loop<O> {
 }
 
 impl<O: Os, G: Gateway> Loop<O, G> {
-    /// A loop with no connection, whose other sessions are served by `gateway`.
+    /// A loop with no connection, whose sessions that are not native are served by `gateway`.
     pub fn with_gateway(os: O, limits: Limits, gateway: G) -> Loop<O, G> {
         Loop {
             now: os.now(),
@@ -181,7 +181,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.readiness.was_woken()
     }
 
-    /// The second half of a turn: carries out what came, sends what that led to, and removes links that are closing.
+    /// The second half of a turn: reads and executes requests, flushes outboxes, and removes links that are closing.
     pub fn work(&mut self) {
         self.hub.expire_rooms();
         self.note_edges();
@@ -208,7 +208,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         Ok(())
     }
 
-    /// Whether a burst of traffic was over with the last turn, and much memory free again.
+    /// Whether a burst of traffic ended with the last turn, so that much memory is free again.
     pub fn has_eased(&self) -> bool {
         self.trim.eased()
     }
@@ -230,7 +230,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Notes an edge of a link, and puts it on the lists of those to read and to flush.
+    /// Notes an edge of a link, and puts the link into the read queue and on the list to flush.
     fn note_socket(&mut self, slot: usize, readable: bool, writable: bool, condition: Condition) {
         let Some(session) = self.hub.session_mut(slot) else { return mark(Mark::VacantEdge) };
         let is_unblocked = session.link.note_edge(readable, writable, condition);

@@ -1,5 +1,5 @@
-//! The seam between the loop and the operating system. The loop does all its I/O and reads its clocks through [`Os`],
-//! so that a simulator can replace the system. This file holds the contract, and hardly any code.
+//! The interface between the loop and the operating system. The loop does all its I/O and reads its clocks through
+//! [`Os`], so that a simulator can replace the system. This file is the contract, with hardly any code.
 
 use crate::hub::{Protocol, RemoteAddr};
 use std::io::{self, IoSlice};
@@ -16,11 +16,11 @@ pub enum Edge {
     },
     /// The socket watched as `slot` changed.
     Socket {
-        /// What [`Os::watch`] was given.
+        /// The slot that was given to [`Os::watch`].
         slot: usize,
         /// Bytes, an end of stream or an error can be received.
         readable: bool,
-        /// Bytes can be sent, or an error can be had by sending.
+        /// Bytes can be sent, or a send would return an error.
         writable: bool,
         /// The end of the stream, an error or urgent data has come. These cut reads short, so from now on only
         /// `WouldBlock` means that nothing is left to receive.
@@ -48,7 +48,7 @@ pub trait Os {
     ///
     /// # Errors
     ///
-    /// Only those after which waiting again is pointless.
+    /// Only errors after which waiting again is pointless.
     fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> io::Result<bool>;
 
     /// Accepts the next connection of a listener, and returns where it comes from. Its edges are not reported until it

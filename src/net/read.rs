@@ -8,7 +8,7 @@ use crate::limits::READ_BUDGET;
 use crate::marks::{Mark, mark};
 use std::io;
 
-/// What one call of [`Loop::receive`] gave.
+/// The result of one call of [`Loop::receive`].
 enum Received {
     /// This many bytes, in the buffer.
     Bytes(usize),
@@ -21,8 +21,9 @@ enum Received {
 }
 
 impl<O: Os, G: Gateway> Loop<O, G> {
-    /// Reads each link in the queue, and then those that need not wait any more. Links that memory pressure holds back
-    /// stay in the queue, in front of new ones, and so do all once this turn has done enough.
+    /// Reads each link in the queue, and then those that need not wait any more. Links that may not be read under
+    /// memory pressure stay in the queue, in front of new ones. So do all remaining links once the budget of this turn
+    /// is spent.
     pub(super) fn read_ready(&mut self) {
         for slot in std::mem::take(&mut self.hub.effects_mut().resumed) {
             self.queue_to_read(slot);
@@ -49,7 +50,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Carries out what a session asked before it had to wait, then reads its link.
+    /// Executes the requests that a session sent before it had to wait, then reads its link.
     fn serve(&mut self, slot: usize) {
         let frames = self.hub.frames_received();
         let Some(session) = self.hub.session_mut(slot) else { return };
@@ -134,7 +135,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.hub.finish_input();
     }
 
-    /// The peer will ask nothing more. It still gets the answers, then the link is closed.
+    /// The peer has ended its side. It still gets the answers, then the link is closed.
     fn end(&mut self, slot: usize) {
         let Some(session) = self.hub.session_mut(slot) else { return };
         session.link.inbound = Inbound::Ended;
@@ -147,7 +148,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.shut_if_sent(slot);
     }
 
-    /// Bytes came from a link, or its session had to wait and is served again: it is not idle.
+    /// Bytes arrived on a link, or its session was resumed: the link is not idle.
     fn note_received(&mut self, slot: usize) {
         let Some(session) = self.hub.session_mut(slot) else { return };
         session.link.probed = false;
@@ -159,8 +160,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Starts or stops the timeout of reading after a link was read, or its session began or ceased to wait or to be
-    /// full. `is_new` if a frame was completed, so that an unfinished one is another than before.
+    /// Starts or stops the timeout of reading, after a link was read, or after its session began or stopped waiting or
+    /// being full. `is_new`: a frame was completed, so the unfinished frame is a different one than before.
     pub(super) fn update_reading_timeout(&mut self, slot: usize, is_new: bool) {
         let Some(session) = self.hub.session(slot) else { return };
         let (wanted, running) = (reading_timeout(session), session.link.timers.running(TimerKind::Reading));
@@ -174,7 +175,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// A link is not read though something may have come: its frame gets its whole time again when it is read.
+    /// A link is not read although input may have arrived. When it is read again, its frame gets the full time again.
     fn pause_frame_timeout(&mut self, slot: usize) {
         let running = self.hub.session(slot).and_then(|session| session.link.timers.running(TimerKind::Reading));
         if is_of_a_frame(running) {

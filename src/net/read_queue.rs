@@ -26,7 +26,7 @@ impl ReadQueue {
         std::mem::take(&mut self.slots)
     }
 
-    /// Puts links back that could not be read in this turn, in front of those that came meanwhile.
+    /// Puts back links that could not be read in this turn, in front of those that were added meanwhile.
     pub(super) fn put_back(&mut self, mut unread: Vec<usize>) {
         unread.append(&mut self.slots);
         self.slots = unread;
@@ -37,9 +37,9 @@ impl ReadQueue {
         &self.slots
     }
 
-    /// Whether a link that has used its budget may read on while `dirty` links wait to be flushed. If thousands do,
-    /// their sends take so long that reading some more for each of them delays nobody by much, and each send carries
-    /// more.
+    /// Whether a link that has used its budget may read on while `dirty` links wait to be flushed. If thousands of
+    /// links wait, their sends take so long that reading a little more for each adds little delay, and each send
+    /// carries more.
     pub(super) fn may_exceed_budget(&self, dirty: usize) -> bool {
         self.extra < dirty * READ_PER_FLUSH
     }

@@ -13,13 +13,13 @@ pub(super) struct Readiness {
     woken: bool,
     /// More edges are left in the system than one wait could take.
     more: bool,
-    /// For how many turns in a row that has been so.
+    /// The number of consecutive turns for which this has been true.
     turns_behind: u32,
 }
 
 impl Readiness {
-    /// Waits for edges, at most `timeout` from `now`. A wait that lasts much too long was stopped with the whole
-    /// process: it looks once more, because what came meanwhile must be seen before anyone is closed as idle.
+    /// Waits for edges, at most `timeout` from `now`. If a wait lasts much too long, the whole process was suspended.
+    /// Then this polls once more, because input that arrived meanwhile must be seen before any link is closed as idle.
     pub(super) fn wait(&mut self, os: &mut impl Os, timeout: Option<Duration>, now: Duration) -> io::Result<()> {
         self.edges.clear();
         self.more = os.wait(timeout, &mut self.edges)?;

@@ -1,5 +1,5 @@
-//! The timeouts of links: a list for each timeout, and the timers by which a link stands in these lists. What happens
-//! when a timeout expires stands in `expire`.
+//! The timeouts of links: a list for each timeout, and each link's timers, which are its entries in these lists. What
+//! happens when a timeout expires is in `expire`.
 //!
 //! Knows no session and no socket: [`TimerSlots`] finds the timers of a link.
 
@@ -23,11 +23,11 @@ pub(super) enum Timeout {
     Frame,
     /// The session is over its rate limit, and its link is not read until this expires.
     RateLimit,
-    /// The session waits for a full receiver and is full itself: the two may wait for each other.
+    /// The session waits for a full receiver and is full itself: the two may be waiting for each other.
     Deadlock,
     /// The session is full or has departed, and its peer does not read what is queued.
     Stall,
-    /// The same after the session was closed as too slow: time to read why.
+    /// The same after the session was closed as too slow: the time to read the error.
     FinalStall,
     /// All is sent and our side is shut, but the peer has not ended its side.
     Linger,
@@ -43,9 +43,9 @@ pub(super) enum TimerKind {
     Inbound,
     /// How long nothing is sent.
     Outbound,
-    /// How reading goes on.
+    /// The timeouts of reading: an unfinished frame, the rate limit, a possible deadlock.
     Reading,
-    /// How writing goes on, to the end of the connection.
+    /// The timeouts of writing, until the end of the connection.
     Writing,
 }
 
@@ -157,7 +157,7 @@ impl Timeouts {
         }
     }
 
-    /// Starts a running timeout anew. This costs little, however often it is called.
+    /// Restarts a running timeout. This costs little, however often it is called.
     pub(super) fn renew(&mut self, links: &mut impl TimerSlots, slot: usize, timeout: Timeout, now: Duration) {
         self.list(timeout).renew(links, slot as u32, now);
     }
@@ -176,7 +176,7 @@ impl Timeouts {
         }
     }
 
-    /// The next link for which this timeout has expired. It runs no more.
+    /// Removes and returns the next link for which this timeout has expired.
     pub(super) fn pop(&mut self, links: &mut impl TimerSlots, timeout: Timeout, now: Duration) -> Option<usize> {
         let slot = self.list(timeout).pop(links, now)? as usize;
         if let Some(timers) = links.timers(slot) {

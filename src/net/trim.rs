@@ -1,12 +1,12 @@
-//! Giving memory back when a burst of traffic is over: what outboxes need no more. The host is told, because its
-//! allocator may keep the rest.
+//! Releases memory that outboxes no longer need when a burst of traffic is over. The host can learn of this, because
+//! its allocator may have to be told to return the memory to the system.
 
 use super::link::Link;
 use crate::hub::Hub;
 use crate::limits::{MIN_TRIM, TRIM_EVERY};
 use std::time::Duration;
 
-/// When to look next, and how large the burst was.
+/// When to check next, and how large the burst was.
 #[derive(Debug, Default)]
 pub(super) struct Trim {
     at: Option<Duration>,
@@ -17,7 +17,7 @@ pub(super) struct Trim {
 }
 
 impl Trim {
-    /// When to look next; `None` if no memory is kept.
+    /// When to check next; `None` if no spare memory is held.
     pub(super) fn next(&self) -> Option<Duration> {
         self.at
     }
@@ -27,7 +27,7 @@ impl Trim {
         self.eased
     }
 
-    /// Gives back what outboxes have not needed for a while, if it is time.
+    /// Releases spare memory that outboxes have not needed for a while, if it is time.
     pub(super) fn check<S>(&mut self, hub: &mut Hub<Link<S>>, now: Duration) {
         self.eased = false;
         if self.at.is_some_and(|at| at <= now) {
@@ -39,7 +39,7 @@ impl Trim {
         }
     }
 
-    /// Whether a burst is over, if this is the most that outboxes held since the last look.
+    /// Whether a burst is over, given the most that outboxes held since the last check.
     fn is_over(&mut self, held: usize) -> bool {
         self.most = self.most.max(held);
         let is_over = self.most >= MIN_TRIM && held <= self.most / 4;

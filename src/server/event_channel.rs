@@ -12,7 +12,7 @@ use std::time::Duration;
 pub enum WhenFull {
     /// It is dropped and counted; see [`Events::dropped`]. The gap shows in the ids.
     Drop,
-    /// It is dropped and counted, and the channel takes no more: what is in it can still be received, then it ends.
+    /// It is dropped and counted, and the channel is closed: the events in it can still be received, then it ends.
     Disconnect,
 }
 
@@ -67,7 +67,8 @@ pub struct EventSender {
 }
 
 impl EventSender {
-    /// Whether there is room for a body of `len` bytes. Only this end adds, so the answer stays true until it does.
+    /// Whether there is room for a body of `len` bytes. Only this end adds events, so the answer stays valid until it
+    /// adds one.
     fn has_room(&self, len: usize) -> bool {
         let events = self.counts.events.load(Ordering::Relaxed);
         let bytes = self.counts.bytes.load(Ordering::Relaxed);
@@ -106,7 +107,7 @@ pub struct Events {
 pub struct EventsWaker(Weak<Sender<Option<SharedEvent>>>);
 
 impl EventsWaker {
-    /// Ends the current wait, or the next one, as if its time were over, once everything is received that came before.
+    /// Ends the current wait, or the next one, with a timeout, after all events that came before were received.
     pub fn wake(&self) {
         if let Some(sender) = self.0.upgrade() {
             // It fails if the receiver was dropped; then nobody waits.
@@ -116,8 +117,8 @@ impl EventsWaker {
 }
 
 impl Events {
-    /// The next event, however long it takes; `None` once the hub has ended, or once the channel was full if it was to
-    /// disconnect then.
+    /// The next event, however long it takes; `None` after the hub has ended, or after the channel was closed because
+    /// it was full.
     pub fn recv(&self) -> Option<SharedEvent> {
         self.receiver.iter().flatten().next().inspect(|event| self.taken(event))
     }

@@ -25,12 +25,12 @@ thread_local! {
 /// A request of a [`Handle`]: run on the hub's thread, in its next turn.
 pub(super) type Ask = Box<dyn FnOnce(&mut Server) + Send>;
 
-/// Talks to a [`Server`] from any thread. What it asks is done in the server's next turn, and the hub never waits for
-/// the caller.
+/// Controls a [`Server`] from any thread. Its requests are executed in the server's next turn, and the hub never waits
+/// for the caller.
 ///
-/// The methods that wait for an answer must not be called on the thread that turns the server, which could not give it:
-/// within a turn, as in a [`Listener`], they return [`HostError::WouldDeadlock`]. [`stop`](Handle::stop) and
-/// [`post`](Handle::post) wait for nothing.
+/// The methods that wait for an answer must not be called on the thread that runs the server, because they would wait
+/// for themselves: within a turn, as in a [`Listener`], they return [`HostError::WouldDeadlock`].
+/// [`stop`](Handle::stop) and [`post`](Handle::post) wait for nothing.
 #[derive(Clone, Debug)]
 pub struct Handle {
     ask: Sender<Ask>,
@@ -79,7 +79,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`HostError::Gone`] if it has ended already, [`HostError::WouldDeadlock`] on the thread that turns it.
+    /// [`HostError::Gone`] if it has ended already, [`HostError::WouldDeadlock`] on the thread that runs it.
     pub fn drain(&self) -> Result<(), HostError> {
         if TURNING.get() == self.number {
             return Err(HostError::WouldDeadlock);

@@ -10,14 +10,13 @@ impl Builder {
         self
     }
 
-    /// Lets pages of one more origin use the hub, as in `https://example.org`. The hub's own page always may.
+    /// Allows pages of one more origin, such as `https://example.org`, to use the hub. The hub's own page always may.
     pub fn origin(mut self, origin: impl Into<String>) -> Builder {
         self.gateway.origins.push(origin.into());
         self
     }
 
-    /// Whether HTTP callers on other machines may look into rooms: who is in them, and what they remember. By default
-    /// they may not.
+    /// Whether HTTP callers on other machines may read rooms: their members and their history. By default they may not.
     pub fn http_read(mut self, allowed: bool) -> Builder {
         self.gateway.http_read = allowed;
         self

@@ -1,7 +1,7 @@
 //! The embedding API: a hub inside another program.
 //!
-//! Owns the [`Loop`] over the real operating system, the queue of requests of other threads, and the channel that takes
-//! events to them. Everything else happens in `net`, `web` and `hub`.
+//! Owns the [`Loop`] over the real operating system, the queue of requests from other threads, and the channel that
+//! carries events to them. Everything else is in `net`, `web` and `hub`.
 
 mod builder;
 mod event_channel;
@@ -26,7 +26,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
-/// Requests of other threads that are done in one turn.
+/// The most requests of other threads that are executed in one turn.
 const ASKS: usize = 256;
 
 /// A hub that listens. It does nothing by itself: call [`run`](Server::run), or [`turn`](Server::turn) again and again.
@@ -73,7 +73,7 @@ impl Server {
         self.handle.clone()
     }
 
-    /// Serves until [`Handle::stop`] or [`Server::stop`] is called, and all clients have been told.
+    /// Serves until [`Handle::stop`] or [`Server::stop`] is called and the shutdown is complete.
     ///
     /// # Errors
     ///
@@ -106,8 +106,8 @@ impl Server {
         Ok(self.asked.is_some())
     }
 
-    /// Does some of what other threads ask. The rest is left for another turn, so that many requests do not hold up the
-    /// hub.
+    /// Executes some of the requests of other threads. The rest is left for another turn, so that many requests do not
+    /// delay the hub.
     fn do_what_is_asked(&mut self) {
         for _ in 0..ASKS {
             if self.net.hub().is_turn_half_spent() {
@@ -127,8 +127,8 @@ impl Server {
         self.net.patience()
     }
 
-    /// Ends a wait whenever `descriptor` becomes readable: once each time, so the host must read it empty. So a signal
-    /// or the host's own work needs no second thread.
+    /// Ends a wait whenever `descriptor` becomes readable. This is edge-triggered, so the host must read it until it is
+    /// empty. With this, signals and the host's own work need no second thread.
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ impl Server {
     }
 
     /// Whether a [`Handle`], or a descriptor given to [`wake_on`](Server::wake_on), asked for the last turn. A host
-    /// need look at its own descriptors only then.
+    /// needs to check its own descriptors only then.
     pub fn was_woken(&self) -> bool {
         self.net.was_woken()
     }
@@ -168,8 +168,8 @@ impl Server {
         self.net.hub().stats()
     }
 
-    /// Relays a body to users, as [`Handle::relay`] does, for a host that turns the server itself. It is sent in the
-    /// next turn; so is what the methods below cause.
+    /// Relays a body to users, as [`Handle::relay`] does, for a host that runs the turns itself. It is sent in the next
+    /// turn. The same is true for the methods below.
     ///
     /// # Errors
     ///
@@ -204,7 +204,7 @@ impl Server {
         self.at_once(|hub| hub.close_room(room))
     }
 
-    /// Makes the hub do something at this moment, which may be between two turns. It may call listeners.
+    /// Lets `work` use the hub now, which may be between two turns. It may call listeners.
     fn at_once<T>(&mut self, work: impl FnOnce(&mut HubOf<MioOs>) -> T) -> T {
         let _turning = self.handle.begin_turn();
         self.net.tick();
@@ -234,7 +234,8 @@ impl Server {
 
 impl AsFd for Server {
     /// The poll descriptor. It is readable when a turn has something to do, so that a host can nest the whole hub in a
-    /// poll of its own as one descriptor. Then call `turn(Some(Duration::ZERO))`, and heed [`Server::patience`].
+    /// poll of its own as one descriptor. Then call `turn(Some(Duration::ZERO))`, and wait no longer than
+    /// [`Server::patience`].
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.net.os().as_fd()
     }

@@ -1,4 +1,4 @@
-//! What tests of every kind share, and what is never shipped: the feature `testing` is for this package's own tests.
+//! Code that several kinds of tests share. It is never shipped: the feature `testing` is for this package's own tests.
 //!
 //! The bodies of the fuzz targets, a naive model of the hub, and a virtual operating system.
 

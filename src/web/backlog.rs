@@ -1,4 +1,4 @@
-//! The input of a connection that was not executed yet: a request that the hub has blocked, and the bytes behind it.
+//! The input of a connection that is not executed yet: a request that the hub has blocked, and the bytes after it.
 
 use crate::hub::{Execution, Hub, Outcome, RequestContext, Session};
 use crate::limits::SPARSE;
@@ -9,14 +9,15 @@ pub fn accepts_requests<L>(hub: &Hub<L>, slot: usize) -> bool {
     hub.session(slot).is_some_and(Session::accepts_requests)
 }
 
-/// Has an HTTP caller depart whose connection ends with its response, unless a fatal error has ended it already.
+/// Makes an HTTP caller depart if its connection ends with this response, unless a fatal error has ended it already.
 pub fn leave<L>(hub: &mut Hub<L>, slot: usize) {
     if hub.session(slot).is_some_and(Session::is_open) {
         hub.leave(slot);
     }
 }
 
-/// Executes a request that has just been read; `more` input is at hand. Returns it if the hub has blocked it.
+/// Executes a request that has just been read. `more`: further input has arrived. Returns the request if the hub has
+/// blocked it.
 pub fn execute<L>(
     hub: &mut Hub<L>,
     slot: usize,
@@ -66,7 +67,7 @@ impl BlockedRequest {
         BlockedRequest { frame, tag: context.tag, closes: context.closes }
     }
 
-    /// Executes the request once more; `more` input is at hand behind it.
+    /// Executes the request again. `more`: further input has arrived after it.
     fn retry<L>(&self, hub: &mut Hub<L>, slot: usize, more: bool) -> Outcome {
         let header = Header::decode(&self.frame).expect("the frame was encoded from a request");
         let request = Request::decode(header, &self.frame[HEADER_LEN..]).expect("the frame was encoded from a request");
@@ -79,19 +80,19 @@ impl BlockedRequest {
     }
 }
 
-/// How far some input was carried out.
+/// How much of some input was executed.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Bytes that need not be kept.
     pub done: usize,
-    /// The request that the hub has blocked. It is one of these bytes' last.
+    /// The request that the hub has blocked. It is the last one in these bytes.
     pub blocked: Option<BlockedRequest>,
 }
 
-/// What is kept of a connection's input.
+/// The input that is kept for a connection.
 #[derive(Debug, Default)]
 pub struct Backlog {
-    /// It came before all of `input`.
+    /// It arrived before all of `input`.
     blocked: Option<BlockedRequest>,
     input: Vec<u8>,
 }
@@ -107,8 +108,8 @@ impl Backlog {
         self.input.is_empty() && self.blocked.is_none()
     }
 
-    /// Carries out what it keeps and then `input`, as far as the session accepts requests, and keeps the rest. `serve`
-    /// carries out what lies at the front of some bytes.
+    /// Executes the kept input and then `input`, as long as the session accepts requests, and keeps the rest. `serve`
+    /// executes the requests at the front of some bytes.
     pub fn serve<L>(
         &mut self,
         hub: &mut Hub<L>,

@@ -6,7 +6,7 @@ use crate::wire::{Bounds, ErrorCode, Fault, HEADER_LEN, Header, Request};
 ///
 /// # Errors
 ///
-/// Error 1 if the message is not one whole frame, and else what a native client is told of such a frame.
+/// Error 1 if the message is not exactly one frame; otherwise the error that a native client would get for this frame.
 pub fn decode<'m>(message: &'m [u8], bounds: &Bounds) -> Result<(u16, Request<'m>), Fault> {
     let len = message.len();
     let Some(header) = Header::decode(message) else {

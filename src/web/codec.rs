@@ -72,7 +72,7 @@ impl Codec for JsonCodec {
     }
 
     fn max_growth(&self) -> usize {
-        // A byte of a body may become six, and the numbers of a small frame get names and digits.
+        // One byte of a body may become six, and numbers become names and digits.
         8
     }
 }
@@ -90,7 +90,7 @@ impl Codec for HttpCodec {
     }
 
     fn encode_close(&self, _code: Option<ErrorCode>, _out: &mut Vec<u8>) {
-        // The last response has said that the connection ends.
+        // The last response already says that the connection ends.
     }
 
     fn frame_prefix(&self) -> Option<FramePrefix> {
@@ -106,14 +106,14 @@ impl Codec for HttpCodec {
     }
 }
 
-/// With a BEAT goes a ping, so that a browser shows that it is alive without any code of the page.
+/// Sends a ping together with a BEAT, because browsers answer pings without any code in the page.
 fn add_ping(answer: &Answer<'_>, out: &mut Vec<u8>) {
     if matches!(answer, Answer::Beat { .. }) {
         framing::encode(framing::PING, &[], out);
     }
 }
 
-/// Bytes of the message that begins with `front`, or of the response to a handshake, which comes before all messages.
+/// The length of the message that begins with `front`, or of the response to a handshake, which precedes all messages.
 fn message_len(front: &[u8]) -> usize {
     if !front.starts_with(b"HTTP/") {
         return framing::frame_len(front);

@@ -1,4 +1,4 @@
-//! The page `/metrics`: what the hub counts, in the text format that Prometheus reads.
+//! The page `/metrics`: the hub's counters, in the text format of Prometheus.
 
 use crate::stats::{METRICS, MetricType, Stats, TURN_TIMES, Tally};
 use crate::wire::ERROR_CODES;

@@ -1,7 +1,7 @@
 //! The web gateway: HTTP callers, and users of a WebSocket that carries JSON or native frames.
 //!
-//! Owns what is kept of each of their connections, the handshake, the encoding of their requests and answers, the chat
-//! page and the metrics. It hands requests to the hub as values, and does no I/O.
+//! Owns the state of each of their connections, the handshake, the encoding of their requests and answers, the chat
+//! page and the metrics page. It passes requests to the hub as values, and does no I/O.
 //!
 //! ```text
 //!                                        ┌─> a document, a file, the metrics ────────────────────────────┐
@@ -30,10 +30,10 @@ use crate::hub::{Codecs, Gateway, Hub, Protocol, Role, Session};
 use http::caller::Caller;
 use websocket::WebSocket;
 
-/// What the sessions of an HTTP listener begin with.
+/// The encoding and the role of new connections on an HTTP listener.
 pub const HTTP_CALLER: Protocol = Protocol { encoding: HTTP, role: Role::HttpCaller };
 
-/// What is kept of one connection.
+/// The state of one connection.
 #[derive(Debug)]
 enum Connection {
     Http(Box<Caller>),
@@ -54,7 +54,7 @@ impl Connection {
 #[derive(Debug, Default)]
 pub struct Web {
     policy: Policy,
-    /// By slot. None is kept of an HTTP caller with no unfinished request.
+    /// The state of each connection, by slot. An HTTP caller without an unfinished request has none.
     connections: Vec<Option<Connection>>,
 }
 
@@ -81,7 +81,7 @@ impl Web {
         self.connections[slot] = Some(connection);
     }
 
-    /// Carries out what is kept of a session and then `input`. Returns what is to be kept now, if anything.
+    /// Executes the kept input of a session and then `input`. Returns the state to keep, if any.
     fn serve<L>(&mut self, hub: &mut Hub<L>, slot: usize, input: &mut [u8]) -> Option<Connection> {
         let mut caller = match self.take(slot) {
             Some(Connection::WebSocket(mut socket)) => {
@@ -105,7 +105,7 @@ impl Gateway for Web {
 
     fn receive<L>(&mut self, hub: &mut Hub<L>, slot: usize, input: &mut [u8]) {
         let is_open = |hub: &Hub<L>| hub.session(slot).is_some_and(Session::is_open);
-        // A session that has departed has been sent its last bytes: not even a ping is answered behind them.
+        // The last bytes to a departed session are already queued. Nothing may follow them, not even a pong.
         let connection = if is_open(hub) { self.serve(hub, slot, input) } else { self.take(slot) };
         if !is_open(hub) {
             return;

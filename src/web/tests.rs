@@ -1,4 +1,5 @@
-//! The gateway over a hub alone: how input becomes requests, in any pieces, and what is kept of it while they wait.
+//! The gateway over a hub without a loop: how input in pieces of any size becomes requests, and what is kept while they
+//! wait.
 
 use super::*;
 use crate::hub::{Encoding, Outbox, RemoteAddr};
@@ -23,7 +24,7 @@ impl Bench {
         self.hub.accept((), RemoteAddr::Unix, protocol).expect("there is room")
     }
 
-    /// A user of this encoding that has shaken hands.
+    /// A user of this encoding, after the handshake.
     fn upgraded(&mut self, encoding: Encoding) -> usize {
         let slot = self.enter(HTTP_CALLER);
         let (name, _) = encoding::SUBPROTOCOLS.iter().find(|row| row.1 == encoding).expect("a subprotocol");
@@ -87,7 +88,7 @@ fn relay_to(id: UserId) -> String {
     format!(r#"{{"type":"relay","tag":1,"to":["{id}"],"body":"hi","receipt":true}}"#)
 }
 
-/// Queues so much for a session that it is full.
+/// Queues enough for a session to make it full.
 fn fill(bench: &mut Bench, slot: usize) {
     let id = bench.session(slot).id();
     while !bench.session(slot).is_full() {
@@ -114,7 +115,7 @@ fn stream(encoding: Encoding) -> impl Strategy<Value = Vec<u8>> {
         frame(&Request::Publish { room: "den", body: b"hi", receipt: true, no_echo: false }, 3),
         frame(&Request::Leave { room: "den" }, 4),
         frame(&Request::List, 5),
-        // An unknown kind is refused on its first byte, when its tag may not have come.
+        // An unknown kind is refused on its first byte, when its tag may not have arrived yet.
         vec![0x7F, 0, 0, 0, 0, 0, 0, 0],
         frame(&Request::Bye, 7),
     ]);
@@ -128,7 +129,7 @@ fn stream(encoding: Encoding) -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// What a session was sent for some input, and whether it is still open.
+/// What was sent to a session in response to some input, and whether the session is still open.
 fn outcome(limits: &Limits, protocol: Option<Encoding>, pieces: &[&[u8]]) -> (Vec<u8>, bool, usize) {
     let mut bench = Bench::new(limits.clone());
     let slot = match protocol {

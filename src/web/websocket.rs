@@ -1,4 +1,4 @@
-//! A user's WebSocket: its messages are carried out one after the other, as far as its session accepts requests.
+//! A user's WebSocket: its messages are executed one after the other, as long as its session accepts requests.
 
 use super::backlog::{Backlog, BlockedRequest, Progress, accepts_requests, execute, room_of};
 use super::binary;
@@ -15,7 +15,7 @@ const NO_STATUS: u16 = 1005;
 /// The status code of an orderly end.
 const NORMAL_CLOSURE: u16 = 1000;
 
-/// What is kept of a WebSocket between two reads.
+/// The state of a WebSocket between two reads.
 #[derive(Debug)]
 pub struct WebSocket {
     reader: MessageReader,
@@ -26,7 +26,7 @@ pub struct WebSocket {
 const _: () = assert!(size_of::<WebSocket>() <= 24, "an idle WebSocket keeps next to nothing");
 
 impl WebSocket {
-    /// One of which nothing has been received.
+    /// A WebSocket on which nothing has been received yet.
     pub fn new() -> WebSocket {
         WebSocket { reader: MessageReader::new(Side::Client), backlog: None }
     }
@@ -36,7 +36,7 @@ impl WebSocket {
         self.reader.kept() + self.backlog.as_deref().map_or(0, Backlog::len)
     }
 
-    /// Carries out what is kept and then `input`.
+    /// Executes the kept messages and then those in `input`.
     pub fn receive<L>(&mut self, hub: &mut Hub<L>, slot: usize, input: &mut [u8]) {
         let mut backlog = self.backlog.take().map_or_else(Backlog::default, |backlog| *backlog);
         backlog.serve(hub, slot, input, |hub, input| serve(&mut self.reader, hub, slot, input));
@@ -46,7 +46,7 @@ impl WebSocket {
     }
 }
 
-/// Carries out the messages at the front of `input`.
+/// Executes the messages at the front of `input`.
 fn serve<L>(reader: &mut MessageReader, hub: &mut Hub<L>, slot: usize, input: &mut [u8]) -> Progress {
     let Some(encoding) = hub.session(slot).map(Session::encoding) else { return Progress::default() };
     let limit = max_len(encoding, &hub.limits().bounds());
@@ -73,7 +73,7 @@ fn max_len(encoding: Encoding, bounds: &Bounds) -> usize {
     usize::try_from(bounds.most_payload()).unwrap_or(usize::MAX).saturating_add(HEADER_LEN)
 }
 
-/// Does what one message asks for; `more` input is at hand. Returns the request if the hub has blocked it.
+/// Executes one message. `more`: further input has arrived. Returns the request if the hub has blocked it.
 fn carry_out<L>(
     hub: &mut Hub<L>,
     slot: usize,
@@ -132,7 +132,7 @@ fn refuse_message<L>(hub: &mut Hub<L>, slot: usize, kind: &str, expected: &str) 
     hub.fail(slot, &RequestContext::default(), &Fault::new(ErrorCode::Malformed, 0, 0, text));
 }
 
-/// Refuses the frame in an unfinished binary message as soon as its front shows that it is wrong.
+/// Refuses the native frame in an unfinished binary message as soon as its first bytes show that it is wrong.
 fn refuse_early<L>(hub: &mut Hub<L>, slot: usize, encoding: Encoding, reader: &MessageReader) {
     if encoding == BINARY
         && let Some(front) = reader.unfinished_binary()
@@ -161,7 +161,8 @@ fn close_frame(status: u16, reason: &str) -> Vec<u8> {
     frame
 }
 
-/// Answers a ping, unless the session is full: then it does not read, and one pong for its last ping would do.
+/// Answers a ping, unless the session is full: then its peer does not read, and RFC 6455 requires a pong for the last
+/// ping only.
 fn pong<L>(hub: &mut Hub<L>, slot: usize, payload: &[u8]) {
     if hub.session(slot).is_some_and(|session| !session.is_full()) {
         let mut frame = Vec::new();

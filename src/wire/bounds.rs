@@ -1,5 +1,5 @@
-//! What can be judged of a request before all of its payload has arrived: its kind, and the lengths of its payload and
-//! its body.
+//! The checks of a request that are possible before all of its payload has arrived: its kind, and the lengths of its
+//! payload and its body.
 
 use super::field::{COUNT_LEN, FieldError, STR8_MAX};
 use super::id::ID_LEN;
@@ -25,7 +25,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Judges a request by its first bytes, as a [`Decoder`](super::Decoder) needs it: returns the header, or `None` if
+    /// Checks a request by its first bytes, as a [`Decoder`](super::Decoder) needs it: returns the header, or `None` if
     /// that takes more bytes.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Bounds {
         Ok(Some(header))
     }
 
-    /// Judges a request that does not arrive as a frame: the verdict is that of [`admit`](Bounds::admit) on the whole
+    /// Checks a request that does not arrive as a frame: the result is that of [`admit`](Bounds::admit) on the whole
     /// frame that `request` and `tag` encode to.
     ///
     /// # Errors

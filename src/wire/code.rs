@@ -49,7 +49,7 @@ impl ErrorCode {
         ERROR_CODES[self as usize - 1].1
     }
 
-    /// Whether this error ends the connection: the hub carries out no further request of it.
+    /// Whether this error ends the connection: the hub executes no further request of it.
     pub fn is_fatal(self) -> bool {
         ERROR_CODES[self as usize - 1].2
     }
@@ -121,7 +121,7 @@ impl std::error::Error for Fault {}
 pub enum Status {
     /// Queued for the receiver.
     Queued = 0,
-    /// The receiver is unknown, or it is gone.
+    /// The receiver is unknown, or has left.
     Unknown = 1,
     /// Refused, because the receiver's queue is full.
     Refused = 2,

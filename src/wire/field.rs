@@ -11,7 +11,7 @@ pub(super) const COUNT_LEN: usize = 2;
 /// Bytes of the longest str8, its count included.
 pub(super) const STR8_MAX: u32 = 1 + u8::MAX as u32;
 
-/// Why a payload does not fit its kind. The text of the ERROR frame says it.
+/// Why a payload does not fit its kind. This becomes the text of the ERROR frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FieldError {
     /// This field is longer than what is left of the payload.

@@ -17,7 +17,7 @@ pub mod flag {
     pub const ACK: u8 = 0x01;
     /// EVENT: a past event, sent because HISTORY asked for it.
     pub const REPLAY: u8 = 0x01;
-    /// ERROR: the hub carries out no further request of this connection.
+    /// ERROR: the hub executes no further request of this connection.
     pub const FATAL: u8 = 0x01;
 }
 
@@ -27,7 +27,7 @@ pub const MAX_PING: u32 = 125;
 /// The longest payload of a HELLO: its version, a name of 255 bytes and a token of 65,535.
 pub const HELLO_MAX_PAYLOAD: u32 = 1 + 1 + u8::MAX as u32 + 2 + u16::MAX as u32;
 
-/// What the payload of a request holds, as far as the hub must know before it has received all of it.
+/// The layout of a request's payload, as far as the hub must know it before the whole payload has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Payload {
     /// Nothing.
@@ -36,9 +36,9 @@ pub(super) enum Payload {
     Id,
     /// At most this many bytes.
     UpTo(u32),
-    /// A count, as many user ids, and a body.
+    /// A count, that number of user ids, and a body.
     IdsAndBody,
-    /// A count, as many names, and a body.
+    /// A count, that number of names, and a body.
     NamesAndBody,
     /// The name of a room, and a body.
     RoomAndBody,

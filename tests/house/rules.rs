@@ -13,7 +13,7 @@ pub struct Offence {
     pub key: String,
     pub file: String,
     pub line: usize,
-    /// What is wrong, and what to do about it.
+    /// What is wrong, and how to fix it.
     pub advice: String,
 }
 

@@ -1,4 +1,4 @@
-//! Each way to send nonsense, by literal bytes, and what the real daemon makes of it.
+//! Every kind of invalid input, by literal bytes, and the real daemon's error for it.
 
 use crate::support::*;
 use std::io::Write;
@@ -175,7 +175,7 @@ fn a_reset_in_mid_frame_harms_nobody() {
     let mut leaver = daemon.connect();
     let gone = leaver.id();
     leaver.send(&frame(RELAY, 0, 0, relay(&[gone], &[7; 5000]))[..3000]);
-    // A close that lingers for no time at all is a reset.
+    // Closing with a linger time of zero is a reset.
     socket2::SockRef::from(&leaver.0).set_linger(Some(std::time::Duration::ZERO)).expect("it can be set");
     drop(leaver);
     witness.wait_until_gone(gone);

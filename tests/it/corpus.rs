@@ -40,6 +40,6 @@ fn the_hub_in_its_loop_says_what_the_model_foretells() {
 
 #[cfg(feature = "ws")]
 #[test]
-fn whatever_comes_to_the_door_is_understood_the_same_in_any_pieces() {
+fn web_input_is_understood_the_same_in_any_pieces() {
     over_corpus("ws", 50, fuzz::ws);
 }

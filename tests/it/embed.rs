@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
-/// A hub on a thread of its own: where it listens, what to ask it, and how it ended.
+/// A hub on a thread of its own: its address, its handle, and the result of its thread.
 fn in_a_thread(builder: cubby::Builder) -> (String, cubby::Handle, JoinHandle<std::io::Result<()>>) {
     let mut server = builder.listen("127.0.0.1:0").bind().expect("a free port");
     let (address, handle) = (server.addresses()[0].to_string(), server.handle());

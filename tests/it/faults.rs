@@ -1,4 +1,4 @@
-//! The daemon among faults: a line that splits, delays, stalls and breaks; too few descriptors; calls that fail.
+//! The daemon under faults: a line that splits, delays, stalls and breaks; too few descriptors; failing system calls.
 
 use crate::support::*;
 use std::collections::BTreeSet;
@@ -10,20 +10,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
-/// What a line does to the bytes of one direction.
+/// What a line does to the bytes in one direction.
 #[derive(Clone, Copy)]
 struct Chaos {
-    /// Pieces in which bytes are passed on, again and again.
+    /// The sizes of the pieces in which bytes are passed on, repeated.
     pieces: &'static [usize],
     /// How long a piece takes.
     delay: Duration,
-    /// After so many bytes the line is reset.
+    /// The line is reset after this many bytes.
     reset_after: usize,
 }
 
 const CALM: Chaos = Chaos { pieces: &[65_536], delay: Duration::ZERO, reset_after: usize::MAX };
 
-/// A line to the hub that does this to what is sent to it and to what it sends. While `stalled`, it passes nothing on.
+/// A line to the hub with these effects in each direction. While `stalled`, it passes nothing on.
 struct Line {
     address: String,
     stalled: Arc<AtomicBool>,
@@ -121,7 +121,7 @@ fn a_crowd_whose_connections_break_at_once_costs_no_memory_and_is_told_to_who_st
     let mut steady = daemon.connect();
     assert_eq!(steady.join("lobby").0 as usize, CROWD + 1);
     daemon.signal("STOP");
-    // None of them has read the events of the others: to close is to reset.
+    // None of them has read the events of the others, so closing is a reset.
     drop(crowd);
     daemon.signal("CONT");
     let gone: BTreeSet<u64> = (0..CROWD).map(|_| steady.event()).inspect(is_leave).map(|event| event.session).collect();
@@ -134,7 +134,7 @@ fn is_leave(event: &Event) {
     assert_eq!(event.what, LEFT, "{event:?}");
 }
 
-/// What the hub has counted, past the deliveries that come meanwhile.
+/// The hub's counters, skipping the deliveries that arrive meanwhile.
 fn stats_past_deliveries(raw: &mut Raw) -> serde_json::Value {
     raw.send(&frame(STATS, 0, 70, []));
     loop {
@@ -178,7 +178,7 @@ fn out_of_descriptors_everybody_is_told_and_those_inside_stay() {
     let mut inside = daemon.connect();
     inside.id();
     let mut crowd: Vec<Raw> = (0..80).map(|_| daemon.connect()).collect();
-    // Each of them is either let in, or told why not.
+    // Each of them is either accepted, or sent an error.
     let mut in_time: Vec<Raw> = Vec::new();
     for mut raw in crowd.drain(..) {
         raw.0.write_all(&frame(IDENTITY, 0, 1, [])).expect("it was accepted, or is about to be");
@@ -197,7 +197,7 @@ fn out_of_descriptors_everybody_is_told_and_those_inside_stay() {
     });
 }
 
-/// `strace`, installed where it is not; or why it can not be used.
+/// `strace`, installed if it is missing; or why it cannot be used.
 fn strace() -> Result<(), String> {
     let works = || {
         let quiet = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
@@ -217,7 +217,7 @@ fn strace() -> Result<(), String> {
 #[test]
 fn calls_that_fail_are_survived() {
     if let Err(why) = strace() {
-        // Said aloud, past what the test harness keeps to itself.
+        // Written to the stream itself, because the test harness captures prints.
         let _ = writeln!(std::io::stderr().lock(), "NOT TESTED, calls that fail: {why}");
         return;
     }
@@ -234,8 +234,8 @@ fn calls_that_fail_are_survived() {
     }
 }
 
-/// Runs a daemon whose third to twelfth call of this kind fails: those concerned may lose their connections, and no
-/// more.
+/// Runs a daemon whose third to twelfth call of this kind fail. Clients concerned may lose their connections, and
+/// nothing else may happen.
 fn survives(call: &str, error: &str) {
     let mut command = Command::new("strace");
     let inject = format!("inject={call}:error={error}:when=3..12");
@@ -249,7 +249,7 @@ fn survives(call: &str, error: &str) {
     assert_eq!(daemon.end().0, Some(0), "{call} {error}");
 }
 
-/// Whether somebody who asks is answered, and not told that there is no room, nor cut off.
+/// Whether a new client's request is answered, and the client is not turned away or disconnected.
 fn is_answered(daemon: &Daemon) -> bool {
     let mut raw = daemon.connect();
     let mut header = [0; 8];

@@ -1,4 +1,4 @@
-//! The host program in the rooms of its own hub: listeners, and what a handle can do there.
+//! The host program and the rooms of its hub: listeners, and the methods of a handle.
 
 use crate::support::TempPath;
 use cubby::{Client, Event, EventType, HOST, Handle, HostError, Listener, Push, Server, SharedEvent, Status, WhenFull};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
-/// A hub on a thread of its own: where it listens, and what to ask it.
+/// A hub on a thread of its own: its address and its handle.
 fn hub(builder: cubby::Builder) -> (String, Handle, JoinHandle<io::Result<()>>) {
     let mut server = builder.listen("127.0.0.1:0").bind().expect("a free port");
     let (address, handle) = (server.addresses()[0].to_string(), server.handle());
@@ -28,7 +28,7 @@ fn event(client: &mut Client) -> Event {
     }
 }
 
-/// A listener that tells what it hears.
+/// A listener that forwards the events that it receives.
 fn reporting(to: Sender<(String, u64)>) -> impl FnMut(&SharedEvent) + Send {
     move |event| {
         let event = event.view();
@@ -65,7 +65,7 @@ fn an_event_is_queued_for_the_members_when_a_listener_hears_it() {
     handle.stop().expect("the hub is up");
 }
 
-/// A listener that has heard enough after two events.
+/// A listener that removes itself after two events.
 struct Impatient(Arc<Mutex<u32>>);
 
 impl Listener for Impatient {
@@ -207,7 +207,7 @@ fn listeners_that_post_to_each_other_for_ever_stop_nobody() {
     for (heard, said) in [("a", "b"), ("b", "a")] {
         let handle = handle.clone();
         server.listen_to(heard, move |_: &SharedEvent| {
-            // Two for each one: more than the hub can ever come to.
+            // Each event causes two more: more than the hub can ever process.
             let _ = (handle.post(said, b""), handle.post(said, b""));
         });
     }

@@ -1,4 +1,4 @@
-//! HTTP by literal bytes: what can be asked, what is answered, and what becomes of requests that will not do.
+//! HTTP by literal bytes: requests, responses, and the refusals of invalid requests.
 
 use crate::support::web::*;
 use crate::support::*;
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
-/// What these bytes are answered with on a connection of their own.
+/// The response to these bytes on a new connection.
 fn answer(daemon: &Daemon, request: impl AsRef<[u8]>) -> Response {
     Web::connect(daemon).ask(request)
 }
@@ -20,7 +20,7 @@ fn refused_for_good(daemon: &Daemon, request: impl AsRef<[u8]>) -> u16 {
     refusal.refusal()
 }
 
-/// The status of a refusal after which the next request is answered as ever.
+/// The status of a refusal after which the next request is still answered.
 fn refused(web: &mut Web, request: impl AsRef<[u8]>) -> Response {
     let refusal = web.ask(request);
     refusal.refusal();
@@ -31,7 +31,7 @@ fn refused(web: &mut Web, request: impl AsRef<[u8]>) -> Response {
 
 #[test]
 fn health_is_answered_by_these_bytes() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     web.0.send(b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n");
     let expected = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\
@@ -42,7 +42,7 @@ fn health_is_answered_by_these_bytes() {
 
 #[test]
 fn the_page_and_its_files_are_served_and_keep_to_their_own_hub() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     for (path, kind) in [
         ("/", "text/html"),
@@ -62,7 +62,7 @@ fn the_page_and_its_files_are_served_and_keep_to_their_own_hub() {
 
 #[test]
 fn many_requests_may_stand_behind_one_another() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut member = daemon.connect();
     member.join("lobby");
     let mut web = Web::connect(&daemon);
@@ -79,7 +79,7 @@ fn many_requests_may_stand_behind_one_another() {
 
 #[test]
 fn a_connection_ends_with_its_answer_where_that_is_asked() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     for request in [
         "GET /health HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n",
         "GET /health HTTP/1.1\r\nHost: hub\r\nConnection: keep-alive, Close\r\n\r\n",
@@ -97,7 +97,7 @@ fn a_connection_ends_with_its_answer_where_that_is_asked() {
 
 #[test]
 fn a_head_is_answered_without_a_body_whatever_the_answer() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     let targets = [
         ("/", 200),
@@ -122,7 +122,7 @@ fn a_head_is_answered_without_a_body_whatever_the_answer() {
 
 #[test]
 fn a_request_may_come_a_byte_at_a_time() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     for byte in post("/rooms/lobby", b"slow") {
         web.0.send(&[byte]);
@@ -132,7 +132,7 @@ fn a_request_may_come_a_byte_at_a_time() {
 
 #[test]
 fn a_body_is_asked_for_where_its_sender_waits_for_that() {
-    let daemon = door(&["--max-body", "1K"]);
+    let daemon = web_daemon(&["--max-body", "1K"]);
     let mut web = Web::connect(&daemon);
     for id in 1..3 {
         web.0.send(b"POST /rooms/lobby HTTP/1.1\r\nHost: hub\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
@@ -150,7 +150,7 @@ fn a_body_is_asked_for_where_its_sender_waits_for_that() {
 
 #[test]
 fn a_head_that_is_too_long_is_431() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let head = |more: &str| format!("GET /health HTTP/1.1\r\nHost: hub\r\n{more}\r\n");
     let headers = |count: usize| (0..count).map(|i| format!("X-{i}: 1\r\n")).collect::<String>();
     assert_eq!(answer(&daemon, head(&headers(63))).status, 200, "64 with Host");
@@ -163,7 +163,7 @@ fn a_head_that_is_too_long_is_431() {
 
 #[test]
 fn what_is_no_http_is_400() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     for request in [
         "\0\r\n\r\n",
         "GET\r\n\r\n",
@@ -182,7 +182,7 @@ fn what_is_no_http_is_400() {
 
 #[test]
 fn a_length_that_is_in_doubt_ends_the_connection() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let smuggled = "GET /health HTTP/1.1\r\nHost: hub\r\n\r\n";
     for (headers, status) in [
         ("Content-Length: 3\r\nContent-Length: 3\r\n", 400),
@@ -212,7 +212,7 @@ fn a_length_that_is_in_doubt_ends_the_connection() {
 
 #[test]
 fn one_host_is_named_by_each_request_of_http_1_1() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     assert_eq!(answer(&daemon, "GET /health HTTP/1.1\r\n\r\n").refusal(), 400);
     assert_eq!(answer(&daemon, "GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").refusal(), 400);
     assert_eq!(answer(&daemon, "GET /health HTTP/1.1\r\nHost:\r\n\r\n").status, 200);
@@ -221,7 +221,7 @@ fn one_host_is_named_by_each_request_of_http_1_1() {
 
 #[test]
 fn a_target_may_be_absolute() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     assert_eq!(web.get("http://hub/health").status, 200);
     assert_eq!(web.get("HTTP://hub:80/rooms/x/members?").refusal(), 404);
@@ -231,7 +231,7 @@ fn a_target_may_be_absolute() {
 
 #[test]
 fn a_path_that_leads_nowhere_is_404() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     for path in [
         "/nowhere",
@@ -252,7 +252,7 @@ fn a_path_that_leads_nowhere_is_404() {
 
 #[test]
 fn another_method_is_405_and_told_which_would_do() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     let readable = Some("GET, HEAD");
     for (method, path, allowed) in [
@@ -281,7 +281,7 @@ fn another_method_is_405_and_told_which_would_do() {
 
 #[test]
 fn a_key_that_will_not_do_is_400() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     daemon.connect().join("lobby");
     let mut web = Web::connect(&daemon);
     let targets = [
@@ -332,7 +332,7 @@ fn a_key_that_will_not_do_is_400() {
 
 #[test]
 fn a_published_body_reaches_the_members_each_from_an_id_of_its_own() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut member = daemon.connect();
     let own = member.id();
     member.join("lobby");
@@ -353,7 +353,7 @@ fn a_published_body_reaches_the_members_each_from_an_id_of_its_own() {
 
 #[test]
 fn rooms_and_names_are_percent_encoded() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut member = daemon.connect();
     member.join("a b/李+,");
     member.hello("x, y+z");
@@ -367,7 +367,7 @@ fn rooms_and_names_are_percent_encoded() {
 
 #[test]
 fn a_relay_and_a_send_say_what_became_of_each() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let (mut ann, mut bob) = (daemon.connect(), daemon.connect());
     let ids = [ann.id(), bob.id()];
     ann.hello("ann, the first");
@@ -387,13 +387,13 @@ fn a_relay_and_a_send_say_what_became_of_each() {
 
 #[test]
 fn a_body_may_have_so_many_bytes_and_no_more() {
-    let daemon = door(&["--max-body", "100"]);
+    let daemon = web_daemon(&["--max-body", "100"]);
     let mut member = daemon.connect();
     member.join("lobby");
     assert_eq!(Web::connect(&daemon).post("/rooms/lobby", [7; 100]).status, 200);
     assert_eq!(member.event().body, [7; 100]);
     assert_eq!(refused_for_good(&daemon, &post("/rooms/lobby", &[7; 101])[..90]), 413, "said before the body comes");
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut member = daemon.connect();
     let to = member.id();
     let body: Vec<u8> = (0..1 << 20).map(|i| (i * 7 + i / 251) as u8).collect();
@@ -404,7 +404,7 @@ fn a_body_may_have_so_many_bytes_and_no_more() {
 
 #[test]
 fn a_limit_reached_is_429() {
-    let daemon = door(&["--max-rooms", "1"]);
+    let daemon = web_daemon(&["--max-rooms", "1"]);
     let mut web = Web::connect(&daemon);
     assert_eq!(web.post("/rooms/one", "").status, 200);
     let refusal = refused(&mut web, post("/rooms/two", b"hi"));
@@ -414,7 +414,7 @@ fn a_limit_reached_is_429() {
 #[test]
 fn rooms_are_shown_to_this_machine_and_through_a_proxy_only_where_that_is_allowed() {
     for is_open in [false, true] {
-        let daemon = door(if is_open { &["--http-read"] } else { &[] });
+        let daemon = web_daemon(if is_open { &["--http-read"] } else { &[] });
         let mut ann = daemon.connect();
         ann.hello("ann");
         let id = ann.id();
@@ -448,7 +448,7 @@ fn rooms_are_shown_to_this_machine_and_through_a_proxy_only_where_that_is_allowe
 
 #[test]
 fn a_page_of_another_may_not_ask() {
-    let daemon = door(&["--origin", "https://chat.example"]);
+    let daemon = web_daemon(&["--origin", "https://chat.example"]);
     let mut web = Web::connect(&daemon);
     let ask = |web: &mut Web, origin: &str| {
         web.ask(format!("POST /rooms/lobby HTTP/1.1\r\nHost: hub\r\nOrigin: {origin}\r\nContent-Length: 0\r\n\r\n"))
@@ -461,7 +461,7 @@ fn a_page_of_another_may_not_ask() {
 
 #[test]
 fn a_post_waits_for_a_receiver_that_is_full_and_others_do_not() {
-    let daemon = door(&QUEUE);
+    let daemon = web_daemon(&QUEUE);
     let (mut sender, mut full) = (daemon.connect(), daemon.connect());
     let to = full.id();
     fill(&daemon, &mut sender, to);
@@ -494,7 +494,7 @@ fn a_post_waits_for_a_receiver_that_is_full_and_others_do_not() {
 
 #[test]
 fn two_thousand_posts_behind_one_another_are_done_in_order() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut member = daemon.connect();
     member.join("lobby");
     let mut web = Web::connect(&daemon);
@@ -510,7 +510,7 @@ fn two_thousand_posts_behind_one_another_are_done_in_order() {
 
 #[test]
 fn a_post_to_the_full_is_refused_where_the_daemon_does_that() {
-    let daemon = door(&["--queue", "64K", "--when-full", "refuse"]);
+    let daemon = web_daemon(&["--queue", "64K", "--when-full", "refuse"]);
     let (mut sender, mut full) = (daemon.connect(), daemon.connect());
     let to = full.id();
     (0..12).for_each(|_| sender.send(&frame(RELAY, 0, 0, relay(&[to], &[b'x'; 1 << 20]))));
@@ -522,11 +522,11 @@ fn a_post_to_the_full_is_refused_where_the_daemon_does_that() {
 
 #[test]
 fn one_who_asks_for_much_and_reads_nothing_costs_little_and_holds_up_nobody() {
-    let daemon = door(&["--queue", "64K", "--max-body", "64K"]);
+    let daemon = web_daemon(&["--queue", "64K", "--max-body", "64K"]);
     let mut greedy = Web::connect(&daemon);
     let requests = b"GET /chat.js HTTP/1.1\r\nHost: hub\r\n\r\n".repeat(1000);
     greedy.0.0.set_nonblocking(true).expect("it can be");
-    // The hub may not take all of it.
+    // The hub may not receive all of it.
     let sent = greedy.0.0.write(&requests).expect("some of it");
     let mut other = daemon.connect();
     let stats = eventually("it is held up", || Some(other.stats()).filter(|stats| stats["waits"].as_u64() > Some(0)));
@@ -541,7 +541,7 @@ fn one_who_asks_for_much_and_reads_nothing_costs_little_and_holds_up_nobody() {
 
 #[test]
 fn a_request_that_is_never_finished_is_408() {
-    let daemon = door(&["--frame-secs", "1"]);
+    let daemon = web_daemon(&["--frame-secs", "1"]);
     let starts: [&[u8]; 4] = [
         b"G",
         b"GET /health HTTP/1.1\r\nHost: hub\r\n",
@@ -560,7 +560,7 @@ fn a_request_that_is_never_finished_is_408() {
 
 #[test]
 fn one_who_asks_nothing_for_long_is_closed_without_an_answer_to_nothing() {
-    let daemon = door(&["--idle-secs", "1", "--heartbeat-secs", "0"]);
+    let daemon = web_daemon(&["--idle-secs", "1", "--heartbeat-secs", "0"]);
     let mut web = Web::connect(&daemon);
     assert_eq!(web.get("/health").status, 200);
     web.expect_end();
@@ -568,7 +568,7 @@ fn one_who_asks_nothing_for_long_is_closed_without_an_answer_to_nothing() {
 
 #[test]
 fn one_who_ends_its_side_is_answered_all_that_it_asked() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     web.0.send(&b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n".repeat(3));
     web.0.half_close();
@@ -578,7 +578,7 @@ fn one_who_ends_its_side_is_answered_all_that_it_asked() {
 
 #[test]
 fn while_the_hub_ends_health_says_so_and_nothing_more_is_done() {
-    let daemon = door(&[&QUEUE[..], &["--drain-secs", "20"]].concat());
+    let daemon = web_daemon(&[&QUEUE[..], &["--drain-secs", "20"]].concat());
     let (mut sender, mut slow) = (daemon.connect(), daemon.connect());
     let to = slow.id();
     fill(&daemon, &mut sender, to);
@@ -600,7 +600,7 @@ fn while_the_hub_ends_health_says_so_and_nothing_more_is_done() {
     assert!(rest.is_empty());
 }
 
-/// The samples of a text in the exposition format, by name and labels, which is read as strictly as it is specified.
+/// The samples of a text in the exposition format, by name and labels. The format is parsed strictly.
 fn samples(text: &str) -> BTreeMap<String, u64> {
     let mut samples = BTreeMap::new();
     let mut families: BTreeMap<&str, &str> = BTreeMap::new();
@@ -638,7 +638,7 @@ fn samples(text: &str) -> BTreeMap<String, u64> {
 
 #[test]
 fn metrics_are_every_counter_there_is() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut member = daemon.connect();
     member.join("lobby");
     let mut ws = Ws::json(&daemon);

@@ -1,4 +1,5 @@
-//! What the daemon lets a client do: how many may come, how often each may ask, how long it may be silent or slow.
+//! The daemon's limits on clients: the number of connections, the rate of requests, and how long a client may be silent
+//! or slow.
 
 use crate::support::*;
 use std::time::{Duration, Instant};
@@ -49,7 +50,7 @@ fn a_silent_client_is_asked_and_closed_and_one_that_answers_stays() {
     assert_eq!(daemon.connect().stats()["closed"]["idle"], 1);
 }
 
-/// Whether the next frame is a BEAT, which is counted; else it is CLOSING 13.
+/// Whether the next frame is a BEAT, which is counted; otherwise it must be CLOSING 13.
 fn silent_goes_on(raw: &mut Raw, beats: &mut u32) -> bool {
     let next = raw.receive();
     if next.kind == CLOSING {
@@ -113,11 +114,11 @@ fn zero_turns_each_time_limit_off() {
     assert_eq!(raw.receive().kind, 0x8C);
 }
 
-/// A receiver that does not read, with more than its queue sent to it by a sender who waits then or was told.
+/// A receiver that does not read and whose queue is full, and a sender that waits for it or was refused.
 fn flooded(daemon: &Daemon) -> (Raw, Raw, u64) {
     let (mut sender, mut stuck) = (daemon.connect(), daemon.connect());
     let to = stuck.id();
-    // What the kernel takes is not the hub's to hold.
+    // The hub does not hold what the kernel has accepted.
     (0..12).for_each(|_| sender.send(&frame(RELAY, 0, 0, relay(&[to], &[7; 1 << 20]))));
     (sender, stuck, to)
 }
@@ -194,7 +195,7 @@ fn the_budget_of_memory_bounds_what_is_half_received() {
     let halves: Vec<Raw> = (0..120).map(|_| daemon.connect()).collect();
     for raw in &halves {
         raw.0.set_nonblocking(true).expect("it can be");
-        // The hub may not take all of it.
+        // The hub may not receive all of it.
         let _ = std::io::Write::write(&mut &raw.0, &whole[..900_000]);
     }
     let peak = daemon.status("VmHWM") - before;

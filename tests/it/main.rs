@@ -1,4 +1,4 @@
-//! The real daemon, the real client and the embedding API over real sockets, told apart by literal bytes.
+//! The real daemon, the real client and the embedding API over real sockets, checked by literal bytes.
 
 mod bad_input;
 mod bench;
@@ -6,9 +6,9 @@ mod chat;
 mod command_line;
 mod corpus;
 mod daemon;
-#[cfg(feature = "ws")]
-mod dialects;
 mod embed;
+#[cfg(feature = "ws")]
+mod encodings;
 mod event_log;
 mod faults;
 mod host;

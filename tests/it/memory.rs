@@ -1,4 +1,4 @@
-//! What the daemon's memory may grow by, as the kernel counts it.
+//! How much the daemon's memory may grow, by the kernel's accounting.
 
 use crate::support::*;
 use std::io::Read;
@@ -22,7 +22,7 @@ fn the_memory_of_a_burst_is_given_back_when_it_is_over() {
     let mut readers: Vec<Raw> = (0..READERS).map(|_| daemon.connect()).collect();
     let ids: Vec<u64> = readers.iter_mut().map(Raw::id).collect();
     let before = daemon.status("VmRSS");
-    // It comes in one breath, so that each reader is told all of it in one turn.
+    // Everything arrives at once, so that each receiver gets all of it in one turn.
     let burst = frame(RELAY, 0, 0, relay(&ids, &[7; 3000])).repeat(12);
     daemon.connect().send(&burst);
     let mut heard = vec![0; 12 * 3016];

@@ -21,7 +21,7 @@ struct Page {
 }
 
 impl Page {
-    /// One of a page that the hub itself serves at this address, under a name.
+    /// The WebSocket of a page that the hub itself serves at this address, with a name.
     fn open(address: &str, name: &str) -> Page {
         let mut raw = Raw::connect(address);
         let request = format!(
@@ -49,7 +49,7 @@ impl Page {
         self.stream.write_all(&bytes).expect("the proxy reads");
     }
 
-    /// Takes in what comes next. Says whether anything did, rather than the end.
+    /// Reads the next input. Returns false at the end of the stream.
     fn listen(&mut self) -> bool {
         let mut buffer = [0; 4096];
         let Ok(count @ 1..) = self.stream.read(&mut buffer) else { return false };
@@ -64,7 +64,7 @@ impl Page {
         true
     }
 
-    /// The next of this type, past all others.
+    /// The next message of this type, skipping others.
     fn expect(&mut self, kind: &str) -> Value {
         loop {
             match self.heard.pop_front() {
@@ -76,7 +76,7 @@ impl Page {
     }
 }
 
-/// A hub with a native address and one for HTTP, and the latter.
+/// A daemon with a native and an HTTP listener, and its HTTP address.
 fn hub(heartbeat_secs: &str) -> (Daemon, String) {
     let addresses = ["--listen", "127.0.0.1:0", "--ws", "127.0.0.1:0"];
     let daemon = Daemon::run(daemon(&[&addresses, &["--heartbeat-secs", heartbeat_secs][..]].concat()), 2);
@@ -84,7 +84,7 @@ fn hub(heartbeat_secs: &str) -> (Daemon, String) {
     (daemon, http)
 }
 
-/// All that goes through a proxy.
+/// Everything that must work through a proxy.
 fn serves_all(front: impl FnOnce(&str, &str) -> Proxy) {
     let (daemon, direct) = hub("1");
     let front = front(&direct, CUT_AFTER);

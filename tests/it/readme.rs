@@ -1,4 +1,4 @@
-//! The pages say what is so, and their links lead somewhere. (The README's Rust example is a doctest.)
+//! The documentation is correct, and its links work. (The README's Rust example is a doctest.)
 
 use crate::support::*;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 const README: &str = include_str!("../../README.md");
 const REFERENCE: &str = include_str!("../../deploy/REFERENCE.md");
 
-/// Lines of the README at the most: it is read in one go.
+/// The most lines of the README, so that it can be read in one go.
 const README_LINES: usize = 250;
 
 /// A number with a comma between thousands.

@@ -1,4 +1,4 @@
-//! What the hub is for: identity, list and relay, by literal bytes.
+//! The core requests: identity, list and relay, by literal bytes.
 
 use crate::support::*;
 
@@ -142,7 +142,7 @@ fn a_stalled_pair_holds_up_nobody_else() {
     for i in 0..200 {
         assert_eq!(other.ask(PING, 0, i, b"held up?"), Frame::new(0x8C, 0, i, b"held up?"));
     }
-    // Once the stalled one reads, the sender is read again: what it had not finished arrives too.
+    // Once the stalled receiver reads, the sender is read again, and its unfinished request arrives too.
     for _ in 0..sent {
         assert_eq!(stalled.receive().payload.len(), 8 + (1 << 20));
     }
@@ -155,7 +155,7 @@ fn what_is_queued_is_sent_whole_also_when_its_user_says_bye() {
     let to = leaver.id();
     let payload = relay(&[to], &[9; 1 << 20]);
     let mut queued = 0;
-    // Until the leaver is full: the next one's receipt would not come before it reads.
+    // Until the leaving session is full: from then on a receipt would come only after it reads.
     while queued < 4 {
         assert_eq!(sender.ask(RELAY, RECEIPT, 1, &payload).payload, [0, 1, 0]);
         queued += 1;

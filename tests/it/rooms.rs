@@ -3,7 +3,7 @@
 use crate::support::*;
 use std::net::Shutdown;
 
-/// Somebody who calls itself so, and its id.
+/// A session with this name, and its id.
 fn named(daemon: &Daemon, name: &str) -> (Raw, u64) {
     let mut raw = daemon.connect();
     raw.hello(name);
@@ -59,7 +59,7 @@ fn the_sessions_of_a_name_join_are_added_are_removed_and_leave() {
     story.iter().for_each(|event| assert_eq!(watcher.event(), *event));
 }
 
-/// The LEAVE reply of somebody who may first hear that another session was added.
+/// The LEAVE reply of a session that may first receive the event of another session that joined.
 fn event_then(raw: &mut Raw, first: Frame) -> Frame {
     let reply = if first.kind == EVENT { raw.receive() } else { first.clone() };
     assert_eq!(reply, Frame::new(0x88, 0, 9, []));
@@ -109,7 +109,7 @@ fn all_members_see_one_order_without_a_gap() {
         raw.ask_to_join("lobby");
     });
     for round in 0..20u8 {
-        // Each has an event or more to read already, and all speak at once.
+        // Each has one or more events to read already, and all publish at the same time.
         members.iter_mut().for_each(|raw| raw.send(&frame(PUBLISH, 0, 0, publish("lobby", &[round]))));
     }
     let stories: Vec<Vec<Event>> = members
@@ -308,7 +308,7 @@ fn a_send_reaches_every_session_of_each_name_once() {
     assert_eq!(answer.payload[16..], [&laptop_id.to_be_bytes()[..], b"\x03annhi"].concat());
     assert_eq!(laptop.receive(), Frame::new(0x85, 0, 4, [0, 4, 0, 1, 0, 0]));
     assert_eq!((phone.receive(), bob.receive()), (answer.clone(), answer));
-    // STORE keeps nothing yet, and an ACK of whatever id is taken.
+    // STORE stores nothing yet, and an ACK of any id is accepted.
     assert_eq!(bob.ask(SEND, RECEIPT | 2, 5, send(&["eve"], b"")), Frame::new(0x85, 0, 5, [0, 1, 1]));
     bob.send(&frame(ACK, 0, 6, 77u64.to_be_bytes()));
     bob.id();
@@ -347,7 +347,7 @@ fn a_member_that_does_not_read_misses_events_and_sees_so() {
     slow.join("lobby");
     ann.join("lobby");
     let body = vec![7; 64 * 1024];
-    // Far more than the queue and the kernel's buffers on both sides hold: nobody waits for the slow one.
+    // Far more than the queue and the kernel's buffers on both sides hold: nobody waits for the slow member.
     let mut last = 0;
     for _ in 0..400 {
         last = ann.publish("lobby", &body);

@@ -1,4 +1,4 @@
-//! How a WebSocket begins, what its frames may be, and how it ends: literal bytes against the real daemon.
+//! The handshake, the frames and the end of a WebSocket: literal bytes against the real daemon.
 
 use crate::support::web::*;
 use crate::support::*;
@@ -8,7 +8,7 @@ fn answer(daemon: &Daemon, request: &str) -> Response {
     Web::connect(daemon).ask(request)
 }
 
-/// The close code that these bytes are answered with, and nothing before.
+/// The code of the close frame that these bytes cause. Nothing may come before it.
 fn closed_by(daemon: &Daemon, bytes: &[u8]) -> u16 {
     let mut ws = Ws::json(daemon);
     ws.send(bytes);
@@ -17,7 +17,7 @@ fn closed_by(daemon: &Daemon, bytes: &[u8]) -> u16 {
 
 #[test]
 fn a_handshake_is_answered_with_the_hash_of_its_key() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     web.0.send(handshake("").as_bytes());
     let expected = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -28,7 +28,7 @@ fn a_handshake_is_answered_with_the_hash_of_its_key() {
 
 #[test]
 fn the_first_subprotocol_that_is_known_is_chosen() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let cases = [
         ("cubby.v1", "cubby.v1"),
         ("cubby.json.v1", "cubby.json.v1"),
@@ -51,7 +51,7 @@ fn the_first_subprotocol_that_is_known_is_chosen() {
 
 #[test]
 fn no_extension_is_agreed_on() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     web.0.send(handshake("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n").as_bytes());
     let head = web.head();
@@ -60,7 +60,7 @@ fn no_extension_is_agreed_on() {
 
 #[test]
 fn another_version_is_told_which_would_do() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let good = handshake("");
     for version in ["", "Sec-WebSocket-Version: 8\r\n", "Sec-WebSocket-Version: 13, 8\r\n"] {
         let refused = answer(&daemon, &good.replace("Sec-WebSocket-Version: 13\r\n", version));
@@ -74,7 +74,7 @@ fn another_version_is_told_which_would_do() {
 
 #[test]
 fn a_handshake_that_lacks_something_is_refused() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let good = handshake("");
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let cases = [
@@ -96,7 +96,7 @@ fn a_handshake_that_lacks_something_is_refused() {
 
 #[test]
 fn a_refused_handshake_may_be_tried_again() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     assert_eq!(web.ask(handshake("Sec-WebSocket-Protocol: mqtt\r\n")).refusal(), 400);
     web.0.send(handshake("").as_bytes());
@@ -106,7 +106,7 @@ fn a_refused_handshake_may_be_tried_again() {
 
 #[test]
 fn header_names_and_their_tokens_may_be_in_any_case() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let request = handshake("")
         .replace("Upgrade: websocket", "uPGRADE: WebSocket")
         .replace("Connection: Upgrade", "CONNECTION: keep-alive, upgrade")
@@ -116,7 +116,7 @@ fn header_names_and_their_tokens_may_be_in_any_case() {
 
 #[test]
 fn a_handshake_and_messages_may_come_a_byte_at_a_time() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws(Raw::connect(host(&daemon)));
     let messages = [message(TEXT, r#"{"type":"ping","body":"a"}"#), message(TEXT, [b' '; 200])].concat();
     for byte in [handshake("").as_bytes(), &messages].concat() {
@@ -131,7 +131,7 @@ fn a_handshake_and_messages_may_come_a_byte_at_a_time() {
 
 #[test]
 fn messages_may_stand_right_behind_the_handshake() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     let ping = |body: &str| message(TEXT, format!(r#"{{"type":"ping","body":"{body}"}}"#));
     let half = ping("three");
@@ -146,7 +146,7 @@ fn messages_may_stand_right_behind_the_handshake() {
 
 #[test]
 fn a_page_of_the_hubs_own_or_of_an_origin_named_may_ask() {
-    let daemon = door(&["--origin", "https://chat.example", "--origin", "http://127.0.0.1:3000"]);
+    let daemon = web_daemon(&["--origin", "https://chat.example", "--origin", "http://127.0.0.1:3000"]);
     for origin in ["http://hub", "https://hub", "https://chat.example", "HTTPS://Chat.Example", "http://127.0.0.1:3000"]
     {
         assert_eq!(answer(&daemon, &handshake(&format!("Origin: {origin}\r\n"))).status, 101, "{origin}");
@@ -172,7 +172,7 @@ fn a_page_of_the_hubs_own_or_of_an_origin_named_may_ask() {
 
 #[test]
 fn a_frame_that_breaks_the_protocol_is_answered_with_1002() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let cases: [(&str, &[u8]); 21] = [
         ("unmasked", &[0x81, 0]),
         ("unmasked, and its payload has yet to come", &[0x82, 0x05]),
@@ -205,7 +205,7 @@ fn a_frame_that_breaks_the_protocol_is_answered_with_1002() {
 
 #[test]
 fn a_close_frame_that_may_not_be_sent_is_a_violation() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     for code in [0u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
         assert_eq!(closed_by(&daemon, &message(CLOSE, code.to_be_bytes())), 1002, "{code}");
     }
@@ -215,7 +215,7 @@ fn a_close_frame_that_may_not_be_sent_is_a_violation() {
 
 #[test]
 fn a_close_frame_is_answered_with_its_own_code_behind_what_was_asked_before() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     for code in [1000u16, 1001, 1002, 1008, 3000, 4999] {
         assert_eq!(closed_by(&daemon, &message(CLOSE, code.to_be_bytes())), code);
     }
@@ -230,7 +230,7 @@ fn a_close_frame_is_answered_with_its_own_code_behind_what_was_asked_before() {
 
 #[test]
 fn a_goodbye_is_answered_with_1000() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut json = Ws::json(&daemon);
     let own = json.id();
     json.say(format!(r#"{{"type":"relay","to":["{own}"],"body":"to myself"}}"#));
@@ -244,7 +244,7 @@ fn a_goodbye_is_answered_with_1000() {
 
 #[test]
 fn when_the_hub_stops_it_says_so_and_closes_with_1001() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let (mut json, mut binary) = (Ws::json(&daemon), Ws::binary(&daemon));
     json.id();
     binary.frame_id();
@@ -259,7 +259,7 @@ fn when_the_hub_stops_it_says_so_and_closes_with_1001() {
 
 #[test]
 fn a_ping_is_answered_with_its_own_bytes() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     for body in [&b""[..], b"hello", &[0xFF; 125]] {
         ws.send(message(WS_PING, body));
@@ -275,7 +275,7 @@ fn a_ping_is_answered_with_its_own_bytes() {
 
 #[test]
 fn a_message_in_pieces_is_whole_again_whatever_its_pieces_cut_and_whoever_pings_between() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let text = r#"{"type":"ping","body":"é李🦀"}"#.as_bytes();
     let at = text.iter().position(|byte| *byte > 127).expect("it is there") + 1;
@@ -293,13 +293,13 @@ fn a_message_in_pieces_is_whole_again_whatever_its_pieces_cut_and_whoever_pings_
 
 #[test]
 fn a_close_between_the_pieces_of_a_message_is_answered() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     assert_eq!(closed_by(&daemon, &[piece(0x01, b"{"), message(CLOSE, [3, 232])].concat()), 1000);
 }
 
 #[test]
 fn a_text_that_is_not_utf8_is_answered_with_1007_as_soon_as_it_shows() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let whole = |bytes: &[u8]| message(TEXT, bytes);
     let (crab, half) = ("🦀".as_bytes(), &"🦀".as_bytes()[..2]);
     let cases: [(&str, Vec<u8>); 10] = [
@@ -326,7 +326,7 @@ fn a_text_that_is_not_utf8_is_answered_with_1007_as_soon_as_it_shows() {
 
 #[test]
 fn a_length_over_the_limit_is_refused_on_the_header() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let gigabyte = [0x81, 0xFF, 0, 0, 0, 0, 0x40, 0, 0, 0, 1, 2, 3, 4];
     let most = [0x81, 0xFF, 0x7F, 255, 255, 255, 255, 255, 255, 255, 1, 2, 3, 4];
     let in_pieces = [&piece(0x01, [b' '; 100])[..], &[0x80, 0xFF, 0, 0, 0, 0, 0, 0x90, 0, 0, 1, 2, 3, 4]].concat();
@@ -345,11 +345,11 @@ fn a_length_over_the_limit_is_refused_on_the_header() {
 
 #[test]
 fn announced_megabytes_cost_nothing_until_they_come() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut liars: Vec<Ws> = (0..100).map(|_| Ws::json(&daemon)).collect();
     let before = daemon.status("VmRSS");
     liars.iter_mut().for_each(|ws| ws.send([0x81, 0xFF, 0, 0, 0, 0, 0, 0x40, 0, 0, 1, 2, 3, 4, b'{' ^ 1]));
-    // Whoever comes last is read last.
+    // The last connection is read last.
     assert_eq!(daemon.connect().list().len(), 100);
     let grown = daemon.status("VmHWM").saturating_sub(before);
     assert!(grown < 4096, "{grown} kB");
@@ -357,7 +357,7 @@ fn announced_megabytes_cost_nothing_until_they_come() {
 
 #[test]
 fn ten_thousand_empty_pieces_cost_next_to_nothing() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     ws.send(piece(0x01, br#"{"type":"#));
     ws.send(piece(0x00, []).repeat(10_000));
@@ -371,7 +371,7 @@ fn ten_thousand_empty_pieces_cost_next_to_nothing() {
 
 #[test]
 fn a_message_that_is_never_finished_ends_its_connection_whatever_else_comes() {
-    let daemon = door(&["--frame-secs", "1"]);
+    let daemon = web_daemon(&["--frame-secs", "1"]);
     let (mut silent, mut flooding, mut pinging, mut half) =
         (Ws::json(&daemon), Ws::json(&daemon), Ws::json(&daemon), Ws::binary(&daemon));
     silent.send(piece(0x01, b"{"));
@@ -390,7 +390,7 @@ fn a_message_that_is_never_finished_ends_its_connection_whatever_else_comes() {
 
 #[test]
 fn a_beat_goes_with_a_ping_and_a_pong_is_a_sign_of_life() {
-    let daemon = door(&["--heartbeat-secs", "1", "--idle-secs", "2"]);
+    let daemon = web_daemon(&["--heartbeat-secs", "1", "--idle-secs", "2"]);
     let (mut silent, mut alive, mut binary) = (Ws::json(&daemon), Ws::json(&daemon), Ws::binary(&daemon));
     let mut beats = 0;
     loop {
@@ -416,7 +416,7 @@ fn a_beat_goes_with_a_ping_and_a_pong_is_a_sign_of_life() {
 
 #[test]
 fn masks_are_taken_off_wherever_a_message_is_cut() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let own = ws.id();
     let body = "0123456789abcdefg".repeat(60);
@@ -437,7 +437,7 @@ fn masks_are_taken_off_wherever_a_message_is_cut() {
 
 #[test]
 fn what_stands_before_a_violation_is_carried_out() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let ping = message(TEXT, r#"{"type":"ping","body":"x"}"#);
     ws.send([&ping[..], &[0xC1, 0x80, 0, 0, 0, 0], &ping].concat());
@@ -447,7 +447,7 @@ fn what_stands_before_a_violation_is_carried_out() {
 
 #[test]
 fn one_who_ends_its_side_is_answered_and_closed() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     ws.send(message(TEXT, r#"{"type":"ping","body":"x"}"#));
     ws.0.half_close();
@@ -459,7 +459,7 @@ fn one_who_ends_its_side_is_answered_and_closed() {
 
 #[test]
 fn one_who_pings_and_does_not_read_costs_little() {
-    let daemon = door(&["--queue", "64K"]);
+    let daemon = web_daemon(&["--queue", "64K"]);
     let mut ws = Ws::json(&daemon);
     let pings = message(WS_PING, [7; 125]).repeat(1000);
     // More than both kernels hold of the answers.

@@ -1,4 +1,4 @@
-//! The blocking client and `cubby` by WebSocket: against the real daemon, and against servers that are none.
+//! The blocking client and `cubby` over WebSocket: against the real daemon, and against servers that are no hub.
 
 use crate::chat::{Chat, Proxy};
 use crate::support::*;
@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A daemon with a native address and one for WebSocket, and the latter as clients write it.
+/// A daemon with a native and a WebSocket listener, and its `ws://` address.
 fn hub(arguments: &[&str]) -> (Daemon, String) {
     let arguments = [&["--listen", "127.0.0.1:0", "--ws", "127.0.0.1:0"], arguments].concat();
     let daemon = Daemon::run(daemon(&arguments), 2);
@@ -45,7 +45,7 @@ fn bodies_of_every_length_of_header_go_both_ways() {
     let (mut native, mut ann, mut bob) = (daemon.connect(), connect(&address), connect(&address));
     let native_id = native.id();
     assert_eq!(ann.list().expect("an answer").len(), 2);
-    // A message's length takes one byte, two more, or eight more; of a delivery's frame 16 bytes are no body.
+    // The length of a message takes one byte, or two or eight more; a delivery's frame has 16 bytes before its body.
     for len in [0, 1, 109, 110, 65_519, 65_520, 1 << 20] {
         let body = body(len);
         let to = [bob.identity().expect("an answer"), UserId(native_id)];
@@ -183,7 +183,7 @@ fn a_chat_loses_its_connection_and_finds_the_hub_again() {
     assert_eq!((ann.end().2, bob.end().2), (Some(0), Some(0)));
 }
 
-/// What `cubby id` says of an address where it does not work: its exit code, and its one line.
+/// The exit code and the error line of `cubby id` with an address that does not work.
 fn complaint(address: &str) -> (i32, String) {
     let output = run(cubby(address, &["id", "--timeout", "5"]), b"");
     let said = text(&output.stderr).to_owned();
@@ -226,7 +226,7 @@ fn a_hub_that_is_full_says_so() {
     assert!(exit == 1 && said.contains("it answers 503 Service Unavailable (too many connections"), "{said}");
 }
 
-/// Has somebody answer the next connection, and says where.
+/// Starts a server that answers one connection, and returns its address.
 fn server<T: Send + 'static>(answer: impl FnOnce(TcpStream) -> T + Send + 'static) -> (String, JoinHandle<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("ws://{}", listener.local_addr().expect("bound"));
@@ -238,7 +238,7 @@ fn server<T: Send + 'static>(answer: impl FnOnce(TcpStream) -> T + Send + 'stati
     (address, answering)
 }
 
-/// The request at the front of what comes, byte by byte, so that nothing behind it is lost.
+/// Reads a request byte by byte, so that nothing after it is lost.
 fn request(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -309,13 +309,13 @@ fn message(frame: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What a hub says that takes bodies of 4 MiB.
+/// The WELCOME of a hub that accepts bodies of 4 MiB.
 fn welcome() -> Vec<u8> {
     let payload = [&[1][..], &7u64.to_be_bytes(), &(4u32 << 20).to_be_bytes(), &[0, 255, 0, 30, 0], &str8("cubby/9")];
     frame(0x81, 0, 1, payload.concat())
 }
 
-/// Reads what a client says until `count` messages are whole.
+/// Reads from a client until `count` messages are complete.
 fn heard(stream: &mut TcpStream, messages: &mut MessageReader, count: usize) -> Vec<Message<'static>> {
     let (mut heard, mut buffer) = (Vec::new(), [0; 4096]);
     while heard.len() < count {
@@ -378,7 +378,7 @@ fn a_ping_in_the_middle_of_a_large_frame_is_answered_behind_it() {
         stream.write_all(&said).expect("it reads");
         let mut messages = MessageReader::new(Side::Client);
         heard(&mut stream, &mut messages, 1);
-        // It can not be sent whole while nobody reads it, and the client reads meanwhile.
+        // It cannot be sent completely while the server does not read, so the client reads meanwhile.
         let mut first = [0];
         stream.peek(&mut first).expect("the large frame comes");
         let mut ping = Vec::new();

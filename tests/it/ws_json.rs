@@ -1,11 +1,11 @@
-//! What is said over a WebSocket: every request and reply in JSON, native frames in binary messages, and what becomes
-//! of those that will not do.
+//! Messages over WebSocket: every request and reply in JSON, native frames in binary messages, and the errors for
+//! invalid ones.
 
 use crate::support::web::*;
 use crate::support::*;
 use serde_json::{Value, json};
 
-/// What stands behind the times of an event that begins so; they must be of these days, and agree.
+/// The rest of an event that begins like this, after its two times, which must be recent and equal.
 fn after_times<'t>(event: &'t str, start: &str) -> &'t str {
     let rest = event.strip_prefix(start).and_then(|rest| rest.strip_prefix(",\"unixTime\":"));
     let (secs, rest) = rest.and_then(|rest| rest.split_once(",\"unixMs\":")).unwrap_or_else(|| panic!("{event}"));
@@ -26,7 +26,7 @@ fn named(daemon: &Daemon, name: &str) -> (Ws, u64) {
 
 #[test]
 fn a_hello_is_welcomed_with_what_the_hub_is_and_allows() {
-    let daemon = door(&["--max-body", "64K", "--max-receivers", "9", "--heartbeat-secs", "20"]);
+    let daemon = web_daemon(&["--max-body", "64K", "--max-receivers", "9", "--heartbeat-secs", "20"]);
     let mut ws = Ws::json(&daemon);
     let id = ws.id();
     let rest = format!(
@@ -41,7 +41,7 @@ fn a_hello_is_welcomed_with_what_the_hub_is_and_allows() {
 
 #[test]
 fn a_reply_has_a_tag_where_the_request_had_one() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let id = ws.id();
     for tag in [0, 1, 65_535] {
@@ -63,7 +63,7 @@ fn a_reply_has_a_tag_where_the_request_had_one() {
 
 #[test]
 fn a_list_holds_all_others_as_strings() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let (mut ann, ann_id) = named(&daemon, "ann");
     assert_eq!(ann.ask(r#"{"type":"list"}"#), r#"{"type":"list","userIds":[],"more":false}"#);
     let (mut native, mut binary) = (daemon.connect(), Ws::binary(&daemon));
@@ -76,7 +76,7 @@ fn a_list_holds_all_others_as_strings() {
 
 #[test]
 fn a_relay_is_delivered_and_its_receipt_says_to_whom() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let ((mut ann, ann_id), (mut bob, bob_id)) = (named(&daemon, "ann"), named(&daemon, "bob"));
     let relay = format!(r#"{{"type":"relay","tag":4,"to":["{bob_id}",{ann_id},"1",0],"body":"hi","receipt":true}}"#);
     ann.say(relay);
@@ -95,7 +95,7 @@ fn a_relay_is_delivered_and_its_receipt_says_to_whom() {
 
 #[test]
 fn a_send_reaches_a_name_and_its_receipt_says_which() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let ((mut ann, ann_id), (mut bob, _)) = (named(&daemon, "ann"), named(&daemon, "bob"));
     ann.say(r#"{"type":"send","names":["bob","carl"],"body":"hi","receipt":true,"store":false}"#);
     assert_eq!(ann.text(), r#"{"type":"receipt","statuses":["queued","unknown"]}"#);
@@ -115,7 +115,7 @@ fn a_send_reaches_a_name_and_its_receipt_says_which() {
 
 #[test]
 fn a_room_is_joined_spoken_in_and_left() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let (mut ann, id) = named(&daemon, "ann");
     assert_eq!(
         ann.ask(r#"{"type":"join","tag":7,"room":"lobby"}"#),
@@ -147,7 +147,7 @@ fn a_room_is_joined_spoken_in_and_left() {
 
 #[test]
 fn the_unnamed_have_no_user_id_in_their_events() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let id = ws.id();
     ws.say(r#"{"type":"join","room":"a \"room\" of \\ 李"}"#);
@@ -160,7 +160,7 @@ fn the_unnamed_have_no_user_id_in_their_events() {
 #[test]
 fn many_members_come_in_parts_and_all_but_the_last_say_so() {
     need_descriptors(2000);
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     ws.say(r#"{"type":"join","room":"crowd"}"#);
     let own = ws.id_after_events();
@@ -191,7 +191,7 @@ fn many_members_come_in_parts_and_all_but_the_last_say_so() {
 
 #[test]
 fn json_that_is_no_request_is_an_error_that_says_where_and_the_connection_lives_on() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let cases = [
         ("", "a request is a JSON object"),
@@ -252,7 +252,7 @@ fn json_that_is_no_request_is_an_error_that_says_where_and_the_connection_lives_
 
 #[test]
 fn an_id_is_a_whole_number_or_a_string_of_one() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let wrong = [
         "\"x\"",
@@ -287,7 +287,7 @@ fn an_id_is_a_whole_number_or_a_string_of_one() {
 
 #[test]
 fn a_tag_is_a_whole_number_of_sixteen_bits() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     for tag in ["65536", "-1", "1.0", "\"1\"", "true", "[]", "99999999999999999999"] {
         let (code, said) = ws.survived(format!(r#"{{"type":"list","tag":{tag}}}"#));
@@ -297,7 +297,7 @@ fn a_tag_is_a_whole_number_of_sixteen_bits() {
 
 #[test]
 fn an_error_names_its_request_and_has_its_tag_where_they_can_be_read() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let error = |ws: &mut Ws, json: &str| -> Value { serde_json::from_str(&ws.ask(json)).expect("JSON") };
     for (json, request) in [
@@ -319,7 +319,7 @@ fn an_error_names_its_request_and_has_its_tag_where_they_can_be_read() {
 
 #[test]
 fn names_and_rooms_that_will_not_do_are_bad_names() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let long = ["x".repeat(65), "x".repeat(300), "é".repeat(150), "x".repeat(70_000)];
     for name in [&long[..], &["a\\u0000".to_owned(), "a\\nb".to_owned(), "a\\u202eb".to_owned()]].concat() {
@@ -338,7 +338,7 @@ fn names_and_rooms_that_will_not_do_are_bad_names() {
 
 #[test]
 fn none_and_too_many_receivers_are_survived() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let many = |count: usize| vec!["\"1\""; count].join(",");
     for count in [0, 256, 70_000] {
@@ -356,7 +356,7 @@ fn a_message_of_millions_of_receivers_costs_little_more_than_its_bytes() {
         (r#"{"type":"relay","tag":5,"to":["#, "1,", "1]}"),
         (r#"{"type":"relay","tag":5,"to":["#, "1,", "x]}"),
     ] {
-        let daemon = door(&[]);
+        let daemon = web_daemon(&[]);
         let mut ws = Ws::json(&daemon);
         ws.id();
         let before = daemon.status("VmRSS");
@@ -370,7 +370,7 @@ fn a_message_of_millions_of_receivers_costs_little_more_than_its_bytes() {
 
 #[test]
 fn what_nests_deeply_is_survived() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for json in [
@@ -388,7 +388,7 @@ fn what_nests_deeply_is_survived() {
 
 #[test]
 fn an_error_quotes_no_more_of_its_request_than_a_native_one_may() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let long = "\u{7f}é".repeat(300_000);
     for json in [
@@ -406,7 +406,7 @@ fn an_error_quotes_no_more_of_its_request_than_a_native_one_may() {
 
 #[test]
 fn a_body_may_be_all_escapes() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);
     let own = ws.id();
     let body = "\\u0000".repeat(174_000);
@@ -424,7 +424,7 @@ fn a_body_may_be_all_escapes() {
 
 #[test]
 fn what_is_over_a_limit_is_fatal_also_in_json() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     for json in [
         format!(r#"{{"type":"relay","tag":3,"to":["1"],"body":"{}"}}"#, "x".repeat((1 << 20) + 1)),
         format!(r#"{{"type":"publish","tag":3,"room":"a","body":"{}"}}"#, "x".repeat((1 << 20) + 1)),
@@ -440,7 +440,7 @@ fn what_is_over_a_limit_is_fatal_also_in_json() {
 
 #[test]
 fn a_binary_message_where_json_is_spoken_is_fatal() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     for payload in [&b"{\"type\":\"list\"}"[..], b"", &frame(LIST, 0, 0, [])] {
         let mut ws = Ws::json(&daemon);
         ws.send(message(BINARY, payload));
@@ -452,7 +452,7 @@ fn a_binary_message_where_json_is_spoken_is_fatal() {
 
 #[test]
 fn a_binary_message_is_one_native_frame_both_ways() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut ws = Ws::binary(&daemon);
     let own = ws.frame_id();
     assert_eq!(ws.ask_frame(PING, 0, 9, [0xFF; 125]), Frame::new(0x8C, 0, 9, [0xFF; 125]));
@@ -471,7 +471,7 @@ fn a_binary_message_is_one_native_frame_both_ways() {
 
 #[test]
 fn a_binary_message_that_is_not_one_frame_is_fatal() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let ping = frame(PING, 0, 9, b"x");
     let cases: [(&str, u8, Vec<u8>, u16); 12] = [
         ("two frames", BINARY, ping.repeat(2), 1),
@@ -485,7 +485,7 @@ fn a_binary_message_that_is_not_one_frame_is_fatal() {
         ("kind 0x7f that says goodbye", BINARY, frame(0x7F, 2, 9, [0x88, 0]), 2),
         ("kind 0x40", BINARY, frame(0x40, 0, 9, []), 2),
         ("a reply", BINARY, frame(0x82, 0, 9, []), 2),
-        ("the door's own flag", BINARY, frame(PING, 0x80, 9, b"x"), 1),
+        ("an undefined flag", BINARY, frame(PING, 0x80, 9, b"x"), 1),
     ];
     for (what, opcode, payload, code) in cases {
         let mut ws = Ws::binary(&daemon);
@@ -498,7 +498,7 @@ fn a_binary_message_that_is_not_one_frame_is_fatal() {
 
 #[test]
 fn an_unfinished_binary_message_is_refused_as_soon_as_its_front_will_not_do() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let cases: [(&[u8], u16, u16); 4] = [
         (&[0x7F], 2, 1002),
         (b"G", 2, 1002),

@@ -1,4 +1,5 @@
-//! What clients do: some are honest, some come and go, some do not read, and some mean harm.
+//! The behaviour of clients: some are honest, some connect and leave all the time, some do not read, and some are
+//! hostile.
 
 use crate::arrivals;
 use crate::asks::{self, Draft, NAMES, ROOMS};
@@ -8,37 +9,37 @@ use cubby::testing::model::frames::kind;
 use cubby::testing::system::{Fault, Step, World};
 use fastrand::Rng;
 
-/// Bytes that a client has ready to send at the most, before it asks for nothing more.
+/// If a client has this many bytes to send, it makes no further requests.
 const ENOUGH: usize = 64 * 1024;
 
-/// Bytes of a flood: more than a link may use of a turn.
+/// Bytes of a flood: more than one link may send in a turn.
 const FLOOD: usize = 300_000;
 
-/// After how many microseconds a calm actor looks again, and one that is gone for good.
+/// After how many microseconds a calm actor acts again, and one that has left for good.
 const CALM: u64 = 3_000;
 const GONE: u64 = 1_000_000;
 
 /// A client with one connection at a time.
 #[derive(Debug)]
 pub struct Actor {
-    /// How long it rests between two actions, on average.
+    /// The average pause between two actions.
     pub micros: u64,
-    /// The name that it always comes back under.
+    /// The name that it takes whenever it connects.
     pub name: &'static str,
-    /// Which it is inclined to.
+    /// The fault that this actor tends to show, if any.
     pub vice: Option<Fault>,
     pub conn: Option<usize>,
-    /// How many actions it goes on without reading.
+    /// For how many further actions it does not read.
     pub rest: u32,
-    /// It says nothing meanwhile.
+    /// It sends nothing meanwhile.
     pub is_mute: bool,
-    /// How many actions it stays away.
+    /// For how many actions it stays disconnected.
     pub away: u32,
-    /// Faults have stopped: it only finishes what it began, and reads.
+    /// Faults have stopped: it only completes its unfinished requests, and reads.
     pub is_calm: bool,
 }
 
-/// All that an actor touches.
+/// Everything that an actor uses.
 pub struct Stage<'a> {
     pub world: &'a mut World,
     pub ledger: &'a mut Ledger,
@@ -47,7 +48,7 @@ pub struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// From now on it is open when the hub lets go of a connection.
+    /// From now on it is unknown when the hub closes this connection.
     fn count_out(&mut self, number: usize) {
         self.ledger.clock = self.world.trace.events;
         self.ledger.live.retain(|&other| other != number);
@@ -84,7 +85,7 @@ impl Actor {
         }
     }
 
-    /// Does something; returns after how many microseconds it will again.
+    /// Acts once; returns after how many microseconds it acts again.
     pub fn act(&mut self, stage: &mut Stage<'_>) -> u64 {
         stage.world.note(Step::Act, self.conn.map_or(0, |conn| conn as u64 + 1), 0);
         match self.conn {
@@ -110,7 +111,7 @@ impl Actor {
         }
         conn.ask(stage.world, Draft::new(kind::IDENTITY, Vec::new(), About::Nothing));
         if stage.world.faults.can_strike(Fault::Outage) {
-            // All meet in one room, so that it is news for many who goes.
+            // All join one room, so that each departure is an event for many members.
             conn.ask(stage.world, asks::room_draft(kind::JOIN, ROOMS[0], &[8]));
         }
         stage.conns.push(conn);
@@ -207,7 +208,7 @@ impl Actor {
         }
     }
 
-    /// What may happen to any connection, and more often to clients that come and go.
+    /// What may happen to any connection, and more often to clients that connect and leave all the time.
     fn misbehave(&mut self, stage: &mut Stage<'_>, number: usize) {
         let churns = self.vice == Some(Fault::Churn) && stage.rng.u8(..32) == 0;
         let world = &mut *stage.world;
@@ -248,7 +249,7 @@ impl Actor {
         }
     }
 
-    /// Faults have stopped: clients that meant harm go, the others finish what they began.
+    /// Faults have stopped: hostile clients leave, the others complete their unfinished requests.
     pub fn calm_down(&mut self, stage: &mut Stage<'_>) {
         self.is_calm = true;
         let Some(number) = self.conn else { return };
@@ -267,7 +268,7 @@ impl Actor {
 }
 
 impl Conn {
-    /// Ends its side: at once, or when all is sent that it has ready.
+    /// Closes its side: at once, or after everything is sent that it has ready.
     fn end(&mut self, world: &mut World, at_once: bool) {
         self.has_left = true;
         self.ends = true;
@@ -278,7 +279,7 @@ impl Conn {
         }
     }
 
-    /// Says that it lives, very often.
+    /// Sends a flood of ALIVE.
     fn flood(&mut self, rng: &mut Rng) {
         if self.unsent.is_empty() && rng.u8(..64) == 0 {
             let frame = [kind::ALIVE, 0, 0, 0, 0, 0, 0, 0];
@@ -286,7 +287,7 @@ impl Conn {
         }
     }
 
-    /// Says something wrong. After what is fatal, and after half a frame, it says nothing more that counts.
+    /// Sends something invalid. After a fatal error, and after half a frame, it sends no more requests.
     fn lie(&mut self, world: &mut World, ledger: &mut Ledger, rng: &mut Rng) {
         let draft = asks::lie(rng, ledger);
         let half = rng.u8(..8) == 0;
@@ -306,7 +307,7 @@ impl Conn {
         }
     }
 
-    /// The stream is at its end: one side must have said why, and all that was asked before must be answered.
+    /// The stream has ended: one side must have given a reason, and all earlier requests must be answered.
     fn check_end(&mut self, world: &World, ledger: &Ledger) {
         self.is_over = true;
         let wire = &world.wires[self.number];

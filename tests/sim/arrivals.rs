@@ -1,10 +1,10 @@
-//! Clients that connect: where they come from, and over what kind of connection.
+//! New clients: their addresses, and the properties of their connections.
 
 use cubby::hub::RemoteAddr;
 use cubby::testing::system::{Fault, LISTENERS, Wire, World};
 use fastrand::Rng;
 
-/// A client connects; returns the number of the wire.
+/// Connects a client; returns the number of the wire.
 pub fn connect(world: &mut World) -> usize {
     let peer = peer(world.rng());
     let listener = world.rng().usize(..LISTENERS);
@@ -20,7 +20,7 @@ pub fn connect(world: &mut World) -> usize {
     world.connect(listener, wire)
 }
 
-/// Where a client comes from: this machine, or one of few networks.
+/// The address of a client: this machine, or one of a few networks.
 fn peer(rng: &mut Rng) -> RemoteAddr {
     match rng.u8(..6) {
         0 | 1 => RemoteAddr::Unix,

@@ -1,5 +1,5 @@
-//! What clients ask: honest requests with what their answers may be, lies with the error that each must bring, and
-//! plain garbage.
+//! The requests of clients: valid ones with their possible answers, invalid ones with the error that each must cause,
+//! and garbage.
 
 use crate::conn::{About, Ask, Conn};
 use crate::ledger::{self, Ledger, To};
@@ -10,7 +10,7 @@ use fastrand::Rng;
 pub const NAMES: [&str; 6] = ["ann", "bob", "李", "Ann Lee", "eve", "Łukasz"];
 pub const ROOMS: [&str; 6] = ["lobby", "den", "кухня", "attic", "x", "porch"];
 
-/// Names that will not do: one is empty, one is too long.
+/// Names that are not valid: one is empty, one is too long.
 const BAD_NAMES: [&str; 5] =
     ["", " ann", "a\nb", "a\u{202E}b", "0123456789012345678901234567890123456789012345678901234567890123456789"];
 
@@ -22,12 +22,12 @@ pub struct Draft {
     pub about: About,
     pub replies: bool,
     pub fails: bool,
-    /// Codes of errors that may come.
+    /// Codes of errors that it may cause.
     pub errors: &'static [u16],
 }
 
 impl Draft {
-    /// A request that is answered.
+    /// A request that gets a reply.
     pub fn new(kind: u8, payload: Vec<u8>, about: About) -> Draft {
         Draft { kind, flags: 0, payload, about, replies: true, fails: false, errors: &[] }
     }
@@ -36,7 +36,7 @@ impl Draft {
         Draft { replies: false, ..Draft::new(kind, payload, About::Nothing) }
     }
 
-    /// One that must bring one of these errors.
+    /// A request that must cause one of these errors.
     fn wrong(kind: u8, flags: u8, payload: Vec<u8>, errors: &'static [u16]) -> Draft {
         Draft { kind, flags, payload, about: About::Nothing, replies: false, fails: true, errors }
     }
@@ -47,7 +47,7 @@ fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
 }
 
 impl Conn {
-    /// Puts a request on its way, and remembers what it must bring.
+    /// Sends a request, and remembers what must follow.
     pub fn ask(&mut self, world: &mut World, draft: Draft) {
         self.tag = self.tag.wrapping_add(1);
         let Draft { kind, flags, payload, about, replies, fails, errors } = draft;
@@ -58,7 +58,7 @@ impl Conn {
     }
 }
 
-/// An honest request.
+/// Sends a valid request.
 pub fn honest(rng: &mut Rng, ledger: &mut Ledger, conn: &Conn) -> Draft {
     match rng.u8(..32) {
         0 => Draft::new(kind::IDENTITY, Vec::new(), About::Nothing),
@@ -78,7 +78,7 @@ pub fn honest(rng: &mut Rng, ledger: &mut Ledger, conn: &Conn) -> Draft {
     }
 }
 
-/// Says that it lives.
+/// Sends ALIVE.
 pub fn alive() -> Draft {
     Draft::silent(kind::ALIVE, Vec::new())
 }
@@ -103,7 +103,7 @@ pub fn hello_as(ledger: &mut Ledger, conn: usize, name: &'static str) -> Draft {
     Draft::new(kind::HELLO, payload, About::Hello(name))
 }
 
-/// How long a body is: mostly short, sometimes as long as may be.
+/// The length of a body: mostly short, sometimes the longest that is allowed.
 fn length(rng: &mut Rng, ledger: &Ledger) -> usize {
     let most = ledger.max_body as usize;
     match rng.u8(..8) {
@@ -121,13 +121,13 @@ fn relay(rng: &mut Rng, ledger: &mut Ledger, conn: &Conn) -> Draft {
     message(kind::RELAY, rng, ledger, conn, To::Users(ids), payload, rng_flag)
 }
 
-/// The id of a user who is connected, or was, or never existed.
+/// The id of a user that is connected, or was, or never existed.
 fn somebody(rng: &mut Rng, ledger: &Ledger) -> u64 {
     match rng.u8(..16) {
         0 => rng.u64(..) | 1 << 63,
         1 => ledger.people[rng.usize(..ledger.people.len())].id,
         _ if ledger.live.is_empty() => 0,
-        // The first few get the most, so that they are full more often.
+        // The first few users get most of the messages, so that they are full more often.
         _ => ledger.people[ledger.live[rng.usize(..ledger.live.len()).min(rng.usize(..ledger.live.len()))]].id,
     }
 }
@@ -149,7 +149,7 @@ fn publish(rng: &mut Rng, ledger: &mut Ledger, conn: &Conn) -> Draft {
     message(kind::PUBLISH, rng, ledger, conn, To::Room(room), text(room), |rng| rng.u8(..4))
 }
 
-/// Adds a body and perhaps flags.
+/// Adds a body, and perhaps flags.
 fn message(
     kind: u8,
     rng: &mut Rng,
@@ -167,8 +167,8 @@ fn message(
     Draft { kind, flags, payload, about, replies: flags & 1 == 1, fails: false, errors: &[8] }
 }
 
-/// Asks to join a room. If rooms may be closed, it asks only if it surely is no member: a member whose queue is full
-/// misses the event that closes the room, and could not tell from the answer whether it still was a member.
+/// Joins a room. If the host may close rooms, it does so only if it is certainly not a member: a member whose queue is
+/// full misses the event that closes the room, and the reply does not show whether it was still a member.
 fn join(rng: &mut Rng, ledger: &Ledger, conn: &Conn) -> Draft {
     let draft = in_room(kind::JOIN, rng, &[8]);
     let About::Room(room) = draft.about else { return draft };
@@ -181,7 +181,7 @@ fn in_room(kind: u8, rng: &mut Rng, errors: &'static [u16]) -> Draft {
     room_draft(kind, pick(rng, &ROOMS), errors)
 }
 
-/// A request that only names a room.
+/// A request with a room and nothing else.
 pub fn room_draft(kind: u8, room: &'static str, errors: &'static [u16]) -> Draft {
     Draft { errors, ..Draft::new(kind, text(room), About::Room(room)) }
 }
@@ -193,7 +193,7 @@ fn history(rng: &mut Rng) -> Draft {
     Draft { errors: &[7], ..Draft::new(kind::HISTORY, payload, about) }
 }
 
-/// Something wrong, and the error that it must bring.
+/// An invalid request, and the error that it must cause.
 pub fn lie(rng: &mut Rng, ledger: &Ledger) -> Draft {
     let (most, body) = (ledger.max_receivers, ledger.max_body as usize);
     let ids = |count: u16, real: u16| {
@@ -223,12 +223,12 @@ pub fn lie(rng: &mut Rng, ledger: &Ledger) -> Draft {
     }
 }
 
-/// Whether this error is the last thing that is said.
+/// Whether this error ends the connection.
 pub fn is_fatal(errors: &[u16]) -> bool {
     errors.iter().any(|code| matches!(code, 1 | 2 | 3 | 5 | 10))
 }
 
-/// Bytes that may mean anything.
+/// Arbitrary bytes.
 pub fn garbage(rng: &mut Rng) -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..rng.usize(1..60)).map(|_| rng.u8(..)).collect();
     match rng.u8(..4) {

@@ -1,4 +1,4 @@
-//! What must hold after each turn: bounds on work, on memory and on time.
+//! Checks after each turn: bounds on work, memory and time.
 
 use crate::asks::ROOMS;
 use crate::ledger::Ledger;
@@ -8,35 +8,35 @@ use cubby::testing::system::{LISTENERS, VirtualSocket, World};
 use cubby::wire::Kind;
 use std::time::Duration;
 
-/// What may be queued for a user, in queues: two for the answers to what it asked itself, and at most a half for the
-/// last of them, which is a part of a room's history.
+/// What may be queued for a user, as a multiple of the queue limit: two for the answers to its own requests, and at
+/// most a half for the last of these, which is a part of a room's history.
 const QUEUES: usize = 3;
 
-/// What may be queued beyond that: the frame that went over, on either account, with what stands before its body; and
-/// the longest answers.
+/// What may be queued beyond that: for each of the two, the frame that exceeded the limit, with the fields before its
+/// body; and the longest answers.
 const FRAMES: usize = 2;
 const FRAME_HEAD: usize = 512;
 const ANSWERS: usize = 16 * 1024;
 
-/// What stands before the body of an event, at the most here.
+/// The most bytes before the body of an event in these runs.
 const EVENT_HEAD: usize = 64;
 
-/// Bytes that one link may have received in a turn: its budget, and the buffer that went over; and some for each link
-/// that was told something.
+/// Bytes that one link may receive in a turn: its budget, and one buffer beyond it; and some for each link that was
+/// flushed.
 const READ_IN_A_TURN: usize = 5 * 64 * 1024;
 const READ_FOR_A_LINK: usize = 128;
 
 /// Bytes that may be received at once.
 const READ_BUFFER: usize = 64 * 1024;
 
-/// Connections accepted from one listener in a turn, each perhaps tried in vain before.
+/// Calls of accept for one listener in a turn: for each connection one may fail first.
 const ACCEPTS_IN_A_TURN: u32 = 2 * 129;
 
 /// Calls in a turn, by the number of links, if reads and writes are cut short all the time.
 const CALLS_IN_A_TURN: usize = 1_000;
 const CALLS_FOR_A_LINK: usize = 100;
 
-/// Turns with nothing to do that may follow one another.
+/// The most consecutive turns that do nothing.
 const IDLE_TURNS: u32 = 100;
 
 /// How late a deadline may be met: faults make a wait end early, never late, but turns take time.
@@ -45,38 +45,39 @@ const SLACK: Duration = Duration::from_millis(20);
 /// Bytes a second that a departing link must take, or it is closed.
 const PACE: u64 = 16 * 1024;
 
-/// One connection as it was seen at the last look.
+/// One connection at the last check.
 #[derive(Debug)]
 struct Seen {
     wire: usize,
     slot: usize,
-    /// Since when it is full without a break, and what it must have been sent before it can have been full no longer.
+    /// Since when it has been full without a break, and the count of sent bytes at which it may have stopped being
+    /// full.
     full_since: Option<(Duration, u64)>,
     departed_at: Option<Duration>,
-    /// Since when its requests have not waited.
+    /// Since when its requests do not wait.
     free_since: Duration,
 }
 
-/// Looks at each link in turn.
+/// Checks all links.
 #[derive(Debug, Default)]
 pub struct Watch {
     seen: Vec<Seen>,
     idle_turns: u32,
     /// Requests and events so far.
     done: u64,
-    /// Bytes of events that went to members so far, and how often they were asked for again.
+    /// Bytes of events that were sent to members so far, and the number of requests for history.
     told: (u64, u64),
     turns: u64,
     users: (u64, u64),
 }
 
 impl Watch {
-    /// The hub has begun to watch a connection.
+    /// The hub has started to serve a connection.
     pub fn add(&mut self, wire: usize, slot: usize) {
         self.seen.push(Seen { wire, slot, full_since: None, departed_at: None, free_since: Duration::ZERO });
     }
 
-    /// After a turn; `owes` says whether the loop wants another one at once.
+    /// Checks after a turn. `owes`: the loop wants another turn at once.
     pub fn check_turn<L>(&mut self, world: &World, hub: &Hub<L>, owes: bool) {
         let calls = world.turn.calls as usize;
         assert!(calls <= CALLS_IN_A_TURN + CALLS_FOR_A_LINK * self.seen.len(), "{calls} calls in a turn");
@@ -101,7 +102,7 @@ impl Watch {
         self.turns += 1;
     }
 
-    /// A turn tells no more than it may, whatever happens in it. What is sent again is bounded by queues alone.
+    /// A turn sends no more events than its budget allows. Replayed events are bounded by queues alone.
     fn check_told<L>(&mut self, hub: &Hub<L>) {
         let frames = &hub.stats.frames;
         let (told, again) = (frames.of(Kind::Event).bytes, frames.of(Kind::History).frames);
@@ -123,7 +124,7 @@ impl Watch {
         }
     }
 
-    /// Whether it is time to look at every link.
+    /// Whether it is time to check every link.
     pub fn is_due(&self) -> bool {
         self.turns.is_multiple_of(4)
     }
@@ -151,17 +152,18 @@ impl Watch {
     }
 }
 
-/// The most that may be held in all: what was allowed; one frame that is begun, when as much more is held already; and
-/// what one request may lead to when the limit is met: a copy for each of those who are here, for which the memory that
-/// it goes to may double, and a part of a room's history.
+/// The most bytes that may be held in all: the limit; one partial frame beyond it; and what one request may add when
+/// the limit is reached: a copy for each session, which may double the capacity of its outbox, and a part of a room's
+/// history.
 fn most_held(limits: &Limits, users: usize) -> usize {
     let frame = limits.max_body as usize + FRAME_HEAD;
     let copies = limits.share_from * usize::from(limits.max_receivers) + users * (limits.share_from + FRAME_HEAD);
     2 * limits.memory + 3 * (frame + READ_BUFFER) + 2 * copies + limits.queue / 2 + frame + ANSWERS
 }
 
-/// Bytes of events that one turn may put into outboxes: what may be spent, half as much again for telling who is gone,
-/// and what the last request goes over by, a body for all or leaving all rooms. The host may have spoken before.
+/// Bytes of events that one turn may put into outboxes: its budget, half as much again for departures, and what the
+/// last request may exceed it by, which is a body for all members or leaving all rooms. The host may have published
+/// before.
 fn most_told(limits: &Limits, users: usize) -> u64 {
     let body = limits.max_body as usize + EVENT_HEAD;
     let request = users * body.max(limits.rooms_per_session.min(ROOMS.len()) * EVENT_HEAD);
@@ -179,8 +181,8 @@ fn check_queue<L>(user: &Session<L>, limits: &Limits) {
 }
 
 impl Seen {
-    /// One that stays full is closed in time. It may have been down to half between two looks, if it took as much as
-    /// that needs.
+    /// A session that stays full is closed in time. It may have been down to half between two checks, if enough was
+    /// sent.
     fn check_full<L>(&mut self, user: &Session<L>, world: &World, limits: &Limits) {
         let (now, sent) = (world.now, world.wires[self.wire].hub.sent);
         if !user.is_full() || !user.is_open() {
@@ -196,19 +198,19 @@ impl Seen {
         }
     }
 
-    /// One that says nothing is closed in time, unless the hub did not read it.
+    /// A silent client is closed in time, unless the hub did not read from it.
     fn check_silent<L>(&self, user: &Session<L>, world: &World, hub: &Hub<L>) {
         let (idle, wire) = (hub.limits().idle, &world.wires[self.wire]);
         let unread = user.is_waiting() || user.has_backlog() || hub.stats.squeezes > 0 || !wire.inbound.is_empty();
         if !idle.is_zero() && user.is_open() && !unread {
             let silence = world.now.saturating_sub(wire.hub.heard_at.max(self.free_since));
-            // The time of a user that waited begins anew when it waits no more.
+            // The idle time of a user that waited starts again when it no longer waits.
             let most = if hub.stats.waits + hub.stats.paced > 0 { idle * 3 } else { idle + idle / 32 };
             assert!(silence <= most + SLACK, "{} is silent for {silence:?} of {idle:?}", user.id());
         }
     }
 
-    /// One to which nothing was said hears a beat in time.
+    /// A client to which nothing is sent gets a heartbeat in time.
     fn check_quiet<L>(&self, user: &Session<L>, world: &World, limits: &Limits) {
         let quiet = world.now.saturating_sub(world.wires[self.wire].hub.said_at);
         let speaks = !limits.heartbeat.is_zero() && user.is_open() && user.outbox().queued() == 0;
@@ -216,7 +218,7 @@ impl Seen {
         assert!(!speaks || quiet <= most, "{} has heard nothing for {quiet:?}", user.id());
     }
 
-    /// A client that has begun a frame goes on with it in time, or is closed. If the frame grew enough, it has that
+    /// A client with an unfinished frame completes it in time, or is closed. If the frame grew enough, it gets the same
     /// time again.
     fn check_frame<L>(&self, user: &Session<L>, world: &World, hub: &Hub<L>) {
         let (time, wire) = (hub.limits().frame_time, &world.wires[self.wire]);
@@ -227,7 +229,7 @@ impl Seen {
         }
     }
 
-    /// One that has departed is closed in time, however slowly it takes what is left.
+    /// A departed session is closed in time, however slowly its client reads the rest.
     fn check_departed<L>(&mut self, user: &Session<L>, world: &World, limits: &Limits) {
         if user.is_open() {
             return;

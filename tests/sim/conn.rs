@@ -1,4 +1,4 @@
-//! The client's side of one connection: what it has asked, what it knows, and what is wrong with what it hears.
+//! The client's side of one connection: its requests, what it knows, and the checks of what it receives.
 
 use crate::ledger::{Ledger, To};
 use crate::rooms::Seat;
@@ -7,7 +7,7 @@ use cubby::testing::model::story::Life;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// What a request was about, as far as its answer tells.
+/// What a request was about, as far as the check of its answer needs it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum About {
     Nothing,
@@ -24,10 +24,10 @@ pub struct Ask {
     pub tag: u16,
     pub kind: u8,
     pub about: About,
-    /// A reply is owed; an error is. If neither is, an error may still come.
+    /// A reply must come; an error must come. If neither, an error may come.
     pub replies: bool,
     pub fails: bool,
-    /// The codes of errors that may come, as bits.
+    /// The codes of possible errors, as bits.
     pub errors: u16,
     /// When it was asked, by the count of events.
     pub at: u64,
@@ -39,7 +39,7 @@ pub struct Conn {
     pub number: usize,
     pub asks: VecDeque<Ask>,
     pub tag: u16,
-    /// What is still to be sent; what came and is no whole frame yet.
+    /// Bytes still to be sent; received bytes that are no whole frame yet.
     pub unsent: Vec<u8>,
     pub input: Vec<u8>,
     pub seats: Vec<Seat>,
@@ -48,18 +48,18 @@ pub struct Conn {
     pub last_mail: u64,
     /// The code of the error or CLOSING after which nothing comes.
     pub last_word: Option<u16>,
-    /// Nothing more may be asked: it said BYE, something fatal, or half a frame.
+    /// It must send no more requests: it has sent BYE, something fatal, or half a frame.
     pub is_quiet: bool,
-    /// It ended or broke its side, or was told that it would be.
+    /// It has closed or reset its side, or has been told that the hub closes it.
     pub has_left: bool,
-    /// It ends its side once all is sent; it did so in the middle of a frame; it said BYE.
+    /// It closes its side once everything is sent; it did so in the middle of a frame; it has sent BYE.
     pub ends: bool,
     pub is_torn: bool,
     pub said_bye: bool,
-    /// The client let go of it.
+    /// The client has closed the connection.
     pub is_over: bool,
     pub heard_anything: bool,
-    /// Beats that are not answered.
+    /// Unanswered heartbeats.
     pub beats: u32,
     /// When it last sent something.
     pub sent_at: Duration,
@@ -69,7 +69,7 @@ pub struct Conn {
 }
 
 impl Conn {
-    /// Takes the whole frames out of what came; returns the first bytes of each kind for the trace.
+    /// Takes the whole frames out of the input; returns the kind, tag and length of each for the trace.
     pub fn hear_all(&mut self, ledger: &mut Ledger) -> Vec<(u8, u64)> {
         let input = std::mem::take(&mut self.input);
         let (mut rest, mut heard) = (&input[..], Vec::new());
@@ -102,12 +102,12 @@ impl Conn {
         &ledger.people[self.number]
     }
 
-    /// Whether nothing is known of what it sent.
+    /// Whether what it sent is unknown.
     pub fn is_wild(&self, ledger: &Ledger) -> bool {
         self.me(ledger).is_wild
     }
 
-    /// Takes the request off the list that this answers. Those before it were carried out without a word.
+    /// Removes the request that this answers from the list. Requests before it were executed without a reply.
     fn answered(&mut self, ledger: &mut Ledger, head: Head) -> Ask {
         loop {
             let ask = self.asks.pop_front().unwrap_or_else(|| panic!("an answer to nothing: {head:?}"));
@@ -173,7 +173,7 @@ impl Conn {
         }
         for &conn in ledger.live.iter().filter(|&&conn| conn != self.number) {
             let person = &ledger.people[conn];
-            // Of who broke off or said something fatal, nobody knows when the hub found out.
+            // If a client reset its connection or sent something fatal, it is unknown when the hub noticed.
             let stays = person.came < ask.at && person.left.is_none() && !person.is_wild && !person.departed;
             assert!(!stays || ids.contains(&person.id), "{} is not in the LIST", person.id);
         }
@@ -194,7 +194,7 @@ impl Conn {
         for (id, name) in &members {
             let person = &ledger.people[ledger.ids[id]];
             assert!(person.is_wild || name.is_empty() || person.names.contains(&&**name), "{id} is not {name}");
-            // Of who is gone the room is told in time, and until then it is there.
+            // The departure of a session is announced later, and until then WHO still shows it.
             let parted = ledger.story().last_life(room).and_then(|life| life.parted.get(id).copied());
             assert!(parted.is_none_or(|at| at >= ask.at), "{id} is in a WHO, and had left before");
         }
@@ -289,7 +289,7 @@ impl Conn {
     }
 }
 
-/// The publisher learns which event its message became.
+/// A receipt tells the publisher the id of its event.
 fn hear_published(ledger: &mut Ledger, fields: &mut Fields<'_>, number: usize) {
     let (id, To::Room(room)) = (fields.u64(), &ledger.messages[number].to) else { panic!("it was for a room") };
     let story = ledger.story();

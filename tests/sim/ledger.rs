@@ -1,5 +1,6 @@
-//! The ledger: every message and its receivers, every user, and what must be true when all is quiet. It stands beside
-//! the model, which would have to know in which order the hub executes what clients ask at the same time.
+//! The ledger: every message with its receivers, every user, and what must be true once nothing is in progress. It is
+//! used where the model cannot be: the model would have to know the order in which the hub executes concurrent
+//! requests.
 
 use cubby::Limits;
 use cubby::testing::model::frames::Fields;
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// The id under which the host program speaks.
+/// The id of the host program as a sender.
 pub const HOST: u64 = 1;
 
 /// The receivers that a message names.
@@ -26,68 +27,68 @@ pub struct Message {
     pub sender: Option<usize>,
     pub to: To,
     pub len: usize,
-    /// Not to the sender.
+    /// The sender itself does not receive it.
     pub no_echo: bool,
-    /// Surely carried out, because something asked later was answered.
+    /// The hub must have executed it, because a later request was answered.
     pub is_done: bool,
-    /// The hub said that it went nowhere.
+    /// The hub replied that nobody received it.
     pub refused: bool,
-    /// What the receipt said of each whom it is meant for.
+    /// The statuses in the receipt, one for each receiver.
     pub statuses: Vec<u8>,
-    /// The connections that got it.
+    /// The connections that received it.
     pub heard: Vec<usize>,
-    /// It is in the story of its room.
+    /// It is in the recorded story of its room.
     pub is_told: bool,
 }
 
-/// What all may know of one connection.
+/// What is known of one connection.
 #[derive(Debug, Default)]
 pub struct Person {
-    /// Zero until the hub has let it in.
+    /// Zero until the hub has accepted it.
     pub id: u64,
-    /// It may have sent anything, so that nothing is known of it.
+    /// It may have sent arbitrary bytes, so nothing else is known of it.
     pub is_wild: bool,
-    /// The hub could not send it all at once, and may have let go of it.
+    /// The hub could not send everything at once, and may have closed it.
     pub is_slow: bool,
-    /// The hub has let go of it.
+    /// The hub has closed it.
     pub departed: bool,
-    /// What it calls itself, and the first message that may count on that.
+    /// Its name, and the first message that can rely on it.
     pub name: &'static str,
     pub named_at: usize,
-    /// All that it ever asked to be called.
+    /// All names that it has ever asked for.
     pub names: Vec<&'static str>,
-    /// When it was let in, and when it was surely gone, by the count of events.
+    /// When it was accepted, and when it had certainly left, by the count of events.
     pub came: u64,
     pub left: Option<u64>,
 }
 
-/// All that is known.
+/// Everything that is known of a run.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub messages: Vec<Message>,
-    /// One for each connection.
+    /// One entry for each connection.
     pub people: Vec<Person>,
     /// The connection with an id.
     pub ids: BTreeMap<u64, usize>,
-    /// Connections that were let in and are not known to be gone.
+    /// Connections that were accepted and are not known to have left.
     pub live: Vec<usize>,
-    /// Events that members did not see, and could tell so by the numbers.
+    /// Events that members missed, and noticed by a gap in the ids.
     pub gaps: u64,
-    /// This moment, by the count of events.
+    /// The current time, by the count of events.
     pub clock: u64,
-    /// The limits that replies tell of.
+    /// The limits that replies contain.
     pub max_body: u32,
     pub max_receivers: u16,
-    /// Seconds between two beats, as a WELCOME tells; whether there are any.
+    /// Seconds between two heartbeats, as in a WELCOME; whether there are heartbeats.
     pub heartbeat: (u16, bool),
-    /// The hub may close the silent.
+    /// The hub may close idle connections.
     pub is_timed: bool,
-    /// After this much silence honest clients send something: before the shortest idle time is over, and no more often
-    /// than they may.
+    /// Honest clients send something after this much silence: before the shortest idle time is over, but no more often
+    /// than the rate limit allows.
     pub remind: Duration,
-    /// Clients may ask as often as they like.
+    /// There is no rate limit.
     pub may_flood: bool,
-    /// More requests than these are not under way at once on one connection.
+    /// The most requests in flight on one connection.
     pub under_way: usize,
     /// The host program closes rooms now and then.
     pub rooms_close: bool,
@@ -108,7 +109,7 @@ fn is_body(number: usize, bytes: &[u8]) -> bool {
 }
 
 impl Ledger {
-    /// A ledger of a hub without users. `story` is what its listener hears.
+    /// The ledger of a hub without users. `story` is recorded by its listener.
     pub fn new(limits: &Limits, story: Arc<Mutex<Story>>) -> Ledger {
         Ledger {
             max_body: limits.max_body,
@@ -123,7 +124,7 @@ impl Ledger {
         }
     }
 
-    /// What really happened in the rooms.
+    /// The true sequence of events in the rooms.
     pub fn story(&self) -> MutexGuard<'_, Story> {
         self.story.lock().expect("nobody panics with it")
     }
@@ -137,7 +138,7 @@ impl Ledger {
         self.messages.len() - 1
     }
 
-    /// The hub let a connection in, perhaps only to turn it away; its client `stays` or is gone already.
+    /// The hub accepted a connection, perhaps only to turn it away; its client `stays` or has already left.
     pub fn learn(&mut self, conn: usize, id: u64, is_present: bool, stays: bool) {
         let newest = self.ids.last_key_value().map_or(HOST, |(id, _)| *id);
         assert!(id > newest, "ids rise with arrival: {id} after {newest}");
@@ -157,7 +158,7 @@ impl Ledger {
         }
     }
 
-    /// The message in a body that `session` sent; `None` if nothing is known of that sender.
+    /// The message that a body of `session` belongs to; `None` if nothing is known of that sender.
     pub fn find(&self, session: u64, body: &[u8]) -> Option<usize> {
         let sender = self.ids.get(&session).copied();
         assert!(sender.is_some() || session == HOST, "{session} never was a user");
@@ -180,7 +181,7 @@ impl Ledger {
         Some(number)
     }
 
-    /// Takes in what listeners have heard: each message once, by the one who said it, in the room it was meant for.
+    /// Checks the messages that listeners have received: each once, from its sender, and in its room.
     pub fn note_story(&mut self) -> usize {
         let fresh = {
             let mut story = self.story();
@@ -200,7 +201,7 @@ impl Ledger {
         fresh.len()
     }
 
-    /// All is quiet, and `steady` are still connected: each message that was executed has reached them.
+    /// Nothing is in progress, and `steady` are still connected: checks that each executed message has reached them.
     pub fn check_arrived(&self, steady: &[usize]) {
         for (number, message) in self.messages.iter().enumerate() {
             let is_wild = message.sender.is_some_and(|sender| self.people[sender].is_wild);

@@ -8,7 +8,7 @@ fn millis(rng: &mut Rng, least: u64, most: u64) -> Duration {
     Duration::from_millis(rng.u64(least..=most))
 }
 
-/// Limits so small that what is rare elsewhere happens all the time here.
+/// Limits so small that rare situations become frequent.
 pub fn draw_limits(rng: &mut Rng, actors: usize) -> Limits {
     let mut limits = Limits::default();
     limits.max_body = [64, 300, 2_000, 16_000][rng.usize(..4)];
@@ -34,7 +34,7 @@ pub fn draw_limits(rng: &mut Rng, actors: usize) -> Limits {
     let silent = [0, 30, 300][rng.usize(..3)];
     limits.heartbeat = millis(rng, silent / 2, silent);
     if (1..100).contains(&limits.rate) && !limits.heartbeat.is_zero() {
-        // The answers to beats alone must not use up the pace.
+        // The answers to heartbeats alone must not use up the rate limit.
         limits.heartbeat = limits.heartbeat.max(Duration::from_secs(2) / limits.rate);
     }
     limits.idle = [Duration::ZERO, millis(rng, 120, 400)][rng.usize(..2)];

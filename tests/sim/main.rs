@@ -1,12 +1,12 @@
 //! The simulator: the whole hub and its loop over the virtual operating system of [`cubby::testing`]. One number
 //! reproduces a run exactly. There are two kinds of runs:
 //!
-//! - Actors act at the same time, clients wait for each other, and faults strike. It is open then in which order the
-//!   hub executes requests, so a ledger keeps what each client may hear and must have heard in the end.
+//! - Clients act at the same time and wait for each other, and faults happen. The order in which the hub executes
+//!   requests is then unknown, so a ledger records what each client may receive, and must have received in the end.
 //! - Clients act one after the other and never wait. Then the model of [`cubby::testing`], which the fuzz bodies use as
-//!   well, foretells every frame.
+//!   well, predicts every frame.
 //!
-//! `cargo test` runs some dozens of seeds, those of the first kind twice. By environment:
+//! `cargo test` runs some dozens of seeds, those of the first kind twice. Environment variables:
 //!
 //! - `CUBBY_SIM_SEED=n`: that seed alone; with `CUBBY_SIM_TRACE=1` every step is printed.
 //! - `CUBBY_SIM_EVENTS=n`: seed after seed until n events have happened.
@@ -39,18 +39,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Seeds that every `cargo test` runs.
 const SEEDS: u64 = 24;
 
-/// Seeds of runs that the model foretells: in every `cargo test`, and in a long run.
+/// The number of seeds for runs with the model: in every `cargo test`, and in a long run.
 const FORETOLD_SEEDS: (u64, u64) = (200, 4_000);
 
-/// Events after which every rare branch must have been met.
+/// The number of events after which every rare branch must have been reached.
 const ENOUGH_FOR_MARKS: u64 = 100_000_000;
 
 thread_local! {
-    /// The place at which this thread last panicked, while it tries something.
+    /// Where this thread last panicked, while a run is being tried.
     static WHERE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Has a panic of a run say nothing by itself: it is told once it is understood.
+/// Makes a panic of a run print nothing by itself. The failure is reported after it was shrunk.
 fn hush() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -66,7 +66,7 @@ fn hush() {
     });
 }
 
-/// Calls something; says what was wrong if it panicked.
+/// Calls `call`; returns the message if it panicked.
 fn catch<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     hush();
     WHERE.set(Some(String::new()));
@@ -75,7 +75,7 @@ fn catch<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     outcome.map_err(|wrong| format!("{} ({at})", text_of(wrong)))
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn text_of(wrong: Box<dyn Any + Send>) -> String {
     let text = wrong.downcast_ref::<String>().map(String::as_str);
     text.or(wrong.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
@@ -94,7 +94,7 @@ fn try_seed(seed: u64, off: u32) -> Outcome {
     }
 }
 
-/// Turns faults off one at a time, and leaves off those that the failure does not need.
+/// Turns faults off one at a time, and keeps those off that the failure does not depend on.
 fn shrink(plan: Plan, mut wrong: String) -> (u32, String) {
     let mut off = plan.off;
     for (fault, _) in FAULTS {
@@ -110,12 +110,12 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-/// A seed that nobody chose.
+/// A random seed.
 fn a_first_seed() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64 >> 8)
 }
 
-/// Which seeds this run is for, as far as the environment says.
+/// The seeds that the environment asks for.
 struct Wanted {
     from: u64,
     events: u64,
@@ -157,7 +157,7 @@ fn every_seed_keeps_the_contract_and_repeats_itself() {
     assert!(events < ENOUGH_FOR_MARKS || unmet.is_empty(), "branches that no seed has met: {unmet:?}");
 }
 
-/// Runs one seed, and says what happened.
+/// Runs one seed, and reports the outcome.
 fn one_seed(seed: u64) {
     let is_traced = number("CUBBY_SIM_TRACE").is_some();
     if is_traced {

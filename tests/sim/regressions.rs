@@ -1,12 +1,12 @@
-//! Seeds that once failed, each with what was wrong. They are of use as long as a seed draws the same run. If you
-//! change what is drawn, undo each mend, find a seed that fails again, and put it here.
+//! Seeds that once failed, each with the bug that it found. They are useful only as long as a seed draws the same run.
+//! If you change what is drawn, revert each fix, find a seed that fails again, and put it here.
 
 use cubby::testing::system::Fault;
 
-/// The fault that seeds run without if they were found before it was added.
+/// The fault to leave out for seeds that were found before it was added.
 const OLD: u32 = 1 << Fault::Outage as u32;
 
-/// Seeds, the faults that they run without, and what they found.
+/// Seeds, the faults that they run without, and the bugs that they found.
 pub const REGRESSIONS: [(u64, u32, &str); 7] = [
     (11, OLD, "a SEND was told to have reached a name whose one session had refused it"),
     (317, OLD, "a connection that broke while its requests waited for their pace stayed listed"),

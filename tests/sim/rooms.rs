@@ -1,4 +1,4 @@
-//! What one client hears of rooms, held against the true story.
+//! Compares the events that one client receives with the true story.
 
 use crate::conn::{About, Ask, Conn};
 use crate::ledger::Ledger;
@@ -6,15 +6,15 @@ use cubby::testing::model::frames::{Fields, Head};
 use cubby::testing::model::story::what::{CLOSE, LEAVE, MESSAGE, REMOVE};
 use cubby::testing::model::story::{Heard, Life, Record, Story};
 
-/// A room that a client is in, as far as it knows.
+/// A room that a client believes it is in.
 #[derive(Debug)]
 pub struct Seat {
     pub room: &'static str,
-    /// Which room of that name.
+    /// Which life of the room with that name.
     pub life: usize,
-    /// The number of the next event, if none is missed.
+    /// The id of the next event, if none is missed.
     pub next: u64,
-    /// It took another name, and so leaves; it is told that.
+    /// It has changed its name and therefore leaves; the event is still to come.
     pub leaves: bool,
 }
 
@@ -36,7 +36,7 @@ impl Conn {
         }
     }
 
-    /// It came into a room with this event.
+    /// It joined a room by this event.
     fn sit_down(&mut self, ledger: &Ledger, room: &'static str, id: u64) {
         self.seats.retain(|seat| seat.room != room);
         let life = ledger.story().take_join(ledger.people[self.number].id, room, id);
@@ -49,7 +49,8 @@ impl Conn {
         self.seats.swap_remove(at);
     }
 
-    /// The hub says that it is not in a room: it was closed, or it left by taking another name, and missed to hear it.
+    /// The hub replies that the client is not in a room: the room was closed, or the client left it by changing its
+    /// name, and missed the event.
     pub fn find_out(&mut self, ledger: &Ledger, room: &str) {
         if let Some(at) = self.seat(room) {
             let closed = life(&ledger.story(), &self.seats[at]).is_closed;
@@ -82,7 +83,7 @@ impl Conn {
         self.move_on(ledger, at, id, &record);
     }
 
-    /// Counts the events before this one that were missed.
+    /// Counts the missed events before this one.
     fn pass_over(&mut self, ledger: &mut Ledger, at: usize, id: u64) {
         let seat = &self.seats[at];
         assert!(id >= seat.next, "event {id} of {} again", seat.room);
@@ -90,7 +91,7 @@ impl Conn {
         ledger.gaps += missed;
     }
 
-    /// How many events from the next to the one before `until` this client should have heard.
+    /// The number of events from the next one to the one before `until` that this client should have received.
     pub fn missed(&self, ledger: &Ledger, at: usize, until: u64) -> u64 {
         let (seat, story, me) = (&self.seats[at], ledger.story(), ledger.people[self.number].id);
         let events = &life(&story, seat).events;
@@ -130,7 +131,7 @@ impl Conn {
         assert!(oldest <= newest && last <= newest, "{oldest} to {newest}, the last was {last}");
     }
 
-    /// All is quiet: what of the rooms it is in has not come yet was missed.
+    /// Nothing is in progress: counts the events of its rooms that have not arrived as missed.
     pub fn count_tails(&self, ledger: &Ledger) -> u64 {
         let tail = |at: usize| {
             let count = life(&ledger.story(), &self.seats[at]).events.len() as u64;
@@ -140,7 +141,7 @@ impl Conn {
     }
 }
 
-/// Whether an event is a message of this user's own that it did not want to hear.
+/// Whether an event is a message that this user sent with `NO_ECHO`.
 fn is_hushed(ledger: &Ledger, event: &Record, me: u64) -> bool {
     if event.what != MESSAGE || event.session != me {
         return false;

@@ -20,13 +20,13 @@ use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long all may take to come to rest once faults have stopped, beside what the limits allow.
+/// How long the run may take to settle after faults have stopped, in addition to the time that the limits allow.
 const SETTLED_IN: Duration = Duration::from_secs(10);
 
-/// How many more actors there may be if most may go at once.
+/// The number of additional actors if the run may have an outage.
 const CROWD: usize = 60;
 
-/// What a run is made from.
+/// The parameters of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub seed: u64,
@@ -35,7 +35,7 @@ pub struct Plan {
     pub is_traced: bool,
 }
 
-/// What became of it.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     pub events: u64,
@@ -53,11 +53,11 @@ struct Run {
     watch: Watch,
 }
 
-/// Runs it.
+/// Runs a plan.
 ///
 /// # Panics
 ///
-/// If something is wrong.
+/// If a check fails.
 pub fn run(plan: Plan) -> Outcome {
     let mut rng = Rng::with_seed(plan.seed);
     let mut run = Run::new(plan, &mut rng);
@@ -78,7 +78,7 @@ impl Run {
         let count = rng.usize(3..=30);
         let slower = [1, 1, 10][rng.usize(..3)];
         let faults = Faults::draw(plan.seed, rng, plan.off);
-        // Rooms must be full for an outage to tell.
+        // Rooms need many members for an outage to matter.
         let count = if faults.can_strike(Fault::Outage) { count + rng.usize(..CROWD) } else { count };
         let limits = limits::draw_limits(rng, count);
         let rooms_close = faults.can_strike(Fault::Host);
@@ -103,14 +103,14 @@ impl Run {
         self.world.borrow().now
     }
 
-    /// Calls something that all of the stage is needed for.
+    /// Calls a function that needs the whole stage.
     fn on_stage<T>(&mut self, call: impl FnOnce(&mut [Actor], &mut Stage<'_>) -> T) -> T {
         let mut world = self.world.borrow_mut();
         let (ledger, conns, rng) = (&mut self.ledger, &mut self.conns, &mut self.rng);
         call(&mut self.actors, &mut Stage { world: &mut world, ledger, conns, rng })
     }
 
-    /// The actors that are due act. Then the loop has its turn, until the next actor is due.
+    /// The actors that are due act. Then the loop runs until the next actor is due.
     fn step(&mut self) {
         let now = self.now();
         while let Some(&Reverse((at, actor))) = self.wakes.peek().filter(|Reverse((at, _))| *at <= now) {
@@ -163,7 +163,7 @@ impl Run {
         }
     }
 
-    /// The program that the hub lives in does something.
+    /// The host program does something.
     fn act_as_host(&mut self) {
         self.net.tick();
         let (room, len) = (ROOMS[self.rng.usize(..ROOMS.len())], self.rng.usize(8..200));
@@ -200,7 +200,7 @@ impl Run {
         message.statuses = statuses.iter().map(|status| *status as u8).collect();
     }
 
-    /// Faults stop, and all must come to rest.
+    /// Faults stop, and the run must settle.
     fn settle(&mut self) {
         self.world.borrow_mut().calm_down();
         self.on_stage(|actors, stage| actors.iter_mut().for_each(|actor| actor.calm_down(stage)));
@@ -209,7 +209,7 @@ impl Run {
         self.rest(until);
     }
 
-    /// Goes on until nothing is owed to anybody.
+    /// Continues until nothing is in progress.
     fn rest(&mut self, until: Duration) {
         loop {
             self.step();
@@ -218,7 +218,7 @@ impl Run {
         }
     }
 
-    /// Why it is not quiet.
+    /// What is still in progress.
     fn trouble(&self) -> Option<String> {
         let world = self.world.borrow();
         if world.is_busy() || self.net.patience() == Some(Duration::ZERO) {
@@ -232,7 +232,7 @@ impl Run {
         })
     }
 
-    /// The hub's state of a connection, to find out why it does not go on.
+    /// The hub's state of a connection, for an error text.
     fn state_of(&self, wire: &Wire) -> String {
         let hub = self.net.hub();
         let Some(user) = wire.hub.slot.and_then(|slot| hub.session(slot)) else {
@@ -246,12 +246,12 @@ impl Run {
         )
     }
 
-    /// Those who are still connected.
+    /// The connections that are still open.
     fn steady(&self) -> Vec<usize> {
         self.actors.iter().filter_map(|actor| actor.conn).collect()
     }
 
-    /// A newcomer looks whether all is as it must be.
+    /// A new client checks the hub's state.
     fn audit(&mut self) {
         let limits = self.net.hub().limits();
         if self.steady().len() >= limits.max_connections {
@@ -260,7 +260,7 @@ impl Run {
             (self.conns[number].said_bye, self.conns[number].has_left) = (true, true);
             self.rest(self.now() + SETTLED_IN);
         }
-        // Those who linger keep newcomers out as well.
+        // Lingering connections count towards the limit as well.
         let lingers = self.now() + self.net.hub().limits().linger;
         while self.now() < lingers {
             self.step();
@@ -292,7 +292,7 @@ impl Run {
         assert!(gaps <= missed, "{gaps} events were missed, and the hub knows of {missed}");
     }
 
-    /// Those who are gone, and whom the hub takes to be here.
+    /// Connections that have ended, but that the hub still has.
     fn ghosts(&self) -> Vec<String> {
         let (world, steady) = (self.world.borrow(), self.steady());
         let here = |number: &usize| {
@@ -320,7 +320,7 @@ impl Run {
         self.conns[number].ask(&mut self.world.borrow_mut(), draft);
     }
 
-    /// A WHO shows the members that the story knows, with their names.
+    /// WHO shows the members that the story has, with their names.
     fn audit_room(&mut self, auditor: usize, room: &'static str) {
         if self.ledger.story().last_life(room).is_none_or(|life| life.members.is_empty()) {
             return;
@@ -342,7 +342,7 @@ impl Run {
         self.rest(self.now() + SETTLED_IN);
     }
 
-    /// The hub shuts down in time, and tells all who are there.
+    /// The hub shuts down in time, and sends CLOSING to all connected clients.
     fn shut_down(&mut self) {
         let steady = self.steady();
         let until = self.now() + self.net.hub().limits().drain + Duration::from_millis(20);

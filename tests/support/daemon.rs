@@ -1,23 +1,23 @@
-//! A daemon of the test's own, and what the kernel says about its process.
+//! A daemon for one test, and the kernel's data about its process.
 
 use super::Raw;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-/// A daemon of the test's own, ended with it.
+/// A daemon for one test. It is killed when this value is dropped.
 pub struct Daemon {
     child: Child,
-    /// The lines that it printed, less `listening on `.
+    /// The lines that it printed, without `listening on `.
     pub addresses: Vec<String>,
 }
 
 impl Daemon {
-    /// One with default limits on a free port.
+    /// Starts one with default limits on a free port.
     pub fn start() -> Daemon {
         Daemon::with(&["--listen", "127.0.0.1:0"])
     }
 
-    /// One with these arguments; waits until it listens on each address named.
+    /// Starts one with these arguments, and waits until it listens on each given address.
     pub fn with(arguments: &[&str]) -> Daemon {
         let is_address = |argument: &&&str| matches!(**argument, "--listen" | "--ws");
         Daemon::run(daemon(arguments), arguments.iter().filter(is_address).count())
@@ -45,7 +45,7 @@ impl Daemon {
         self.child.id()
     }
 
-    /// Its exit code, once it has ended, and the rest of what it said on standard error.
+    /// Waits for its end. Returns its exit code and the rest of its standard error.
     pub fn end(mut self) -> (Option<i32>, String) {
         let mut said = String::new();
         self.stderr().read_to_string(&mut said).expect("its standard error is text");
@@ -62,7 +62,7 @@ impl Daemon {
         std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).expect("it runs")
     }
 
-    /// How many files a directory of /proc/PID has.
+    /// The number of files in a directory of /proc/PID.
     pub fn proc_file_count(&self, name: &str) -> usize {
         std::fs::read_dir(format!("/proc/{}/{name}", self.child.id())).expect("it runs").count()
     }
@@ -83,7 +83,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Sends a signal to a process of the test's own.
+/// Sends a signal to a process that the test started.
 pub fn signal(pid: u32, name: &str) {
     // The shell's own `kill`: a small machine may have no other.
     let sent = Command::new("sh").args(["-c", &format!("kill -s {name} {pid}")]).status().expect("a shell runs");
@@ -108,7 +108,7 @@ pub fn cubby(hub: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Raises this process's descriptor limit as far as it goes, and checks that it will do.
+/// Raises this process's descriptor limit to the maximum, and checks that it is enough.
 pub fn need_descriptors(count: u64) {
     let limit = rlimit::increase_nofile_limit(u64::MAX).expect("the limit can be read");
     assert!(limit >= count, "this needs {count} descriptors; `ulimit -Hn` says {limit}");

@@ -27,14 +27,14 @@ pub const RECEIPT: u8 = 0x01;
 pub const NO_ECHO: u8 = 0x02;
 pub const REPLAY: u8 = 0x01;
 
-/// What happened in a room: the types of EVENT.
+/// The types of an EVENT.
 pub const MESSAGE: u8 = 1;
 pub const JOINED: u8 = 2;
 pub const ADDED: u8 = 3;
 pub const REMOVED: u8 = 4;
 pub const LEFT: u8 = 5;
 
-/// A frame as it came.
+/// A received frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     pub kind: u8,
@@ -105,7 +105,7 @@ pub fn history(room: &str, after: u64, limit: u32) -> Vec<u8> {
     [&str8(room)[..], &after.to_be_bytes(), &limit.to_be_bytes()].concat()
 }
 
-/// An EVENT, less its time.
+/// An EVENT, without its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub what: u8,
@@ -117,7 +117,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The event of such a frame, whose time must be of these days.
+    /// Decodes an EVENT frame, whose time must be recent.
     pub fn of(frame: &Frame) -> Event {
         assert_eq!(frame.kind, EVENT, "{frame:?}");
         let number = |at: usize| u64::from_be_bytes(frame.payload[at..at + 8].try_into().expect("eight bytes"));

@@ -1,4 +1,4 @@
-//! What the tests need and a machine may lack: programs from Debian's packages, and libraries from npm and pip.
+//! Installs what tests need and the machine lacks: programs from Debian packages, and libraries from npm and pip.
 //!
 //! Each installation is announced by one line on standard error. With `CUBBY_TEST_INSTALL=0` nothing is installed, and
 //! a test that needs something fails with its name.
@@ -43,7 +43,7 @@ pub fn libraries(dir: &Path, files: &[&str], installer: &Path, arguments: &[&str
     assert!(output.status.success(), "{installer:?} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Says what is installed, and how. Panics if the user has forbidden it.
+/// Prints what is installed, and how. Panics if installing is forbidden.
 fn announce(what: &str, how: &str) {
     let is_allowed = std::env::var_os("CUBBY_TEST_INSTALL").is_none_or(|value| value != "0");
     assert!(is_allowed, "{what} is missing, and CUBBY_TEST_INSTALL=0 forbids to install it: {how}");

@@ -1,15 +1,15 @@
-//! Two bursts that a naive hub would pay for with hundreds of megabytes, and what they cost this one.
+//! Two bursts that would cost a naive hub hundreds of megabytes, and what they cost this one.
 
 use super::*;
 
-/// Kilobytes by which a daemon's peak is above what it holds now, after `work`.
+/// How many kilobytes the daemon's peak after `work` is above its memory before.
 fn peak_above_idle(daemon: &Daemon, work: impl FnOnce()) -> u64 {
     let idle = daemon.status("VmRSS");
     work();
     daemon.status("VmHWM").saturating_sub(idle)
 }
 
-/// Relays 1 MiB to 255 users who do not read: kilobytes above idle at the peak.
+/// Relays 1 MiB to 255 users that do not read. Returns the peak in kilobytes above idle.
 pub fn megabyte_to_255_who_do_not_read() -> u64 {
     need_descriptors(1500);
     let daemon = Daemon::start();
@@ -24,7 +24,7 @@ pub fn megabyte_to_255_who_do_not_read() -> u64 {
     })
 }
 
-/// Sends 400 headers that announce 1 MiB each, and nothing more: kilobytes above idle at the peak.
+/// Sends 400 headers that announce 1 MiB each, and no payload. Returns the peak in kilobytes above idle.
 pub fn four_hundred_announced_megabytes() -> u64 {
     need_descriptors(1500);
     let daemon = Daemon::start();

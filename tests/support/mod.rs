@@ -1,5 +1,5 @@
-//! What the test programs and the benchmarks share: a daemon of one's own, clients that speak in literal bytes, and
-//! proxies. Each program includes this module once and uses what it needs.
+//! Shared by the test programs and the benchmarks: daemons, clients that use literal bytes, and proxies. Each program
+//! includes this module once and uses what it needs.
 
 #![allow(dead_code, unused_imports, reason = "each program uses a part of it")]
 
@@ -23,7 +23,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a test waits for an answer. It is far longer than any answer takes, so that only a lost one meets it.
+/// How long a test waits for an answer. It is far longer than any answer takes, so it expires only if an answer is
+/// lost.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a command to its end, with this on its standard input.
@@ -35,7 +36,7 @@ pub fn run(mut command: Command, input: &[u8]) -> Output {
     child.wait_with_output().expect("it was started")
 }
 
-/// Asks again and again until there is an answer, and gives up far beyond any answer's time.
+/// Calls `ask` until it returns a value, and panics after a time that is far longer than any answer takes.
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -68,7 +69,7 @@ impl TempPath {
 
 impl Drop for TempPath {
     fn drop(&mut self) {
-        // It may be a file, a directory, or never have been made.
+        // It may be a file or a directory, or may not exist.
         let _ = std::fs::remove_file(&self.0).or_else(|_| std::fs::remove_dir_all(&self.0));
     }
 }

@@ -40,7 +40,7 @@ impl Proxy {
         })
     }
 
-    /// Waits until the hub answers through it. Says `false` if it ended, because another process took the port.
+    /// Waits until the hub answers through it. Returns `false` if it ended because another process took the port.
     fn serves(&mut self) -> bool {
         eventually("the proxy serves or ends", || match self.child.try_wait().expect("it was started") {
             Some(_) => Some(false),
@@ -52,13 +52,13 @@ impl Proxy {
         ask(&self.address, target, "")
     }
 
-    /// The address under which `cubby` finds the hub.
+    /// The address of the hub for `cubby --hub`.
     pub fn hub(&self) -> String {
         format!("ws://{}", self.address)
     }
 }
 
-/// The status and the body of the answer to a GET; 0 and no body if no answer came.
+/// The status and the body of the response to a GET; 0 and no body if there was no response.
 pub fn ask(address: &str, target: &str, headers: &str) -> (u16, String) {
     let mut stream = Raw::connect(address).0;
     let request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");

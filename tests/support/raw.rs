@@ -1,10 +1,10 @@
-//! A client that speaks in literal bytes over TCP.
+//! A native client over TCP, in literal bytes.
 
 use super::*;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-/// A client that speaks in bytes.
+/// A native client in literal bytes.
 pub struct Raw(pub TcpStream);
 
 impl Raw {
@@ -34,13 +34,13 @@ impl Raw {
         self.receive()
     }
 
-    /// Calls itself so.
+    /// Takes this name.
     pub fn hello(&mut self, name: &str) {
         let reply = self.ask(HELLO, 0, 76, [&[1], &str8(name)[..], &[0, 0]].concat());
         assert_eq!((reply.kind, reply.tag), (0x81, 76), "{reply:?}");
     }
 
-    /// Comes into a room: how many are there then, and the newest event's id, which is the own coming's.
+    /// Joins a room. Returns the number of sessions in it, and the newest id, which is that of its own join.
     pub fn join(&mut self, room: &str) -> (u32, u64) {
         let (sessions, newest) = self.ask_to_join(room);
         let own = self.event();
@@ -49,7 +49,7 @@ impl Raw {
         (sessions, newest)
     }
 
-    /// What JOIN is answered, whether or not an event follows.
+    /// The reply to JOIN, whether or not an event follows.
     pub fn ask_to_join(&mut self, room: &str) -> (u32, u64) {
         let reply = self.ask(JOIN, 0, 75, str8(room));
         assert_eq!((reply.kind, reply.flags, reply.tag, reply.payload.len()), (0x87, 0, 75, 12), "{reply:?}");
@@ -58,21 +58,21 @@ impl Raw {
         (number(sessions) as u32, number(newest))
     }
 
-    /// The next frame, which is a live event.
+    /// The next frame, which must be a live event.
     pub fn event(&mut self) -> Event {
         let frame = self.receive();
         assert_eq!((frame.flags, frame.tag), (0, 0), "{frame:?}");
         Event::of(&frame)
     }
 
-    /// Says something in a room, and returns the event's id.
+    /// Publishes in a room, and returns the event's id.
     pub fn publish(&mut self, room: &str, body: &[u8]) -> u64 {
         let reply = self.ask(PUBLISH, RECEIPT, 74, publish(room, body));
         assert_eq!((reply.kind, reply.flags, reply.tag), (0x89, 0, 74), "{reply:?}");
         u64::from_be_bytes(reply.payload.try_into().expect("an id"))
     }
 
-    /// What a room remembers: its events, then the oldest id, the newest, and how many were said to be sent.
+    /// A room's history: the events, and from the reply the oldest id, the newest id, and the number of events.
     pub fn history(&mut self, room: &str, after: u64, limit: u32) -> (Vec<Event>, [u64; 3]) {
         self.send(&frame(HISTORY, 0, 73, history(room, after, limit)));
         let mut events = Vec::new();
@@ -91,7 +91,7 @@ impl Raw {
         }
     }
 
-    /// Who is in a room: ids and names.
+    /// The members of a room: ids and names.
     pub fn who(&mut self, room: &str) -> Vec<(u64, String)> {
         self.send(&frame(WHO, 0, 72, str8(room)));
         let mut members = Vec::new();
@@ -118,13 +118,13 @@ impl Raw {
         u64::from_be_bytes(reply.payload.try_into().expect("an id"))
     }
 
-    /// Waits until the hub has carried out all that was asked, past the events that come meanwhile.
+    /// Waits until the hub has executed all earlier requests, skipping the events that arrive meanwhile.
     pub fn id_after_events(&mut self) {
         self.send(&frame(IDENTITY, 0, 79, []));
         while self.receive().kind != 0x82 {}
     }
 
-    /// Who else is here, as LIST says, with MORE or without.
+    /// The ids in the reply to LIST, in one frame or several.
     pub fn list(&mut self) -> Vec<u64> {
         self.send(&frame(LIST, 0, 78, []));
         let mut ids = Vec::new();
@@ -142,21 +142,21 @@ impl Raw {
         self.0.shutdown(Shutdown::Write).expect("it is open");
     }
 
-    /// That the hub has closed, with nothing more said.
+    /// Expects the end of the stream, with nothing before it.
     pub fn expect_end(&mut self) {
         let mut rest = Vec::new();
         self.0.read_to_end(&mut rest).expect("an orderly end");
         assert!(rest.is_empty(), "nothing stands after the last frame: {rest:?}");
     }
 
-    /// What the hub has counted.
+    /// The hub's counters.
     pub fn stats(&mut self) -> serde_json::Value {
         let reply = self.ask(STATS, 0, 71, []);
         assert_eq!((reply.kind, reply.flags, reply.tag), (0x8F, 0, 71), "{reply:?}");
         serde_json::from_slice(&reply.payload).expect("one JSON object")
     }
 
-    /// The next frame, which says why the hub closes, and then the end: the error's code.
+    /// Expects CLOSING and then the end of the stream, and returns the error's code.
     pub fn expect_closing(&mut self) -> u16 {
         let last = self.receive();
         let code =

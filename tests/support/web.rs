@@ -1,4 +1,4 @@
-//! What the tests of the web side share: a client that speaks HTTP in literal bytes, and one that speaks WebSocket.
+//! Shared by the tests of HTTP and WebSocket: a client for each, in literal bytes.
 
 use super::*;
 use cubby::wire::websocket;
@@ -11,15 +11,15 @@ pub const CLOSE: u8 = 8;
 pub const WS_PING: u8 = 9;
 pub const WS_PONG: u8 = 10;
 
-/// The mask of all that is sent; any would do.
+/// The mask of all messages sent; any value works.
 pub const MASK: [u8; 4] = [0x5A, 0x01, 0xC3, 0xFF];
 
-/// A daemon with these arguments, which has a native port, and a port for HTTP behind it.
-pub fn door(arguments: &[&str]) -> Daemon {
+/// A daemon with these arguments, a native listener and then an HTTP listener.
+pub fn web_daemon(arguments: &[&str]) -> Daemon {
     Daemon::with(&[&["--listen", "127.0.0.1:0", "--ws", "127.0.0.1:0"], arguments].concat())
 }
 
-/// The address at which a daemon speaks HTTP.
+/// A daemon's HTTP address.
 pub fn host(daemon: &Daemon) -> &str {
     daemon.addresses[1].strip_prefix("http://").expect("the second address is for HTTP")
 }
@@ -28,7 +28,7 @@ pub fn host(daemon: &Daemon) -> &str {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
-    /// The headers, each line with its end.
+    /// The header lines, each with its line end.
     pub headers: String,
     pub body: Vec<u8>,
 }
@@ -74,7 +74,7 @@ impl Web {
         response
     }
 
-    /// The next response, less its body.
+    /// The next response, without its body.
     pub fn head(&mut self) -> Response {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -117,7 +117,7 @@ pub fn post(target: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// The bytes of a handshake, with these headers more.
+/// The bytes of a handshake, with these additional headers.
 pub fn handshake(headers: &str) -> String {
     format!(
         "GET /ws HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -173,7 +173,7 @@ impl Ws {
         bytes
     }
 
-    /// The next frame of the hub's, which is always a whole message, unmasked, with the shortest length.
+    /// The hub's next frame, which must be a whole message, unmasked, with the shortest form of the length.
     pub fn message(&mut self) -> (u8, Vec<u8>) {
         let start = self.bytes(2);
         assert_eq!(start[0] & 0xF0, 0x80, "a whole message, and no reserved bit");
@@ -191,7 +191,7 @@ impl Ws {
         (start[0] & 0x0F, payload)
     }
 
-    /// Asks something in JSON, without waiting.
+    /// Sends a request in JSON, without waiting.
     pub fn say(&mut self, json: impl AsRef<str>) {
         self.send(message(TEXT, json.as_ref()));
     }
@@ -211,7 +211,7 @@ impl Ws {
         value
     }
 
-    /// What is answered to this, as text.
+    /// Sends a request, and returns the answer as text.
     pub fn ask(&mut self, json: impl AsRef<str>) -> String {
         self.say(json);
         self.text()
@@ -227,7 +227,7 @@ impl Ws {
         Frame::new(header[0], header[1], u16::from_be_bytes([header[2], header[3]]), payload)
     }
 
-    /// Asks something in a native frame.
+    /// Sends a request as a native frame.
     pub fn ask_frame(&mut self, kind: u8, flags: u8, tag: u16, payload: impl AsRef<[u8]>) -> Frame {
         self.send(message(BINARY, frame(kind, flags, tag, payload)));
         self.frame()
@@ -240,7 +240,7 @@ impl Ws {
         answer["userId"].as_str().expect("a string").parse().expect("a number")
     }
 
-    /// The same, past the events that come before.
+    /// The same, skipping the events that come before.
     pub fn id_after_events(&mut self) -> u64 {
         self.say(r#"{"type":"identity"}"#);
         let answers = std::iter::repeat_with(|| self.next());
@@ -248,7 +248,7 @@ impl Ws {
         answer["userId"].as_str().expect("a string").parse().expect("a number")
     }
 
-    /// Who else is here, in JSON.
+    /// The ids of all other users, in JSON.
     pub fn list(&mut self) -> Vec<u64> {
         self.say(r#"{"type":"list"}"#);
         let list = self.next();
@@ -263,7 +263,7 @@ impl Ws {
         u64::from_be_bytes(reply.payload.try_into().expect("an id"))
     }
 
-    /// The next message, which is a close frame, and then the end: its status code.
+    /// Expects a close frame and then the end of the stream, and returns the close code.
     pub fn closed(&mut self) -> u16 {
         let (opcode, payload) = self.message();
         assert_eq!(opcode, CLOSE, "{}", String::from_utf8_lossy(&payload));
@@ -273,7 +273,7 @@ impl Ws {
         u16::from_be_bytes([payload[0], payload[1]])
     }
 
-    /// An error in JSON that the connection survives: its code, and what the hub said.
+    /// Expects an error in JSON that is not fatal, and returns its code and its text.
     pub fn survived(&mut self, json: impl AsRef<str>) -> (u64, String) {
         let answer: Value = serde_json::from_str(&self.ask(&json)).expect("JSON");
         let said = answer["error"].as_str().unwrap_or_default().to_owned();
@@ -286,8 +286,8 @@ impl Ws {
 /// The daemon's queue in tests that [fill] a receiver: larger than what the buffers of two sockets take.
 pub const QUEUE: [&str; 2] = ["--queue", "12M"];
 
-/// Relays a megabyte to a user that does not read, again and again, until the sender has to wait. Returns how often.
-/// From then on every sender to that user waits.
+/// Relays 1 MiB again and again to a user that does not read, until the sender has to wait. Returns how often. From
+/// then on every sender to that user waits.
 pub fn fill(daemon: &Daemon, sender: &mut Raw, to: u64) -> usize {
     let mut watcher = daemon.connect();
     for count in 1.. {

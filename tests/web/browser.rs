@@ -5,7 +5,7 @@ use crate::support::proxy::nginx;
 use crate::support::*;
 use std::process::Command;
 
-/// The two addresses of a daemon: the native one, and that of the page.
+/// The two addresses of a daemon: native and HTTP.
 fn addresses(daemon: &Daemon) -> (String, String) {
     (daemon.addresses[0].clone(), daemon.addresses[1].clone())
 }
@@ -14,7 +14,7 @@ fn hub() -> Daemon {
     Daemon::with(&["--listen", "127.0.0.1:0", "--ws", "127.0.0.1:0"])
 }
 
-/// A page of somebody in a room.
+/// A chat page with this name in this room.
 fn enter<'b>(browser: &'b Browser, http: &str, name: &str, room: &str) -> Page<'b> {
     let page = browser.open(&format!("{http}/#name={name}&room={room}"), 1000, 700);
     page.wait_for(&format!("{ONLINE} && !document.getElementById('app').hidden && {}", has_line("joined")));
@@ -29,20 +29,20 @@ fn has_line(text: &str) -> String {
     format!("[...document.querySelectorAll('#log > *')].some(line => line.textContent.includes({text}))")
 }
 
-/// How many lines of the log have just this text as their message.
+/// How many messages in the log have exactly this text.
 fn count_of(page: &Page<'_>, text: &str) -> u64 {
     let text = serde_json::Value::from(text);
     let script = format!("[...document.querySelectorAll('#log .text')].filter(p => p.textContent === {text}).length");
     page.evaluate(&script).as_u64().expect("a number")
 }
 
-/// Says something in a room that one is in, whatever else is heard meanwhile.
+/// Publishes in a room, skipping events that arrive meanwhile.
 fn speak(client: &mut Raw, body: &[u8]) {
     client.send(&frame(PUBLISH, RECEIPT, 9, publish("lobby", body)));
     while client.receive().kind != 0x89 {}
 }
 
-/// The next message of a room, among its other events.
+/// The next message of a room, skipping other events.
 fn next_message(client: &mut Raw) -> Vec<u8> {
     loop {
         let event = client.event();

@@ -1,4 +1,4 @@
-//! A real browser, driven by its own debugging protocol: JSON over a WebSocket, for which the crate's codec serves.
+//! A real browser, driven through its debugging protocol: JSON over WebSocket, by the crate's own framing.
 
 use crate::support::install;
 use cubby::wire::websocket::{Message, MessageReader, PONG, Side, TEXT, encode_masked};
@@ -11,10 +11,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Far beyond what any step takes, so that only one that never comes about meets it.
+/// Far longer than any step takes, so it expires only if a step never completes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A browser of the test's own, ended with it.
+/// A browser for one test. It is killed when this value is dropped.
 pub struct Browser {
     child: Child,
     profile: PathBuf,
@@ -37,7 +37,7 @@ pub struct Page<'b> {
 }
 
 impl Browser {
-    /// One without a window, and with a fresh profile.
+    /// Starts one without a window and with a new profile.
     pub fn start() -> Browser {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -51,12 +51,12 @@ impl Browser {
         let mut said = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
         let url = said.find_map(|line| Some(line.split_once("DevTools listening on ws://")?.1.to_owned()));
         let url = url.expect("chromium says where it listens");
-        // What it says from here on nobody reads, but it must be able to say it.
+        // The rest of its output is discarded, but the pipe must stay open.
         std::thread::spawn(move || said.for_each(drop));
         Browser { child, profile, line: RefCell::new(Line::open(&url)) }
     }
 
-    /// A new page at `url`, in a window of its own, so wide. A page behind another one would not be painted.
+    /// Opens `url` in a new window of this width. A page behind another one would not be painted.
     pub fn open(&self, url: &str, width: u32, height: u32) -> Page<'_> {
         let target = self.call(None, "Target.createTarget", json!({ "url": "about:blank", "newWindow": true }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
@@ -94,7 +94,7 @@ impl Page<'_> {
         self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'");
     }
 
-    /// What an expression is, once it is no promise any more.
+    /// The value of an expression. If that is a promise, the value that it resolves to.
     pub fn evaluate(&self, expression: &str) -> Value {
         let params = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let outcome = self.call("Runtime.evaluate", params);
@@ -102,7 +102,7 @@ impl Page<'_> {
         outcome["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true; the page itself looks, again and again.
+    /// Waits until an expression is true. The page itself polls it.
     pub fn wait_for(&self, expression: &str) {
         let limit = PATIENCE.as_millis() / 2;
         let script = format!(
@@ -114,7 +114,7 @@ impl Page<'_> {
         assert_eq!(outcome, Value::Bool(true), "waited for {expression}");
     }
 
-    /// Types text where the focus is.
+    /// Types text into the focused element.
     pub fn type_text(&self, text: &str) {
         self.call("Input.insertText", json!({ "text": text }));
     }
@@ -135,14 +135,14 @@ impl Page<'_> {
         self.call("Input.dispatchKeyEvent", event("keyUp"));
     }
 
-    /// Shows the page as in the dark, or as in the light.
+    /// Switches the page to its dark or light theme.
     pub fn set_dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
         self.call("Emulation.setEmulatedMedia", features);
     }
 
-    /// Saves a picture of the page, where the variable `CUBBY_SCREENSHOTS` names a directory for them.
+    /// Saves a screenshot, if the variable `CUBBY_SCREENSHOTS` names a directory.
     pub fn picture(&self, name: &str) {
         let Some(dir) = std::env::var_os("CUBBY_SCREENSHOTS") else { return };
         let shot = self.call("Page.captureScreenshot", json!({ "format": "png" }));
@@ -176,7 +176,7 @@ impl Line {
         Line { stream, messages: MessageReader::new(Side::Server), unread: Vec::new(), last_id: 0 }
     }
 
-    /// Calls a method, and waits for what it gives.
+    /// Calls a method, and waits for its result.
     fn call(&mut self, session: Option<&str>, method: &str, params: Value) -> Value {
         self.last_id += 1;
         let id = self.last_id;

@@ -1,4 +1,4 @@
-//! The web side with clients that nobody here wrote: a real browser on the chat page, Node, Python.
+//! HTTP and WebSocket with clients from elsewhere: a real browser on the chat page, Node, Python.
 
 mod browser;
 mod devtools;

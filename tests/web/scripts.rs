@@ -1,4 +1,4 @@
-//! The client library in Node, and clients of other people's in Node and Python: the README's lines among them.
+//! The client library in Node, and third-party clients in Node and Python, including the README's examples.
 
 use crate::support::*;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ fn hub() -> Daemon {
     Daemon::with(&["--listen", "127.0.0.1:0", "--ws", "127.0.0.1:0"])
 }
 
-/// Where packages are kept that only these tests need.
+/// The directory for packages that only these tests need.
 fn packages(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
@@ -60,7 +60,7 @@ fn address(hub: &Daemon) -> String {
     hub.addresses[1].trim_start_matches("http://").to_owned()
 }
 
-/// The README's script, for this hub and not the one at the default address.
+/// The README's script, with the address of this hub.
 fn for_hub(script: &str, hub: &Daemon) -> String {
     assert!(script.contains("localhost:8080"), "{script}");
     script.replace("localhost:8080", &address(hub))
@@ -118,7 +118,7 @@ fn wscat_speaks_with_the_hub() {
     let hub = hub();
     let wscat = node_packages().join("node_modules/.bin/wscat");
     let line = format!("{} -c ws://{}/ws -x '{{\"type\":\"identity\"}}' -w 1", wscat.display(), address(&hub));
-    // It shows what it hears on a terminal alone.
+    // It prints what it receives only to a terminal.
     let mut command = Command::new(install::program("script", &["bsdutils"]));
     command.args(["-qec", &line]).stdin(Stdio::null());
     let said = printed(command, "/dev/null");

@@ -1,4 +1,4 @@
-//! Batches held against requests that are executed one by one.
+//! Batches compared with requests that are executed one by one.
 
 use super::*;
 use crate::hub::rate_limit::TokenBucket;
@@ -10,7 +10,7 @@ use crate::wire::{Ids, Request, UserId};
 use proptest::prelude::*;
 use std::io::IoSlice;
 
-/// What the first of four users does: the user or the room that it is about, and how many bytes it says.
+/// What the first of four users does: the user or the room that it sends to, and the bytes of the body.
 #[derive(Clone, Debug)]
 enum Act {
     Relay(Vec<usize>, usize, bool),
@@ -24,7 +24,7 @@ enum Act {
 }
 
 impl Act {
-    /// The same once more, and now and then a little longer.
+    /// The same request again, sometimes with a slightly longer body.
     fn again(&self, time: usize) -> Act {
         match self.clone() {
             Act::Relay(to, len, receipt) => Act::Relay(to, len + time % 3, receipt),
@@ -36,7 +36,7 @@ impl Act {
 
 const ROOMS: [&str; 2] = ["lobby", "den"];
 
-/// Most say something once more to the same receivers.
+/// Most requests go to the same receivers as the one before.
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let said = prop_oneof![8 => 0..60_usize, 1 => 250..400_usize, 1 => 298..302_usize];
     let relay = (prop::sample::select(vec![vec![1], vec![1, 2], vec![0, 3], vec![3, 3, 9]]), said.clone());
@@ -82,12 +82,13 @@ fn frame(act: &Act, ids: &[UserId]) -> Vec<u8> {
     out
 }
 
-/// What became of each of the four, and of the whole.
+/// The state of each of the four users, and of the hub.
 #[derive(Debug, PartialEq)]
 struct Outcome {
-    /// What is queued, whether it is full and to be flushed, and how much of its pace is used up.
+    /// What is queued, whether the session is full and whether it is to be flushed, and how much of its rate is used
+    /// up.
     queued: Vec<(Vec<u8>, bool, bool, TokenBucket)>,
-    /// Whether the first waits.
+    /// Whether the first user waits.
     waits: bool,
     stats: Stats,
     whole_frames: u64,
@@ -126,7 +127,7 @@ fn execute_values(hub: &mut Hub<()>, slot: usize, frames: &[Vec<u8>]) {
     hub.finish_input();
 }
 
-/// What comes of what the first one does, after so much was queued for each.
+/// The result of what the first user does, after this much was queued for each.
 fn outcome(limits: &Limits, encodings: [Encoding; 4], before: [usize; 4], acts: &[Act], arrival: Arrival) -> Outcome {
     let mut hub: Hub<()> = Hub::with_codecs(limits.clone(), CODECS);
     let slots = encodings.map(|encoding| {
@@ -193,7 +194,8 @@ proptest! {
         before in prop::array::uniform4(0..900_usize),
         encodings in encodings(),
     ) {
-        // What is rendered counts when it is, which is later for a batch: so a turn must have room for all.
+        // Encoding is charged when it happens, which is later for a batch. So the budget of the turn must have room for
+        // all.
         let all_native = encodings.iter().all(|encoding| encoding.is_native());
         let (queue, fan_out) = if all_native { (queue, fan_out) } else { (1 << 20, 1 << 20) };
         let limits = Limits { share_from: 300, queue, fan_out, rate, if_full, max_body, ..Limits::default() };

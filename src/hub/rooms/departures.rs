@@ -1,4 +1,5 @@
-//! Deferred departures: rooms are told who is gone at once if the turn allows it, and otherwise turn by turn.
+//! Deferred departures: events of sessions that departed are sent at once if the turn's budget allows it, and otherwise
+//! over several turns.
 //!
 //! Thousands of connections may break at the same moment, and each departure is an event for all members who stay. So a
 //! departed session is first removed from its rooms, where it receives nothing any more; the events follow later. By
@@ -10,7 +11,7 @@ use crate::limits::DEPARTURE_COST;
 use crate::marks::{Mark, mark};
 
 impl<L> Hub<L> {
-    /// Removes a departed session from all its rooms, which have yet to be told.
+    /// Removes a departed session from all its rooms. The events follow later.
     pub(in crate::hub) fn defer_departure(&mut self, slot: usize) {
         let author = self.author(slot);
         for key in std::mem::take(&mut self.sessions[slot].rooms).into_iter().rev() {
@@ -22,8 +23,8 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Tells rooms who is gone, one departure of each room in turn, as far as memory and the turn's budget for
-    /// departures allow. While the hub shuts down only listeners are told, so that nothing has to wait.
+    /// Sends the events of departures, one for each room in turn, as far as memory and the turn's budget for departures
+    /// allow. While the hub shuts down only listeners receive them, so that nothing has to wait.
     pub fn announce_departures(&mut self) {
         while let Some(&key) = self.rooms.with_departures.front() {
             if !self.is_closing && (self.budget.is_spent_on_departures() || self.is_over_memory()) {
@@ -48,20 +49,20 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Tells a room of its next departure, if there is one, before a session joins it: then a room never has more
-    /// departures than it had members, however fast they come and go.
+    /// Announces the next departure of a room, if there is one, before a session joins it. So a room never has more
+    /// departures to announce than it had members, however fast sessions come and go.
     pub(in crate::hub) fn announce_one_departure(&mut self, key: u32) {
         let cost = self.announce_departure(key);
         self.budget.requests += cost;
     }
 
-    /// Tells a room of its next departure, if there is one. Returns what that cost.
+    /// Announces the next departure of a room, if there is one. Returns the cost.
     fn announce_departure(&mut self, key: u32) -> Cost {
         let Some((author, what)) = self.rooms.at_mut(key).members.next_departure() else { return Cost::NONE };
         Cost::work(DEPARTURE_COST) + self.emit(key, what, &author, &[], None).cost
     }
 
-    /// Whether there are departures to be told, and memory for it.
+    /// Whether there are departures to announce, and memory for that.
     pub fn owes_departures(&self) -> bool {
         !self.rooms.with_departures.is_empty() && !self.is_over_memory()
     }

@@ -23,8 +23,8 @@ pub struct History {
 }
 
 impl History {
-    /// Keeps the newest event, and forgets the oldest ones as far as the limits ask. An event that is over the limit of
-    /// bytes by itself takes everything with it that was kept, because there must be no gap.
+    /// Keeps the newest event, and forgets the oldest ones until the limits hold. If one event alone exceeds the limit
+    /// of bytes, nothing is kept at all, because a history must not have a gap.
     pub fn push(&mut self, frame: SharedFrame, body_len: usize, limits: &Limits) {
         self.bytes += body_len;
         self.held += frame.as_bytes().len() + EVENT_OVERHEAD;

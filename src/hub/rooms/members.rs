@@ -1,4 +1,5 @@
-//! The members of one room, and those who have just gone from it. Knows slots and names alone.
+//! The members of one room, and the sessions that departed but whose departure is not announced yet. Knows slots and
+//! names alone.
 
 use crate::hub::HOST;
 use crate::limits::SPARSE;
@@ -35,17 +36,17 @@ pub struct Members {
     /// In no order, close together for the fan-out.
     slots: Vec<u32>,
     indices: HashMap<u32, Index>,
-    /// Sessions that are gone, but whose departure the room has not been told. JOIN's count and WHO still include them:
-    /// whoever follows the events must come to the same result.
+    /// Sessions that have departed, but whose departure is not announced in the room yet. JOIN's count and WHO still
+    /// include them: a member that counts by the events must get the same result.
     departed: VecDeque<Author>,
-    /// Whether the room is on the list of those with departures to be told.
+    /// Whether the room is on the list of rooms with departures to announce.
     pub has_departures_listed: bool,
     /// How many sessions of each name are among all these. An unnamed session counts as a name of its own.
     names: HashMap<Arc<str>, u32>,
 }
 
 impl Members {
-    /// Adds a session, in whose own list of rooms this one has the index `in_session`. Returns which event that is.
+    /// Adds a session, in whose own list of rooms this one has the index `in_session`. Returns the type of the event.
     pub fn add(&mut self, slot: u32, in_session: usize, name: Option<&Arc<str>>) -> EventType {
         let index = Index { in_room: self.slots.len() as u32, in_session: in_session as u32 };
         self.indices.insert(slot, index);
@@ -56,7 +57,7 @@ impl Members {
         if *sessions == 1 { EventType::Join } else { EventType::Add }
     }
 
-    /// Which event it is when a session of this name leaves.
+    /// The type of the event if a session of this name leaves.
     pub fn departure_event(&self, name: Option<&Arc<str>>) -> EventType {
         match name.and_then(|name| self.names.get(name)) {
             Some(2..) => EventType::Remove,
@@ -72,14 +73,14 @@ impl Members {
         Some(index)
     }
 
-    /// Removes a session that is gone. Its author is kept until the room is told.
+    /// Removes a session that has departed. Its author is kept until the departure is announced.
     pub fn defer_departure(&mut self, slot: u32, author: Author) {
         self.remove_slot(slot);
         self.departed.push_back(author);
     }
 
-    /// Takes the next departure of which the room is to be told. Returns the author, and which event it is. The author
-    /// is not counted any more.
+    /// Takes the next departure to announce. Returns the author and the type of the event. The author is no longer
+    /// counted.
     pub fn next_departure(&mut self) -> Option<(Author, EventType)> {
         let author = self.departed.pop_front()?;
         if self.departed.is_empty() {
@@ -119,12 +120,12 @@ impl Members {
         }
     }
 
-    /// The sessions that are gone, but whose departure the room has not been told.
+    /// The sessions that have departed, but whose departure is not announced yet.
     pub fn departed(&self) -> impl ExactSizeIterator<Item = &Author> {
         self.departed.iter()
     }
 
-    /// Whether there is no member, and no departure to be told.
+    /// Whether there is no member, and no departure to announce.
     pub fn is_deserted(&self) -> bool {
         self.count() == 0 && !self.has_departures_listed
     }
@@ -134,7 +135,7 @@ impl Members {
         self.slots.len() + self.departed.len()
     }
 
-    /// The slots of those who receive the room's events, in no order.
+    /// The slots of the sessions that receive the room's events, in no order.
     pub fn slots(&self) -> &[u32] {
         &self.slots
     }

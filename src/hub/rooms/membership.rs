@@ -1,4 +1,4 @@
-//! JOIN, LEAVE and WHO; rooms that are made, closed, deserted and expired.
+//! JOIN, LEAVE and WHO; how rooms are created, closed and removed.
 
 use super::members::Author;
 use crate::hub::codec::RequestContext;
@@ -55,14 +55,14 @@ impl<L> Hub<L> {
         let room = self.rooms.at_mut(key);
         let what = room.members.add(slot as u32, session.rooms.len(), session.name.as_ref());
         session.rooms.push(key);
-        // The newest event is the one that now tells of this.
+        // The newest event is the one that announces this join, which follows.
         let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest + 1 };
         self.rooms.cancel_expiry(key, self.clock.now);
         self.reply(slot, context, &answer);
         self.emit_presence(key, what, &self.author(slot), None);
     }
 
-    /// Makes an event happen that tells who comes or goes, and charges it to this turn's requests.
+    /// Publishes an event of joining or leaving, and charges it to this turn's requests.
     fn emit_presence(&mut self, key: u32, what: EventType, author: &Author, except: Option<usize>) {
         let emitted = self.emit(key, what, author, &[], except);
         self.budget.requests += emitted.cost;
@@ -76,7 +76,7 @@ impl<L> Hub<L> {
         }
     }
 
-    /// The key of a room that the session is in; `None` if it is not in it, and was told so.
+    /// The key of a room that the session is in. If it is not in the room, sends error 7 and returns `None`.
     pub(in crate::hub) fn own_room(
         &mut self,
         slot: usize,
@@ -95,7 +95,7 @@ impl<L> Hub<L> {
         found
     }
 
-    /// Removes a session from a room, and tells those who stay; the session itself too if it is `told`.
+    /// Removes a session from a room, and sends the event to the other members, and to the session itself if `told`.
     fn remove_member(&mut self, slot: usize, key: u32, told: bool) {
         let author = self.author(slot);
         let what = self.rooms.at(key).members.departure_event(author.name.as_ref());
@@ -116,7 +116,7 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Removes a session from all its rooms, and tells it so.
+    /// Removes a session from all its rooms. The session receives the events too.
     pub(in crate::hub) fn leave_all_rooms(&mut self, slot: usize) {
         while let Some(&key) = self.sessions[slot].rooms.last() {
             self.remove_member(slot, key, true);
@@ -185,7 +185,7 @@ impl<L> Hub<L> {
         }
     }
 
-    /// The sessions in a room, ids ascending, with those who are gone, as long as the room has not been told.
+    /// The sessions in a room, by ascending id, including departed ones whose departure is not announced yet.
     pub(in crate::hub) fn sessions_in(&self, key: u32) -> Vec<Author> {
         let members = &self.rooms.at(key).members;
         let present = members.slots().iter().map(|&slot| self.author(slot as usize));

@@ -1,8 +1,8 @@
-//! Rooms: who is in them, what they remember, and how their events are told.
+//! Rooms: their members, their history, and how events are published.
 //!
 //! [`Rooms`] owns all rooms, by key and by name, and decides which of them are removed. It knows sessions as slots
 //! alone. What requests do to rooms is in [`membership`] (JOIN, LEAVE, WHO), [`publishing`] (PUBLISH and every other
-//! event), [`replay`] (HISTORY) and [`departures`] (sessions that are gone, told later).
+//! event), [`replay`] (HISTORY) and [`departures`] (sessions that departed, announced later).
 
 mod departures;
 mod history;

@@ -1,5 +1,5 @@
-//! How an event happens: it gets its number, is encoded once, kept, put into the outbox of every member, and heard by
-//! the host's listeners.
+//! How an event is published: it gets its id, is encoded once, is added to the history, is put into the outbox of every
+//! member, and is passed to the host's listeners.
 
 use super::members::Author;
 use crate::hub::budget::Cost;
@@ -10,11 +10,11 @@ use crate::limits::{MAX_COPIED_EVENT, MIN_SHARED_EVENT};
 use crate::name::name_fault;
 use crate::wire::{Answer, ErrorCode, EventRef, EventType, Kind};
 
-/// An event that has happened.
+/// An event that was published.
 #[derive(Debug)]
 pub(in crate::hub) struct Emitted {
     pub id: u64,
-    /// What it cost to tell it.
+    /// What it cost to put it into the outboxes.
     pub cost: Cost,
 }
 
@@ -61,7 +61,7 @@ impl<L> Hub<L> {
         emitted.id
     }
 
-    /// Makes an event happen in a room, and tells it to all members but `except`.
+    /// Publishes an event in a room, to all members but `except`.
     pub(in crate::hub) fn emit(
         &mut self,
         key: u32,
@@ -85,8 +85,8 @@ impl<L> Hub<L> {
         Emitted { id, cost }
     }
 
-    /// Puts an event into the outbox of each member but `except`. A member whose queue is full misses it, and sees so
-    /// by the ids. Returns what that cost.
+    /// Puts an event into the outbox of each member but `except`. A member whose queue is full misses it, and can see
+    /// the gap in the ids. Returns the cost.
     fn tell_members(
         &mut self,
         key: u32,

@@ -40,7 +40,7 @@ pub struct Rooms {
     hand: usize,
     /// About how many bytes all rooms remember.
     history_held: usize,
-    /// The rooms that have departures to be told, each once, in the order in which they are told.
+    /// The rooms with departures to announce, each once, in the order in which they take turns.
     pub with_departures: VecDeque<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! Who comes in, and what the machine has no room for.
+//! Accepting connections, and what happens if the machine has no room for another one.
 
 use super::*;
 
@@ -14,7 +14,8 @@ fn thousands_whose_connections_break_at_once_do_not_hear_of_one_another() {
     let before = told(&bench);
     (0..1990).for_each(|member| bench.world().reset(members[member]));
     bench.settle();
-    // Each is told to the ten who stay; the first few, before the hub could know better, to more.
+    // Each departure is an event for the ten members that stay. The first few go to more members, because these have
+    // not been removed yet.
     let told = told(&bench) - before;
     assert!((19_900..200_000).contains(&told), "{told} events");
     assert!(members[1990..].iter().all(|&member| bench.answers(member).len() == 1990));

@@ -1,8 +1,8 @@
-//! What the hub holds, and what becomes of those who have it hold more than it may.
+//! The memory limit: what the hub holds, and which sessions it closes if that is too much.
 
 use super::*;
 
-/// Somebody who has sent so many bytes of a relay of a megabyte, and no more; and the rest of it.
+/// A client that has sent this many bytes of a relay of 1 MiB and then stopped. Also returns the rest of the relay.
 fn begin_a_megabyte(bench: &mut Bench, to: UserId, sent: usize) -> (usize, Vec<u8>) {
     let wire = bench.enter().0;
     let mut frame = relay_frame(&[to], MEGABYTE);

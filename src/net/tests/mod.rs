@@ -23,12 +23,12 @@ struct Bench<G: Gateway = NativeOnly> {
 }
 
 impl Bench {
-    /// One where nobody is watched for silence.
+    /// A loop without idle timeouts and heartbeats.
     fn new() -> Bench {
         Bench::with(quiet())
     }
 
-    /// One with the default times.
+    /// A loop with the default timeouts.
     fn new_with_times() -> Bench {
         Bench::with(Limits::default())
     }
@@ -39,7 +39,7 @@ impl Bench {
 }
 
 impl<G: Gateway> Bench<G> {
-    /// One with a listener for each of these protocols.
+    /// A loop with one listener for each of these protocols.
     fn with_gateway(listeners: &[Protocol], limits: Limits, gateway: G) -> Bench<G> {
         let mut world = World::exact(listeners);
         world.linger = limits.linger;
@@ -52,7 +52,7 @@ impl<G: Gateway> Bench<G> {
         self.world.borrow_mut()
     }
 
-    /// Turns until nothing is left to do at this moment.
+    /// Runs turns until nothing is left to do at this moment.
     fn settle(&mut self) {
         for _ in 0..100_000 {
             self.net.turn(Some(Duration::ZERO)).expect("it can not fail");
@@ -65,7 +65,7 @@ impl<G: Gateway> Bench<G> {
         panic!("the loop does not come to rest");
     }
 
-    /// Lets time pass, with every turn that it owes; returns how many those were.
+    /// Lets time pass, and runs every turn that is due meanwhile. Returns the number of turns.
     fn pass(&mut self, time: Duration) -> u32 {
         let until = self.world().now + time;
         let mut turns = 0;
@@ -79,18 +79,18 @@ impl<G: Gateway> Bench<G> {
         turns
     }
 
-    /// What the loop owes once memory that is kept warm is given back.
+    /// The turns that are still due to release spare memory.
     fn owes(&mut self) -> Option<Duration> {
         self.pass(2 * TRIM_EVERY);
         self.net.patience()
     }
 
-    /// Somebody connects to the native listener; returns the wire.
+    /// Connects a client to the native listener, and returns its wire.
     fn connect(&mut self) -> usize {
         self.world().connect(0, Wire::new(RemoteAddr::Unix))
     }
 
-    /// Somebody connects and is let in; returns the wire and the id.
+    /// Connects a client that is accepted, and returns its wire and its id.
     fn enter(&mut self) -> (usize, UserId) {
         let wire = self.connect();
         self.ask(wire, Request::Identity);
@@ -151,7 +151,7 @@ const MEGABYTE: &[u8] = &[7; 1 << 20];
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The defaults, without what watches those who are silent.
+/// The default limits, without idle timeouts and heartbeats.
 fn quiet() -> Limits {
     Limits { heartbeat: Duration::ZERO, idle: Duration::ZERO, frame_time: Duration::ZERO, ..Limits::default() }
 }

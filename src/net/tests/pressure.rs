@@ -1,4 +1,4 @@
-//! Those who do not read, and those who write to them.
+//! Clients that do not read, and the clients that send to them.
 
 use super::*;
 
@@ -88,7 +88,7 @@ fn who_writes_to_two_busy_receivers_gets_its_turn() {
     let receivers = Ids::new(&block).expect("two ids");
     bench.ask(both, Request::Relay { receivers, body: b"to both", receipt: true });
     bench.settle();
-    // They read in turns, so that hardly ever both have room at once.
+    // They take turns in reading, so both hardly ever have room at the same time.
     for _ in 0..6 {
         for wire in [ann, bob] {
             bench.world().make_room(wire, 3 << 20);

@@ -1,4 +1,4 @@
-//! Who is silent, slow to finish a frame, or asks too often.
+//! Clients that are silent, that finish a frame slowly, or that send requests too often.
 
 use super::*;
 
@@ -203,7 +203,7 @@ fn a_process_that_was_stopped_looks_what_came_before_it_blames_anybody() {
     Request::Ping(&[1; 100]).encode(1, &mut frame);
     bench.send(wire, &frame[..50]);
     bench.settle();
-    // The wait that is under way lasts for a minute, and says nothing of what came in it.
+    // The next wait takes a minute, and does not report what arrived meanwhile.
     bench.send(wire, &frame[50..]);
     bench.world().script.asleep = Some(60 * SECOND);
     bench.net.turn(None).expect("it can not fail");

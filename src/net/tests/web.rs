@@ -1,4 +1,4 @@
-//! HTTP callers and users of a WebSocket: what is due to them in time, and what they may cost.
+//! HTTP callers and WebSocket users: their timeouts, and how much work and memory they may cost.
 
 use super::*;
 use crate::web::{HTTP_CALLER, Policy, Web};

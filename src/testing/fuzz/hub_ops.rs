@@ -1,4 +1,4 @@
-//! The fuzz body of the hub alone: operations in any order, beside the model.
+//! The fuzz body of the hub without a loop: operations in any order, compared with the model.
 
 use super::ops::{Act, Op};
 use crate::hub::{Hub, Protocol, RemoteAddr};
@@ -9,13 +9,13 @@ use arbitrary::Unstructured;
 use std::io::IoSlice;
 use std::time::Duration;
 
-/// Users receive only what is addressed to them, every id is unique, lists are right, all members see one order of
-/// events, and presence and history are as they must be: whatever is sent, in any order.
+/// Whatever is sent, in any order: users receive only what is addressed to them, every id is unique, lists are right,
+/// all members see the same order of events, and presence and history are correct.
 ///
-/// The hub runs without sockets beside a model that shares no code with it. If the first byte is even, queues
-/// are never full, and the model foretells every frame that the hub says. If it is odd, queues are tiny, so that users
-/// wait all the time. Then what each receives must be in order, meant for it, and as it really happened; and once all
-/// have read, nobody may be left waiting.
+/// The hub runs without sockets, and is compared with a model that shares no code with it. If the first byte of the
+/// input is even, queues are never full, and the model predicts every frame that the hub sends. If it is odd, queues
+/// are tiny, so that users wait all the time. Then what each user receives must be in order, addressed to it, and true;
+/// and after all have read, no user may still be waiting.
 pub fn hub_ops(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let exact = input.arbitrary::<u8>().unwrap_or_default().is_multiple_of(2);
@@ -29,8 +29,8 @@ pub fn hub_ops(data: &[u8]) {
     run.settle();
 }
 
-/// Limits under which users wait all the time. A room must not be forgotten then: its numbers would begin anew, and the
-/// model does not know when.
+/// Limits under which users wait all the time. No room may expire: its ids would start at 1 again, and the model cannot
+/// know when.
 fn waiting_limits() -> Limits {
     Limits { queue: 340, fan_out: 900, history_bytes: usize::MAX, ..model::exact_limits() }
 }
@@ -40,7 +40,7 @@ struct Run {
     model: Model,
     /// The slot of each user, in the order in which they connected; `None` once it is removed.
     slots: Vec<Option<usize>>,
-    /// Bytes in each user's outbox after the last step.
+    /// The bytes in each user's outbox after the last step.
     queued: Vec<usize>,
     exact: bool,
     truth: Truth,
@@ -65,7 +65,7 @@ impl Run {
                         self.read(slot, user, count);
                     }
                 }
-                // If users wait, it is not known in which order things happen to a room.
+                // If users wait, the order of events in a room is not known.
                 Act::Host(..) | Act::Pass(_) if !self.exact => {}
                 Act::Host(room, body) => model::act_as_host(&mut self.hub, &mut self.model, room, body.as_deref()),
                 Act::Pass(secs) => {
@@ -131,7 +131,8 @@ impl Run {
         self.hub.announce_departures();
     }
 
-    /// Removes users that have departed and read everything. Users with something new to read must be marked dirty.
+    /// Removes users that have departed and read everything. Users with something new to read must be on the list to
+    /// flush.
     fn reap(&mut self) {
         let dirty = std::mem::take(&mut self.hub.effects_mut().dirty);
         dirty.iter().for_each(|&slot| self.hub.mark_flushed(slot));
@@ -153,7 +154,7 @@ impl Run {
         self.hub.effects_mut().departed.clear();
     }
 
-    /// Everybody reads everything, until there is nothing more to read.
+    /// All users read, until there is nothing left to read.
     fn settle(&mut self) {
         loop {
             let mut queued = 0;

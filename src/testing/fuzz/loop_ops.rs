@@ -1,4 +1,4 @@
-//! The same operations for the whole loop: clients over a virtual operating system, beside the model.
+//! The same operations for the whole loop: clients over a virtual operating system, compared with the model.
 
 use super::ops::{Act, Op};
 use crate::hub::{Protocol, RemoteAddr, Session};
@@ -11,10 +11,11 @@ use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The model foretells every frame that clients hear, in whatever pieces bytes travel, and whatever signals interrupt.
+/// The model predicts every frame that clients receive, however bytes are split in transit, and whichever calls are
+/// interrupted by signals.
 ///
-/// The first byte says how many bytes travel at once, and how many calls on each connection are interrupted. Clients
-/// act one after the other, so that it is known in which order the hub executes their requests.
+/// The first byte sets how many bytes travel at once, and how many calls on each connection are interrupted. Clients
+/// act one after the other, so that the order in which the hub executes their requests is known.
 pub fn loop_ops(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let mut run = Run::new(input.arbitrary::<u8>().unwrap_or_default());
@@ -27,7 +28,7 @@ pub fn loop_ops(data: &[u8]) {
     run.finish();
 }
 
-/// The same with operations that a seed draws: more of them make sense than of those that the fuzzer begins with.
+/// The same with operations drawn from a seed: more of them are valid than in the first inputs of a fuzzer.
 pub fn loop_seed(seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let mut run = Run::new(rng.u8(..));
@@ -38,7 +39,7 @@ pub fn loop_seed(seed: u64) {
     run.finish();
 }
 
-/// Turns that one step may take. Bytes may travel one at a time.
+/// The most turns that one step may take. Bytes may travel one at a time.
 const MOST_TURNS: usize = 200_000;
 
 struct Run {
@@ -120,7 +121,7 @@ impl Run {
         self.wires.push(Some(wire));
     }
 
-    /// The client breaks the connection, or ends it in an orderly way.
+    /// The client resets the connection, or closes it properly.
     fn disconnect(&mut self, user: u8) {
         let Some(wire) = self.wire(user) else { return };
         if user.is_multiple_of(2) {
@@ -132,7 +133,7 @@ impl Run {
         self.forget(user, wire);
     }
 
-    /// The hub has closed a wire that the client let go of.
+    /// The hub has closed a wire that its client has closed.
     fn forget(&mut self, user: u8, wire: usize) {
         assert!(self.world().wires[wire].hub.closed, "the hub closes what its client has ended");
         self.wires[usize::from(user)] = None;
@@ -146,7 +147,7 @@ impl Run {
         self.model.read(user, &bytes, &self.truth);
     }
 
-    /// Turns until nothing is left to do at this moment.
+    /// Runs turns until nothing is left to do at this moment.
     fn settle(&mut self) {
         for _ in 0..MOST_TURNS {
             self.net.turn(Some(Duration::ZERO)).expect("a virtual wait does not fail");
@@ -159,7 +160,7 @@ impl Run {
         panic!("the loop does not come to rest");
     }
 
-    /// Clients to which the hub will say nothing more read the rest, and end the connection.
+    /// Clients whose connection the hub has ended read the rest, and close it too.
     fn reap(&mut self) {
         for user in 0..self.wires.len() as u8 {
             let Some(wire) = self.wire(user).filter(|wire| self.world().wires[*wire].is_shut()) else { continue };
@@ -171,7 +172,7 @@ impl Run {
         }
     }
 
-    /// All read everything, and all is as the model says.
+    /// All clients read everything, and everything is as the model predicts.
     fn finish(&mut self) {
         for user in 0..self.wires.len() as u8 {
             let Some(wire) = self.wire(user) else { continue };

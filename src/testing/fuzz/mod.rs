@@ -1,6 +1,6 @@
 //! The bodies of the fuzz targets. They live here so that `cargo test` runs them too, over the seeds in `fuzz/seeds`.
 //!
-//! Each takes whatever bytes the fuzzer makes, and panics if a promise is broken.
+//! Each takes arbitrary bytes from the fuzzer, and panics if an invariant does not hold.
 
 mod hub_ops;
 mod loop_ops;
@@ -14,7 +14,8 @@ pub use loop_ops::{loop_ops, loop_seed};
 #[cfg(feature = "ws")]
 pub use ws::ws;
 
-/// What decodes, encodes to the same bytes. The header's length is set right first, so that most inputs get past it.
+/// Every frame that can be decoded is encoded to the same bytes. The length in the header is corrected first, so that
+/// most inputs get past that check.
 pub fn decode(data: &[u8]) {
     let Some(mut header) = Header::decode(data) else { return };
     let payload = &data[HEADER_LEN..];
@@ -30,14 +31,15 @@ pub fn decode(data: &[u8]) {
     }
 }
 
-/// Small limits, so that short inputs meet them.
+/// Small limits, so that short inputs reach them.
 const BOUNDS: Bounds = Bounds { max_body: 300, max_receivers: 3 };
 
-/// Frames in order, and why there was no further one. The tag is left out: one that had not come can not be echoed.
+/// The frames in order, and the error that ended them. The tag is left out, because an error cannot repeat a tag that
+/// has not arrived.
 type Outcome = (Vec<Vec<u8>>, Option<(ErrorCode, u8)>);
 
-/// Any split of a stream gives the same frames and the same verdict. The first byte says how many cuts there are, the
-/// next ones how far each is from the one before.
+/// A stream gives the same frames and the same error however it is split. The first byte is the number of cuts; the
+/// next bytes are their distances.
 pub fn split(data: &[u8]) {
     let Some((pieces, stream)) = pieces(data) else { return };
     let whole = frames(&[stream]);
@@ -45,7 +47,7 @@ pub fn split(data: &[u8]) {
     assert_eq!(frames(&stream.chunks(1).collect::<Vec<_>>()), whole, "a byte at a time");
 }
 
-/// A stream in pieces, and whole.
+/// A stream in pieces, and the same stream in one piece.
 fn pieces(data: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
     let (&cuts, data) = data.split_first()?;
     let (cuts, stream) = data.split_at(usize::from(cuts % 32).min(data.len()));

@@ -1,16 +1,16 @@
-//! What the fuzzer has happen to a hub, in terms of bytes that clients send.
+//! The operations that the fuzzer applies to a hub, as bytes that clients send.
 
 use crate::testing::model::Model;
 use crate::testing::model::frames::{frame, kind, relay, send, text};
 use arbitrary::Arbitrary;
 use fastrand::Rng;
 
-/// One thing that happens to the hub. Users are numbered in the order in which they connected, also those who are gone.
+/// One operation. Users are numbered in the order in which they connected, including those that have left.
 #[derive(Arbitrary, Debug)]
 pub(super) enum Op {
     Connect,
     Disconnect(u8),
-    /// Anything at all from a user.
+    /// Arbitrary bytes from a user.
     Bytes(u8, Vec<u8>),
     /// A well-formed relay, in two pieces.
     Relay {
@@ -20,13 +20,13 @@ pub(super) enum Op {
         receipt: bool,
         split: u8,
     },
-    /// Several of the largest relays to one user, each with a body of its own.
+    /// Several relays of the largest size to one user, each with a different body.
     Flood {
         from: u8,
         to: u8,
         count: u8,
     },
-    /// A user takes a name, or another.
+    /// A user takes a name, or changes it.
     Hello {
         user: u8,
         name: u8,
@@ -38,7 +38,7 @@ pub(super) enum Op {
         body: Vec<u8>,
         flags: u8,
     },
-    /// JOIN, LEAVE or WHO, in a few bytes, since all else depends on it.
+    /// JOIN, LEAVE or WHO, encoded in few bytes of input, because much else depends on them.
     Room {
         user: u8,
         kind: u8,
@@ -51,14 +51,14 @@ pub(super) enum Op {
         body: Vec<u8>,
         flags: u8,
     },
-    /// A user asks for a room's history.
+    /// A user requests a room's history.
     History {
         user: u8,
         room: u8,
         after: u8,
         limit: u8,
     },
-    /// The host says something in a room, or closes it.
+    /// The host publishes in a room, or closes it.
     Host {
         room: u8,
         body: Option<Vec<u8>>,
@@ -76,7 +76,7 @@ pub(super) enum Op {
     Read(u8, u16),
 }
 
-/// One step of it.
+/// One step of an operation.
 pub(super) enum Act {
     Connect,
     Disconnect(u8),
@@ -90,7 +90,7 @@ pub(super) enum Act {
     Pass(u64),
 }
 
-/// Names of users and rooms. They are few, so that they are met again; some are not allowed.
+/// Names of users and rooms. There are few, so that they are used again; some are not valid.
 const NAMES: [&str; 6] = ["", "ann", "bob", "李", " ann", "a\u{85}b"];
 
 fn name(number: u8) -> &'static str {
@@ -98,7 +98,7 @@ fn name(number: u8) -> &'static str {
 }
 
 impl Op {
-    /// Draws one, when this many users have connected so far: mostly of the last few, who are there.
+    /// Draws a user, if this many have connected so far: mostly one of the last few, which are still connected.
     pub(super) fn draw(rng: &mut Rng, users: u8) -> Op {
         let user = |rng: &mut Rng| users.saturating_sub(rng.u8(1..=8));
         let few = |rng: &mut Rng| (0..rng.usize(..4)).map(|_| rng.u8(..6)).collect::<Vec<u8>>();
@@ -127,7 +127,7 @@ impl Op {
         }
     }
 
-    /// The steps, in a hub for which this model stands.
+    /// The steps of this operation, for a hub in the state of this model.
     pub(super) fn acts(self, model: &Model) -> Vec<Act> {
         let one = |user: u8, bytes: Vec<u8>| vec![Act::Send(user, bytes)];
         match self {

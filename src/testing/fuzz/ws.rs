@@ -1,4 +1,5 @@
-//! The web's fuzz body: messages out of any pieces, requests out of any text, and HTTP out of any bytes.
+//! The fuzz body of the web gateway: WebSocket messages in pieces of any size, JSON requests from any text, and HTTP
+//! requests from any bytes.
 
 use super::{BOUNDS, pieces};
 use crate::hub::{Encoding, RequestContext};
@@ -11,8 +12,8 @@ use crate::wire::websocket::{Message, MessageReader, ProtocolError, Side, TEXT, 
 use crate::wire::{Answer, Fault, HEADER_LEN, Header, Request};
 use serde::de::IgnoredAny;
 
-/// A stream leads to the same messages and the same verdict in any pieces, and each message or call is one request or
-/// one refusal. The first byte chooses what is tried.
+/// A stream gives the same messages and the same error however it is split, and each message or HTTP request is one
+/// request or one refusal. The first byte of the input chooses the check.
 pub fn ws(data: &[u8]) {
     let Some((&side, data)) = data.split_first() else { return };
     match side % 4 {
@@ -23,13 +24,13 @@ pub fn ws(data: &[u8]) {
     }
 }
 
-/// Bytes that a message may have: few, so that short inputs meet the limit.
+/// The limit of a message in bytes: small, so that short inputs reach it.
 const MOST: usize = 300;
 
-/// The messages; and how many bytes are kept of an unfinished one, or why there was no further one.
+/// The messages; and the bytes kept of an unfinished one, or the error that ended the stream.
 type Said = (Vec<Message<'static>>, Result<usize, ProtocolError>);
 
-/// The byte that says how many cuts there are has its top bit set if a server sends.
+/// The byte with the number of cuts has its top bit set if the sender is a server.
 fn split(data: &[u8]) {
     let Some((cuts, stream)) = pieces(data) else { return };
     let from = if data[0] & 0x80 == 0 { Side::Client } else { Side::Server };
@@ -57,8 +58,8 @@ fn said(from: Side, pieces: &[&[u8]]) -> Said {
     (said, Ok(messages.kept()))
 }
 
-/// A text that is masked and comes as a message is the text again. It is a request that the wire admits, or it is
-/// refused by an error that a client can read.
+/// A text that is sent as a masked message arrives unchanged. It is a request that the wire admits, or it is refused
+/// with an error that a client can decode.
 fn ask(text: &str) {
     let mut message = Vec::new();
     encode_masked(TEXT, text.as_bytes(), [0x12, 0x34, 0x56, 0x78], &mut message);
@@ -75,7 +76,7 @@ fn ask(text: &str) {
     }
 }
 
-/// A binary message is the frame of its request, or it is refused by an error that a client can read.
+/// A binary message decodes to the request of its frame, or it is refused with an error that a client can decode.
 fn say(message: &[u8]) {
     match binary::decode(message, &BOUNDS) {
         Ok((tag, request)) => {
@@ -90,8 +91,8 @@ fn say(message: &[u8]) {
     }
 }
 
-/// The frame of a request is admitted, and is that of the request that it decodes to. (Names too long for a frame are
-/// cut there; the hub refuses them.)
+/// The frame of a request is admitted, and decodes to the same request. (Names that are too long for a frame are cut;
+/// the hub refuses them.)
 fn is_admitted(request: &Request<'_>, tag: Option<u16>) {
     let (mut frame, mut again) = (Vec::new(), Vec::new());
     request.encode(tag.unwrap_or_default(), &mut frame);
@@ -102,7 +103,7 @@ fn is_admitted(request: &Request<'_>, tag: Option<u16>) {
     assert_eq!((again, decoded.kind()), (frame, request.kind()));
 }
 
-/// An answer is one message, which a client can read.
+/// An answer is one message that a client can decode.
 fn can_be_read(encoding: Encoding, tag: Option<u16>, answer: &Answer<'_>) {
     let codec = CODECS[usize::from(encoding == JSON)];
     let mut sent = Vec::new();
@@ -119,7 +120,7 @@ fn can_be_read(encoding: Encoding, tag: Option<u16>, answer: &Answer<'_>) {
     }
 }
 
-/// A request over HTTP is the same however many bytes follow it, and so is its refusal.
+/// An HTTP request, or its refusal, does not depend on the bytes that follow it.
 fn call(bytes: &[u8]) {
     let whole = verdict(bytes);
     for end in 0..bytes.len().min(400) {
@@ -128,7 +129,7 @@ fn call(bytes: &[u8]) {
     }
 }
 
-/// What a request asks and how long it is, or the status that refuses it; `None` if more is needed.
+/// What a request wants and its length, or the status of its refusal; `None` if more input is needed.
 fn verdict(bytes: &[u8]) -> Option<Result<(String, usize), u16>> {
     match parse(bytes, Rules { bounds: BOUNDS, origins: &[] }) {
         Ok(Parsed::Incomplete { .. }) => None,

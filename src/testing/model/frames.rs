@@ -1,4 +1,5 @@
-//! Frames by hand: what clients write, and how they read. Shares no code with the crate, on purpose.
+//! A second implementation of frames: it encodes requests and decodes answers. On purpose it shares no code with the
+//! crate.
 
 /// Bytes before a payload.
 pub const HEADER: usize = 8;
@@ -23,7 +24,7 @@ pub mod kind {
     pub const STATS: u8 = 0x0F;
 }
 
-/// What stands before a payload, but for its length.
+/// A header without its length.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)] // each is named as the protocol does
 pub struct Head {
@@ -84,7 +85,7 @@ pub fn first(bytes: &[u8]) -> Option<(Head, &[u8])> {
     Some((Head { kind: head[0], flags: head[1], tag: u16::from_be_bytes([head[2], head[3]]) }, payload))
 }
 
-/// Reads a payload from its front. A field that is missing is an error of the hub.
+/// Reads a payload from its front. A missing field is a bug of the hub.
 #[derive(Debug)]
 pub struct Fields<'a>(pub &'a [u8]);
 

@@ -1,4 +1,5 @@
-//! A naive hub to compare the real one with. Reads and writes frames by hand, and shares no code with it.
+//! A naive model of the hub, to compare the real one with. It encodes and decodes frames itself, and shares no code
+//! with the hub.
 
 pub mod frames;
 mod rooms;
@@ -20,41 +21,41 @@ const MAX_HELLO: usize = 1 + 1 + 255 + 2 + 65535;
 /// Kind, flags, tag, payload: a frame as far as a client sees it.
 type Seen = (u8, u8, u16, Vec<u8>);
 
-/// Bodies by receiver and sender, each with whether the receiver was here when it was sent.
+/// Bodies by receiver and sender, each with whether the receiver was connected when it was sent.
 type Addressed = BTreeMap<(u64, u64), VecDeque<(Vec<u8>, bool)>>;
 
 #[derive(Default)]
 struct Client {
     id: u64,
     present: bool,
-    /// It was let in and is not gone yet, present or not.
+    /// It was accepted and its connection is not removed yet, whether or not it has departed.
     counts: bool,
     name: String,
-    /// The rooms it is in, in the order in which it would leave them, backwards.
+    /// The rooms it is in, in the reverse of the order in which it would leave them.
     rooms: Vec<String>,
-    /// Sent by it and not yet understood.
+    /// Bytes that it has sent and the model has not decoded yet.
     unread: Vec<u8>,
-    /// What the hub has to say to it, in order. An ERROR's text is left open.
+    /// The frames that the hub must send to it, in order. The text of an ERROR may be any.
     foretold: VecDeque<Seen>,
-    /// If users wait: the newest live event that it heard, by room.
+    /// If users wait: the newest live event that it received, by room.
     newest: BTreeMap<String, u64>,
-    /// What came out of its outbox and is no whole frame yet.
+    /// Bytes from its outbox that are no whole frame yet.
     heard: Vec<u8>,
 }
 
-/// Everybody who ever came, in order, and what each must hear.
+/// Every client that ever connected, in order, and the frames that each must receive.
 pub struct Model {
     clients: Vec<Client>,
     exact: bool,
-    /// What clients send may arrive in pieces.
+    /// Whether requests may arrive in pieces.
     pub in_pieces: bool,
     ids: BTreeSet<u64>,
     addressed: Addressed,
     rooms: BTreeMap<String, Room>,
-    /// Seconds since the hub began.
+    /// Seconds since the hub started.
     now: u64,
     mails: u64,
-    /// The payload of every event, in order: what a listener hears.
+    /// The payload of every event, in order, as a listener receives them.
     pub story: Vec<Vec<u8>>,
 }
 
@@ -73,17 +74,17 @@ impl Model {
         }
     }
 
-    /// The id of a user by number, also if it is gone. If there is no such user, an id that no user has.
+    /// The id of a user by number, even if it has left. If there is no such user, an id that no user has.
     pub fn id_of(&self, user: u8) -> u64 {
         self.clients.get(usize::from(user)).map_or(u64::from(user), |client| client.id)
     }
 
-    /// A client connected, and was let in or turned away.
+    /// A client connected, and was accepted or turned away.
     pub fn connect(&mut self, id: u64, let_in: bool) {
         assert!(id != 0 && self.ids.insert(id), "{id} is given twice");
         assert!(self.clients.iter().all(|client| client.id < id), "ids rise with arrival");
         let full = self.clients.iter().filter(|client| client.counts).count() >= MAX_USERS;
-        // If users wait, some that have said goodbye are still there.
+        // If users wait, some that have sent BYE are still connected.
         assert!(!self.exact || let_in != full, "the limit of connections is kept");
         self.clients.push(Client { id, present: true, counts: let_in, ..Client::default() });
         if !let_in {
@@ -99,14 +100,14 @@ impl Model {
         client.unread.clear();
     }
 
-    /// A user sent bytes: understands the whole frames among all that it sent so far.
+    /// A user sent bytes: decodes the whole frames among everything that it has sent so far.
     pub fn feed(&mut self, user: u8, bytes: &[u8]) {
         let user = usize::from(user);
         self.clients[user].unread.extend(bytes);
         while self.clients[user].present && self.understand(user) {}
     }
 
-    /// Whether a frame was there and the user may have sent another.
+    /// Returns whether there was a frame, and the user may have sent another one.
     fn understand(&mut self, user: usize) -> bool {
         let bytes = self.clients[user].unread.clone();
         let Some(&kind) = bytes.first() else { return false };
@@ -302,14 +303,14 @@ impl Model {
         }
     }
 
-    /// A user has read everything: nothing that was foretold is missing.
+    /// A user has read everything: checks that no predicted frame is missing.
     pub fn check_heard(&self, user: u8) {
         let client = &self.clients[usize::from(user)];
         let missing = self.exact && !client.foretold.is_empty();
         assert!(!missing, "user {} never heard {:?}", client.id, client.foretold);
     }
 
-    /// Everybody who is here has read everything: what one of them sent another has arrived.
+    /// All connected users have read everything: checks that each body from one of them to another has arrived.
     pub fn check_arrived(&self) {
         let here = |id: u64| self.clients.iter().any(|client| client.id == id && client.present);
         for (&(receiver, sender), bodies) in self.addressed.iter().filter(|_| !self.exact) {
@@ -320,7 +321,7 @@ impl Model {
 }
 
 impl Client {
-    /// The numbers of a room's live events rise.
+    /// Checks that the ids of a room's live events increase.
     fn check_rises(&mut self, heard: &Heard<'_>, is_replay: bool) {
         if !is_replay {
             let before = self.newest.insert(heard.room.to_owned(), heard.id).unwrap_or_default();
@@ -332,7 +333,7 @@ impl Client {
         let Some((want_kind, want_flags, want_tag, want)) = self.foretold.pop_front() else {
             panic!("user {} hears a {kind:#04x} that nobody foretold", self.id);
         };
-        // A first byte that can begin no frame is refused at once: the tag may not have come.
+        // A first byte that cannot begin a frame is refused at once: the tag may not have arrived.
         let lacks_tag = in_pieces && *kind == 0xFF && payload[..2] == [0, 2] && (0x40..0x80).contains(&payload[2]);
         let tag = if lacks_tag && *tag == 0 { want_tag } else { *tag };
         assert_eq!((*kind, *flags, tag), (want_kind, want_flags, want_tag), "user {}", self.id);
@@ -345,7 +346,7 @@ impl Client {
     }
 }
 
-/// Bytes before the body of a request that has one, once they have come.
+/// The number of bytes before the body of a request that has one, once they have arrived.
 fn where_body_begins(kind: u8, payload: &[u8]) -> Option<usize> {
     let count = || payload.get(..2).map(|count| usize::from(u16::from_be_bytes([count[0], count[1]])));
     match kind {
@@ -362,7 +363,7 @@ fn where_body_begins(kind: u8, payload: &[u8]) -> Option<usize> {
     }
 }
 
-/// Whether a user or a room may be called so.
+/// Whether this is a valid name of a user or a room.
 fn is_fit(name: &str) -> bool {
     let strange = |c: char| {
         let code = u32::from(c);
@@ -376,7 +377,7 @@ fn is_fit(name: &str) -> bool {
     name.len() <= 64 && !name.chars().any(strange) && !blank(name.chars().next()) && !blank(name.chars().next_back())
 }
 
-/// That a DELIVER's body was sent by whom it names, to this receiver, after all that came before it.
+/// Checks that the body of a DELIVER was sent by the named sender to this receiver, and in order.
 fn check_addressed(addressed: &mut Addressed, receiver: u64, payload: &[u8]) {
     let (sender, body) = payload.split_at(8);
     let sender = u64::from_be_bytes(sender.try_into().expect("an id"));

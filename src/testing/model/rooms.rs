@@ -10,17 +10,17 @@ pub(super) const HISTORY: usize = 4;
 pub(super) const HISTORY_BYTES: usize = 60;
 pub(super) const HISTORY_SECS: u64 = 10;
 
-/// Who sends what the host says.
+/// The sender of the host's messages.
 const HOST: u64 = 1;
 
 #[derive(Default)]
 pub struct Room {
-    /// By number of the client.
+    /// The numbers of the member clients.
     members: BTreeSet<usize>,
     newest: u64,
     /// The newest events: id, payload, bytes of body.
     kept: Vec<(u64, Vec<u8>, usize)>,
-    /// When it is forgotten, while nobody is in it.
+    /// When the room expires, while it has no members.
     expires: u64,
 }
 
@@ -29,7 +29,7 @@ impl Model {
         1_700_000_000_000 + self.now * 1000
     }
 
-    /// Time passes; returns the seconds since the hub began.
+    /// Lets time pass; returns the seconds since the hub started.
     pub fn tick(&mut self, secs: u64) -> u64 {
         self.now += secs;
         let now = self.now;
@@ -116,7 +116,7 @@ impl Model {
         }
     }
 
-    /// A room that nobody is in and that remembers nothing is gone.
+    /// Removes a room without members and without history.
     fn forget_if_idle(&mut self, room: &str) {
         if self.rooms.get(room).is_some_and(|room| room.members.is_empty() && room.kept.is_empty()) {
             self.rooms.remove(room);
@@ -143,7 +143,7 @@ impl Model {
         self.forget_if_idle(room);
     }
 
-    /// The host publishes a body; returns the event's id, or `None` if it may not.
+    /// Publishes a body for the host; returns the event's id, or `None` if that is not allowed.
     pub fn publish_for_host(&mut self, room: &str, body: &[u8]) -> Option<u64> {
         if !is_fit(room) || !self.rooms.contains_key(room) && self.rooms.len() >= MAX_ROOMS {
             return None;
@@ -153,7 +153,7 @@ impl Model {
         Some(id)
     }
 
-    /// The host closes a room; whether there was one.
+    /// Closes a room for the host; returns whether there was one.
     pub fn close(&mut self, room: &str) -> bool {
         if !self.rooms.contains_key(room) {
             return false;
@@ -207,7 +207,7 @@ impl Model {
         self.foretell(user, (0x8B, 0, tag, payload));
     }
 
-    /// Every room: its name, its members' ids, and the payloads of what it remembers.
+    /// Every room: its name, its members' ids, and the payloads of the events in its history.
     pub fn rooms(&self) -> impl Iterator<Item = (&str, Vec<u64>, Vec<&[u8]>)> {
         self.rooms.iter().map(|(name, room)| {
             let ids = room.members.iter().map(|&member| self.clients[member].id).collect();

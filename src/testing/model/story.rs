@@ -1,5 +1,6 @@
-//! What really happened in the rooms, as a listener of the host program hears it. Tests compare with it what members
-//! hear. It checks by itself that each room's numbers have no gap, and that members come and go in a possible order.
+//! The true sequence of events in all rooms, recorded by a listener of the host program. Tests compare it with what
+//! members receive. It checks by itself that the ids of each room have no gap, and that members join and leave in a
+//! possible order.
 
 use super::frames::Fields;
 use crate::hub::{Hub, SharedEvent};
@@ -28,13 +29,13 @@ pub struct Record {
     pub session: u64,
     pub name: String,
     pub unix_ms: u64,
-    /// How long its body is, how that begins (eight bytes at most), and a hash of all of it.
+    /// The length of its body, its first eight bytes at most, and a hash of all of it.
     pub len: usize,
     pub front: Vec<u8>,
     pub digest: u64,
 }
 
-/// An event as a member hears it: its room, its number, its body, and the record of it.
+/// An event as a member receives it: its room, its id, its body, and the record of it.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub struct Heard<'a> {
@@ -63,7 +64,7 @@ impl Record {
     }
 }
 
-/// Adds a listener to a hub that writes the story down.
+/// Adds a listener that records the story to a hub.
 pub fn listen<L>(hub: &mut Hub<L>) -> Arc<Mutex<Story>> {
     let story = Arc::new(Mutex::new(Story::default()));
     let heard = story.clone();
@@ -75,14 +76,14 @@ pub fn listen<L>(hub: &mut Hub<L>) -> Arc<Mutex<Story>> {
     story
 }
 
-/// A room from its first event to its end. Another one of the same name may follow.
+/// The life of one room, from its creation to its removal. Another room of the same name may follow.
 #[derive(Debug, Default)]
 pub struct Life {
     /// Event `n` is at `n - 1`.
     pub events: Vec<Record>,
-    /// Who is in it, and by which name it came in.
+    /// The members, each with the name under which it joined.
     pub members: BTreeMap<u64, String>,
-    /// When each of the others left, by the story's clock.
+    /// When each former member left, by the story's clock.
     pub parted: BTreeMap<u64, u64>,
     pub is_closed: bool,
 }
@@ -91,13 +92,13 @@ pub struct Life {
 #[derive(Debug, Default)]
 pub struct Story {
     pub rooms: BTreeMap<String, Vec<Life>>,
-    /// The rooms that each user joined, in order: the life and the number of the event.
+    /// The rooms that each user joined, in order: the room's name, which of its lives, and the id of the event.
     pub joins: BTreeMap<u64, VecDeque<(String, usize, u64)>>,
-    /// Messages that nobody has looked at yet: room, session and body.
+    /// Messages that are not checked yet: room, session and body.
     pub fresh: Vec<(String, u64, Vec<u8>)>,
     /// When this turn began, by the count of events.
     pub clock: u64,
-    /// What was wrong with it, if anything was.
+    /// The first mistake that was found, if any.
     pub fault: Option<String>,
 }
 
@@ -135,7 +136,7 @@ impl Story {
         self.rooms.get(room)?.last()
     }
 
-    /// Which life of this room the user joined with an event of this number, if that was the next room that it joined.
+    /// Which life of this room the user joined with the event of this id, if that was the next room that it joined.
     pub fn take_join(&mut self, session: u64, room: &str, id: u64) -> Option<usize> {
         let joins = self.joins.get_mut(&session)?;
         let (_, life, _) = joins.pop_front().filter(|(name, _, event)| name == room && *event == id)?;
@@ -144,7 +145,7 @@ impl Story {
 }
 
 impl Life {
-    /// Takes in who comes and goes. Says what is wrong if that can not be.
+    /// Updates the members. Returns what is wrong if the event is impossible.
     fn take_in(&mut self, record: &Record, clock: u64) -> Result<(), &'static str> {
         let others = |life: &Life| life.members.values().filter(|name| **name == record.name).count();
         let is_named = !record.name.is_empty();

@@ -1,4 +1,4 @@
-//! What happens in a hub, as a listener hears it, for the model to be compared with.
+//! Records a hub's events through a listener, so that the model can be compared with them.
 
 use super::story::{self, Heard, Story};
 use super::{MAX_BODY, MAX_RECEIVERS, MAX_USERS, Model, rooms};
@@ -8,7 +8,7 @@ use crate::wire::HEADER_LEN;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// Writes down what a hub's listeners hear.
+/// Records the events that a hub's listeners receive.
 pub struct Truth {
     story: Arc<Mutex<Story>>,
     /// The payload of each event.
@@ -31,14 +31,14 @@ impl Truth {
         self.story.lock().expect("nobody panics with it")
     }
 
-    /// The events of each room have no gap, and members come and go in a possible order.
+    /// Checks that the events of each room have no gap, and that members join and leave in a possible order.
     pub fn check_order(&self) {
         let mut story = self.story();
         assert_eq!(story.fault.take(), None);
         story.fresh.clear();
     }
 
-    /// An event that a member heard is the one that happened.
+    /// Checks that an event that a member received is the one that was published.
     pub(super) fn check_event(&self, heard: &Heard<'_>) {
         let story = self.story();
         let life = story.last_life(heard.room).expect("a room of which somebody hears has events");
@@ -46,7 +46,7 @@ impl Truth {
         assert_eq!(happened, Some(&heard.record), "event {} of {}", heard.id, heard.room);
     }
 
-    /// All events, and the rooms, their members and what they remember, are as the model has them.
+    /// Checks all events, and the rooms with their members and history, against the model.
     pub fn check_rooms<L>(&self, hub: &Hub<L>, model: &Model) {
         assert!(*self.payloads.lock().expect("nobody panics with it") == model.story, "the events of all rooms");
         let mut rooms = 0;
@@ -62,7 +62,7 @@ impl Truth {
     }
 }
 
-/// The host publishes a body in a room, or closes the room, in the hub and in the model.
+/// Publishes a body in a room for the host, or closes the room, in the hub and in the model.
 pub fn act_as_host<L>(hub: &mut Hub<L>, model: &mut Model, room: &str, body: Option<&[u8]>) {
     match body {
         None => assert_eq!(hub.close_room(room), model.close(room)),
@@ -73,8 +73,8 @@ pub fn act_as_host<L>(hub: &mut Hub<L>, model: &mut Model, room: &str, body: Opt
     }
 }
 
-/// The limits under which the model foretells everything: queues are never full, so that nobody waits, and nobody is
-/// watched for silence. The others are small, so that short inputs meet them.
+/// Limits under which the model can predict every frame: queues are never full, so that no session waits, and there are
+/// no idle timeouts. The other limits are small, so that short inputs reach them.
 pub fn exact_limits() -> Limits {
     Limits {
         queue: usize::MAX,

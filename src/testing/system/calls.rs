@@ -1,4 +1,4 @@
-//! What the loop calls: waiting, accepting, receiving, sending and closing in the virtual world.
+//! The calls of the loop: waiting, accepting, receiving, sending and closing in the virtual world.
 
 use super::{Fault, Step, Wire, World};
 use crate::hub::Role;
@@ -13,11 +13,11 @@ const SHUTDOWN_LINGER: Duration = Duration::from_millis(300);
 /// Deadlines are kept in milliseconds.
 const TICK: Duration = Duration::from_millis(1);
 
-/// How long a wait lasts that has neither a timeout nor an edge, in a world with faults.
+/// In a world with faults: how long a wait lasts if there is neither a timeout nor an edge.
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 impl World {
-    /// Waits for edges; says whether more are left.
+    /// Waits for edges; returns whether more are left.
     pub(super) fn wait(&mut self, timeout: Option<Duration>, edges: &mut Vec<Edge>) -> bool {
         self.begin_turn();
         if let Some(time) = self.script.asleep.take() {
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// Reports the edges there are, as far as they can be taken at once; says whether more are left.
+    /// Reports as many edges as one wait can take; returns whether more are left.
     fn report(&mut self, edges: &mut Vec<Edge>) -> bool {
         edges.append(&mut self.script.spurious);
         for (listener, there) in self.listeners.iter_mut().enumerate() {
@@ -63,7 +63,7 @@ impl World {
         let few = !self.signalled.is_empty() && self.strikes(Fault::FewEdges);
         let most = if few { self.rng().usize(1..=3) } else { usize::MAX };
         if self.rng.is_none() {
-            // In reverse, since the last one is taken first.
+            // In reverse order, because the last one is taken first.
             self.signalled.sort_unstable_by_key(|number| Reverse(*number));
         }
         for _ in 0..self.signalled.len().min(most) {
@@ -80,7 +80,7 @@ impl World {
         !self.signalled.is_empty() || self.script.claims_more
     }
 
-    /// Reports how a wire is now, if the loop watches it.
+    /// Reports the state of a wire, if the loop watches it.
     fn report_wire(&mut self, number: usize, edges: &mut Vec<Edge>) {
         let wire = &mut self.wires[number];
         wire.signalled = false;
@@ -104,7 +104,7 @@ impl World {
             let error = [libc::EINTR, libc::ECONNABORTED, libc::ENFILE, libc::ENOBUFS][self.rng().usize(..4)];
             return Err(io::Error::from_raw_os_error(error));
         }
-        // As Linux does: before it looks whether a connection waits.
+        // As on Linux, this comes before the check whether a connection is waiting.
         if self.descriptors == 0 {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         }
@@ -191,7 +191,7 @@ impl World {
 
     pub(super) fn send(&mut self, number: usize, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let interrupted = self.interrupt(number);
-        // A connection that is turned away at once gets no second send.
+        // A connection that is turned away gets only one send.
         let hub = &mut self.wires[number].hub;
         hub.cut |= interrupted.is_err() && hub.slot.is_none();
         interrupted?;
@@ -247,7 +247,7 @@ impl World {
         if at.is_some_and(|at| self.now + TICK < at + lingers && !self.is_ending) {
             self.wrong = Some(format!("connection {number} was shut and closed at once"));
         }
-        // A close with bytes unread takes back what the client has not read.
+        // A close with unread input is a reset: the client loses what it has not read.
         if !wire.inbound.is_empty() {
             wire.outbound.clear();
             wire.reset = true;

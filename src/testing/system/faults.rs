@@ -1,20 +1,20 @@
-//! Which faults there are, and how likely each is for a seed.
+//! The faults, and how likely each is for a seed.
 
 use fastrand::Rng;
 
-/// All that can go wrong. Each can be turned off by itself, to see whether a failure needs it.
+/// The faults. Each can be turned off by itself, to see whether a failure depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Fault {
-    /// Bytes arrive in pieces, down to one. Reads that may be cut short are.
+    /// Bytes arrive in pieces, down to single bytes, and reads that may be cut short are cut short.
     Pieces,
-    /// A send takes less than there is room for.
+    /// A send accepts less than there is room for.
     CutWrite,
     /// A call is interrupted by a signal.
     Signal,
-    /// Bytes take their time to arrive.
+    /// Bytes arrive late.
     Lag,
-    /// Edges that mean nothing, also for vacant slots.
+    /// Spurious edges, even for vacant slots.
     Stale,
     /// A wait can not take all edges at once.
     FewEdges,
@@ -24,15 +24,15 @@ pub enum Fault {
     Reset,
     /// A client ends its side, perhaps in the middle of a frame.
     End,
-    /// A client goes away without a word.
+    /// A client disappears without closing.
     Vanish,
     /// Descriptors are few.
     FewDescriptors,
     /// Accepting fails for a moment.
     BadAccept,
-    /// The system can watch no more.
+    /// The system cannot watch another socket.
     BadWatch,
-    /// The descriptor in reserve, once given up, can not be had again for a while.
+    /// The descriptor in reserve, once used, cannot be reopened for a while.
     NoSpare,
     /// The wall clock jumps.
     ClockJump,
@@ -44,19 +44,19 @@ pub enum Fault {
     Stall,
     /// Clients that read a few bytes at a time.
     Drip,
-    /// Clients that send anything.
+    /// Clients that send arbitrary bytes.
     Garbage,
-    /// Clients that know the protocol and do not keep it.
+    /// Clients that send requests which are wrong in a known way.
     Lie,
-    /// Clients that come and go.
+    /// Clients that connect and leave all the time.
     Churn,
-    /// The host program speaks, and closes rooms.
+    /// The host program publishes, and closes rooms.
     Host,
     /// Most connections break at the same moment.
     Outage,
 }
 
-/// Every fault, and the most that it may be drawn to, of 65,536.
+/// Every fault, and its highest probability, in units of 1/65,536.
 pub const FAULTS: [(Fault, u32); 24] = [
     (Fault::Pieces, 40_000),
     (Fault::CutWrite, 30_000),
@@ -89,8 +89,8 @@ pub const FAULTS: [(Fault, u32); 24] = [
 pub struct Faults([u32; FAULTS.len()]);
 
 impl Faults {
-    /// Draws each, then leaves out those whose bit in `off` is set. The others stay as they were. An outage is drawn by
-    /// itself: it was added later, and without it older seeds draw what they always did.
+    /// Draws the probability of each fault, then sets those whose bit in `off` is set to zero, so that the others do
+    /// not change. The outage is drawn separately: it was added later, and older seeds must draw the same as before.
     pub fn draw(seed: u64, rng: &mut Rng, off: u32) -> Faults {
         let mut chances = [0; FAULTS.len()];
         let mut later = Rng::with_seed(!seed);
@@ -106,23 +106,23 @@ impl Faults {
         Faults(chances)
     }
 
-    /// No faults any more.
+    /// Turns all faults off.
     pub fn none() -> Faults {
         Faults([0; FAULTS.len()])
     }
 
-    /// Whether this fault may ever strike.
+    /// Whether this fault can happen in this run.
     pub fn can_strike(&self, fault: Fault) -> bool {
         self.0[fault as usize] > 0
     }
 
-    /// Whether this fault strikes now.
+    /// Whether this fault happens now.
     pub fn strikes(&self, rng: &mut Rng, fault: Fault) -> bool {
         let chance = self.0[fault as usize];
         chance > 0 && rng.u32(..65_536) < chance
     }
 
-    /// The names of those that can strike.
+    /// The names of the faults that can happen.
     pub fn names(off: u32) -> String {
         let left = FAULTS.iter().filter(|(fault, _)| off >> *fault as u8 & 1 == 0);
         left.map(|(fault, _)| format!("{fault:?}")).collect::<Vec<_>>().join(" ")

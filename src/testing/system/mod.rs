@@ -1,8 +1,8 @@
-//! A virtual operating system: sockets, readiness, a clock, and the faults that strike them. The loop runs over it
-//! through the [`Os`] seam, in the tests of the loop and in the simulator alike.
+//! A virtual operating system: sockets, readiness, a clock, and their faults. The loop runs over it through the [`Os`]
+//! trait, in the tests of the loop and in the simulator.
 //!
-//! A [`World`] leaves nothing to chance ([`World::exact`]), so that a test says what happens and when; or it draws
-//! faults and delays from a seed ([`World::drawn`]), so that one number reproduces a run.
+//! A [`World`] is either exact ([`World::exact`]): a test determines what happens and when. Or it draws faults and
+//! delays from a seed ([`World::drawn`]): one number reproduces a run.
 
 mod calls;
 mod faults;
@@ -30,7 +30,7 @@ pub struct VirtualSocket(Rc<RefCell<World>>, usize);
 
 impl Drop for VirtualSocket {
     fn drop(&mut self) {
-        // The world is borrowed only while a panic unwinds through it.
+        // The world can be borrowed here only while a panic unwinds through it.
         if let Ok(mut world) = self.0.try_borrow_mut() {
             world.close(self.1);
         }
@@ -60,7 +60,7 @@ impl Os for VirtualOs {
     }
 
     fn protocol(&self, listener: usize) -> Protocol {
-        // Edges that mean nothing may name a listener that is not there.
+        // Spurious edges may name a listener that does not exist.
         self.0.borrow().listeners.get(listener).map_or(Protocol::NATIVE, |listener| listener.protocol)
     }
 

@@ -1,4 +1,4 @@
-//! One virtual connection, as the kernel would hold it: bounded queues in both directions, and what each end did.
+//! One virtual connection, as a kernel would hold it: bounded queues in both directions, and what each side has done.
 
 use crate::hub::RemoteAddr;
 use std::fmt;
@@ -61,11 +61,11 @@ impl fmt::Debug for Pipe {
 pub struct Wire {
     /// Where the client connects from.
     pub peer: RemoteAddr,
-    /// Sent by the client, and not arrived yet.
+    /// Bytes that the client has sent and that have not arrived yet.
     pub flight: Pipe,
-    /// Arrived, and not received by the hub yet.
+    /// Bytes that have arrived and that the hub has not received yet.
     pub inbound: Pipe,
-    /// Sent by the hub, and not read by the client yet.
+    /// Bytes that the hub has sent and that the client has not read yet.
     pub outbound: Pipe,
     /// Bytes that fit on the way to the hub.
     pub room_in: usize,
@@ -73,11 +73,11 @@ pub struct Wire {
     pub room_out: usize,
     /// Bytes that arrive at once, and that one send takes at most.
     pub step: usize,
-    /// The next calls, as many as this, are interrupted by a signal.
+    /// This number of the next calls are interrupted by a signal.
     pub interrupts: u32,
     /// Reads may always be cut short.
     pub is_unusual: bool,
-    /// Urgent data has come.
+    /// Urgent data has arrived.
     pub urgent: bool,
     /// The client will send nothing more.
     pub ending: bool,
@@ -85,17 +85,17 @@ pub struct Wire {
     pub ended: bool,
     /// The connection is broken.
     pub reset: bool,
-    /// The client reads no more: whatever the hub sends breaks the connection.
+    /// The client has closed: any send of the hub resets the connection.
     pub gone: bool,
     /// It is on the list of wires with an edge.
     pub(super) signalled: bool,
     /// It is on the list of wires with bytes in flight.
     pub(super) moving: bool,
-    /// What the hub did with it.
+    /// The hub's side.
     pub hub: HubEnd,
 }
 
-/// What the hub did with a connection, and saw of it.
+/// The hub's side of a connection.
 #[derive(Debug, Default)]
 pub struct HubEnd {
     /// The slot that it is watched as.
@@ -114,14 +114,14 @@ pub struct HubEnd {
     pub sent: u64,
     /// Its last send met a full queue.
     pub blocked: bool,
-    /// The last that it wanted to send may not have come through.
+    /// Its last send may have been lost.
     pub cut: bool,
-    /// It may miss an edge: it has not met the end of what had arrived since it was last told of more.
+    /// It may miss an edge: it has not read until `WouldBlock` since the last edge.
     pub(super) undrained: bool,
 }
 
 impl Wire {
-    /// A connection without limits, over which nothing was sent yet.
+    /// A connection without limits, on which nothing has been sent yet.
     pub fn new(peer: RemoteAddr) -> Wire {
         Wire {
             peer,
@@ -154,7 +154,7 @@ impl Wire {
         self.hub.shut_at.is_some()
     }
 
-    /// Whether the hub will say nothing more that could be read.
+    /// Whether the hub will send nothing more that could be read.
     pub fn is_over(&self) -> bool {
         self.reset || ((self.is_shut() || self.hub.closed) && self.outbound.is_empty())
     }
@@ -169,7 +169,7 @@ impl Wire {
         self.flight.len() + self.inbound.len()
     }
 
-    /// Takes bytes out of the room that the hub has, or gives them back.
+    /// Reduces the room that the hub has for sending by some bytes, or restores it.
     pub(super) fn count_sent(&mut self, count: usize) {
         self.room_out -= if self.room_out == usize::MAX { 0 } else { count };
     }

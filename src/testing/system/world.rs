@@ -1,4 +1,4 @@
-//! All that the kernel would know, and what clients do to it.
+//! The state of the virtual kernel, and the actions of clients.
 
 use super::{Fault, Faults, Wire};
 use crate::hub::Protocol;
@@ -7,10 +7,10 @@ use fastrand::Rng;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Listeners of a world that is [drawn](World::drawn).
+/// The number of listeners of a [drawn](World::drawn) world.
 pub const LISTENERS: usize = 2;
 
-/// What happens in a world. Each is an event, and a step of the trace.
+/// An event in a world: one step of the trace.
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
 #[allow(missing_docs)] // each is named for what happens
@@ -35,18 +35,18 @@ pub enum Step {
     Host,
 }
 
-/// What happened so far: a count, and all of it in one number.
+/// A summary of what has happened so far: a count and a hash.
 #[derive(Debug, Default)]
 pub struct Trace {
-    /// How many steps there were.
+    /// The number of steps.
     pub events: u64,
-    /// A hash over all of them. Two runs with the same hash went the same way.
+    /// A hash over all steps. Two runs with the same hash were identical.
     pub hash: u64,
-    /// Whether to print each.
+    /// Whether to print each step.
     pub is_printed: bool,
 }
 
-/// What the loop did since its last wait began, for the test to look at.
+/// What the loop did since its last wait began, for checks by the test.
 #[derive(Debug, Default)]
 pub struct Turn {
     /// Calls, and accepts among them.
@@ -63,44 +63,44 @@ pub struct Turn {
     pub slowed: Vec<usize>,
 }
 
-/// What a test has happen next, beside what it does to wires.
+/// What a test makes happen next, apart from its actions on wires.
 #[derive(Debug, Default)]
 pub struct Script {
     /// What the next accepts return in place of a connection: numbers of the system's errors.
     pub accept_errors: VecDeque<i32>,
-    /// Edges that mean nothing, for the next wait to return.
+    /// Spurious edges that the next wait returns.
     pub spurious: Vec<Edge>,
-    /// The next wait takes this long and sees nothing, as if the process was stopped.
+    /// The next wait takes this long and reports nothing, as if the process had been suspended.
     pub asleep: Option<Duration>,
     /// Each wait says that there are more edges than it could take.
     pub claims_more: bool,
 }
 
-/// A place where connections are accepted.
+/// A listener.
 #[derive(Debug)]
 pub struct Listener {
-    /// What is spoken there.
+    /// The protocol of its connections.
     pub protocol: Protocol,
     /// Connections that wait to be accepted.
     pub backlog: VecDeque<usize>,
-    /// A connection came since the hub was last told.
+    /// A connection has arrived since the last edge was reported.
     pub(super) has_edge: bool,
 }
 
-/// All that the kernel would know.
+/// The state of the virtual kernel.
 #[derive(Debug)]
 pub struct World {
-    /// The time since the world began.
+    /// The time since the start.
     pub now: Duration,
     /// By how much the wall clock is ahead of `now`, in milliseconds.
     pub unix_ms: i64,
     /// Every connection there ever was.
     pub wires: Vec<Wire>,
-    /// The places where connections are accepted.
+    /// The listeners.
     pub listeners: Vec<Listener>,
     /// How likely each fault is.
     pub faults: Faults,
-    /// The source of chance; `None` if nothing is left to chance.
+    /// The random numbers; `None` in an [exact](World::exact) world.
     pub rng: Option<Rng>,
     /// Descriptors left.
     pub descriptors: usize,
@@ -108,19 +108,19 @@ pub struct World {
     pub keeps_spare: bool,
     /// Whether it has one in reserve now.
     pub spare: bool,
-    /// How long a link that the hub has shut must be left open for its client to end it.
+    /// After the hub has shut down its side of a link, how long it must wait for the client to end the other side.
     pub linger: Duration,
-    /// What the hub did that it may not do.
+    /// A mistake of the hub, if one was found.
     pub wrong: Option<String>,
     /// What happened.
     pub trace: Trace,
     /// What the loop did in this turn.
     pub turn: Turn,
-    /// What a test has happen next.
+    /// What a test makes happen next.
     pub script: Script,
-    /// The hub has stopped to listen.
+    /// The hub has stopped listening.
     pub stopped: bool,
-    /// The loop is dropped, and closes whatever is open.
+    /// The loop is being dropped, and closes all open connections.
     pub is_ending: bool,
     /// Accepts in all.
     pub accepts: u32,
@@ -129,7 +129,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world in which only what a test says happens, and time passes only while the loop waits for it.
+    /// A world in which only the test's own actions happen, and time passes only while the loop waits.
     pub fn exact(listeners: &[Protocol]) -> World {
         World {
             now: Duration::ZERO,
@@ -175,26 +175,26 @@ impl World {
         }
     }
 
-    /// Whether a fault strikes now.
+    /// Whether a fault happens now.
     pub fn strikes(&mut self, fault: Fault) -> bool {
         self.rng.as_mut().is_some_and(|rng| self.faults.strikes(rng, fault))
     }
 
-    /// The source of chance, for what follows from a fault.
+    /// The random numbers, for the details of a fault.
     ///
     /// # Panics
     ///
-    /// If nothing is left to chance.
+    /// If this world has no random numbers.
     pub fn rng(&mut self) -> &mut Rng {
         self.rng.as_mut().expect("this world leaves something to chance")
     }
 
-    /// Whether a coin shows heads; `otherwise` if nothing is left to chance.
+    /// A random `bool`; `otherwise` in an exact world.
     pub(super) fn flips(&mut self, otherwise: bool) -> bool {
         self.rng.as_mut().map_or(otherwise, Rng::bool)
     }
 
-    /// A client connects; returns the number of the wire.
+    /// Connects a client; returns the number of the wire.
     pub fn connect(&mut self, listener: usize, wire: Wire) -> usize {
         let number = self.wires.len();
         let room_out = wire.room_out;
@@ -209,7 +209,7 @@ impl World {
         number
     }
 
-    /// The client sends as many of these bytes as fit; returns how many those are.
+    /// The client sends these bytes as far as they fit; returns how many were sent.
     pub fn write(&mut self, number: usize, bytes: &[u8]) -> usize {
         let wire = &mut self.wires[number];
         if wire.reset || wire.hub.closed {
@@ -224,7 +224,7 @@ impl World {
         count
     }
 
-    /// The client reads at most this many bytes, into `out`; returns how many there were.
+    /// The client reads at most this many bytes into `out`; returns how many it read.
     pub fn read(&mut self, number: usize, most: usize, out: &mut Vec<u8>) -> usize {
         let wire = &mut self.wires[number];
         let count = wire.outbound.len().min(most);
@@ -241,7 +241,7 @@ impl World {
         count
     }
 
-    /// Takes what the hub has sent, as if it had lain somewhere else: the hub can not send more for that.
+    /// Takes the bytes that the hub has sent without making room: the hub can send no more than before.
     pub fn take(&mut self, number: usize) -> Vec<u8> {
         let outbound = &mut self.wires[number].outbound;
         let taken = outbound.front().to_vec();
@@ -276,7 +276,8 @@ impl World {
         self.signal(number);
     }
 
-    /// The client closes. That breaks the connection if it had not read all, or as soon as the hub sends more.
+    /// The client closes. This resets the connection if the client had not read everything, or as soon as the hub sends
+    /// more.
     pub fn vanish(&mut self, number: usize) {
         if self.wires[number].outbound.is_empty() {
             self.wires[number].gone = true;
@@ -292,7 +293,7 @@ impl World {
         self.signal(number);
     }
 
-    /// No fault strikes any more.
+    /// From now on there are no faults.
     pub fn calm_down(&mut self) {
         self.faults = Faults::none();
         self.descriptors += 10_000;
@@ -302,7 +303,7 @@ impl World {
         }
     }
 
-    /// The loop will be told of this wire.
+    /// Marks this wire to be reported to the loop.
     pub(super) fn signal(&mut self, number: usize) {
         let wire = &mut self.wires[number];
         if !wire.signalled && !wire.hub.closed {
@@ -333,7 +334,7 @@ impl World {
         }
     }
 
-    /// Moves bytes of one wire. Says whether more of its bytes are in flight.
+    /// Moves bytes of one wire. Returns whether more of its bytes are in flight.
     fn move_bytes(&mut self, number: usize) -> bool {
         let pieces = self.strikes(Fault::Pieces);
         let wire = &mut self.wires[number];
@@ -350,24 +351,24 @@ impl World {
         let ends = !more && wire.ending && !wire.ended;
         wire.ended |= ends;
         let is_drained = !wire.hub.undrained;
-        // The loop is surely told of more only after it has met the end of what was there.
+        // The loop is guaranteed another edge only after it has read until `WouldBlock`.
         if ends || (count > 0 && (is_drained || self.flips(true))) {
             self.signal(number);
         }
         more
     }
 
-    /// Whether something is under way that no deadline knows of.
+    /// Whether something is in progress that has no deadline.
     pub fn is_busy(&self) -> bool {
         self.has_edges() || self.listeners.iter().any(|listener| !listener.backlog.is_empty())
     }
 
-    /// Whether bytes are in flight, or the next wait will tell of a wire.
+    /// Whether bytes are in flight, or the next wait will report a wire.
     pub fn has_edges(&self) -> bool {
         let tells = |number: &usize| self.wires[*number].hub.slot.is_some();
         !self.moving.is_empty() || self.signalled.iter().any(tells)
     }
 }
 
-/// Bytes that fit into either direction of a wire once no fault strikes any more.
+/// Bytes that fit into each direction of a wire after faults have stopped.
 const CALM_ROOM: usize = 100_000;

@@ -1,4 +1,4 @@
-//! One HTTP request that has been understood.
+//! One HTTP request, parsed.
 
 use super::handshake::Handshake;
 use crate::web::page::File;
@@ -7,9 +7,9 @@ use crate::wire::{Ids, Names, Request};
 /// One whole request.
 #[derive(Debug)]
 pub struct Call<'b> {
-    /// What it asks for.
+    /// What it requests.
     pub action: Action<'b>,
-    /// Whether the response goes without its body: a HEAD.
+    /// Whether it is a HEAD, so that the response has no body.
     pub is_head: bool,
     /// Whether the connection ends with the response.
     pub closes: bool,
@@ -17,12 +17,12 @@ pub struct Call<'b> {
     pub is_forwarded: bool,
 }
 
-/// What a request asks for.
+/// What a request wants.
 #[derive(Debug)]
 pub enum Action<'b> {
     /// To look something up.
     LookUp(Lookup),
-    /// That the hub carries out a request of its own. Its receipt becomes the response.
+    /// To have the hub execute a request of its own protocol. The receipt becomes the response.
     Execute(Post<'b>),
     /// To become a WebSocket.
     Upgrade(Handshake),
@@ -33,7 +33,7 @@ pub enum Action<'b> {
 pub enum Lookup {
     /// A file of the page.
     File(&'static File),
-    /// Whether the hub serves.
+    /// Whether the hub is running or shutting down.
     Health,
     /// The hub's counters.
     Metrics,
@@ -51,22 +51,22 @@ pub enum Lookup {
     },
 }
 
-/// A body that a POST brings, and what is to be done with it.
+/// The body of a POST, and its receivers.
 #[derive(Debug)]
 pub struct Post<'b> {
-    /// To whom it goes.
+    /// The receivers.
     pub target: Target,
     pub body: &'b [u8],
 }
 
-/// To whom a body goes.
+/// The receivers of a body.
 #[derive(Debug)]
 pub enum Target {
-    /// To the members of a room.
+    /// The members of a room.
     Room(String),
-    /// To users: a block of ids.
+    /// Users: a block of ids.
     Users(Vec<u8>),
-    /// To names: a block of them.
+    /// Names: a block of names.
     Names(Vec<u8>),
 }
 

@@ -11,10 +11,10 @@ use crate::web::backlog::{Backlog, BlockedRequest, Progress, accepts_requests, e
 use crate::web::policy::Policy;
 use crate::web::websocket::WebSocket;
 
-/// What a sender is told that waits before it sends the body.
+/// The response to a sender that waits for permission to send the body.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// What is kept of an HTTP caller between two reads.
+/// The state of an HTTP caller between two reads.
 #[derive(Debug, Default)]
 pub struct Caller {
     backlog: Backlog,
@@ -28,7 +28,7 @@ enum Next {
     Request,
     /// The hub has blocked the request.
     Wait(BlockedRequest),
-    /// What follows is WebSocket messages.
+    /// WebSocket messages follow.
     WebSocket,
 }
 
@@ -38,12 +38,12 @@ impl Caller {
         self.backlog.len()
     }
 
-    /// Whether a new caller would be the same.
+    /// Whether it is in the state of a new caller.
     pub fn is_idle(&self) -> bool {
         self.backlog.is_empty() && !self.was_sent_continue
     }
 
-    /// Answers what is kept and then `input`. Returns a WebSocket if the caller has become one by that.
+    /// Answers the kept requests and then those in `input`. Returns a WebSocket if the caller has become one.
     pub fn receive<L>(
         &mut self,
         hub: &mut Hub<L>,
@@ -70,7 +70,7 @@ impl Caller {
     }
 }
 
-/// Answers the requests at the front of `input`. Returns how many bytes they had, and what happens next.
+/// Answers the requests at the front of `input`. Returns their length in bytes, and what happens next.
 fn answer_all<L>(
     hub: &mut Hub<L>,
     slot: usize,

@@ -76,7 +76,7 @@ mod tests {
     const UPGRADE: &str = "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-    /// What becomes of a handshake with further headers.
+    /// The outcome of a handshake with further headers.
     fn read(headers: &str) -> Result<Handshake, u16> {
         let text = format!("{UPGRADE}{headers}\r\n");
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];

@@ -1,4 +1,4 @@
-//! What stands before the body of a request: its method, its target, its headers, and the length of the body.
+//! The head of a request: its method, its target, its headers, and the length of the body.
 
 use super::headers::Headers;
 use super::query::{self, whole_number};
@@ -23,7 +23,7 @@ impl<'h> Head<'h> {
     ///
     /// # Errors
     ///
-    /// 400 or 411 if the request breaks HTTP, or the length of its body can not be known.
+    /// 400 or 411 if the request is not valid HTTP, or does not tell the length of its body.
     pub fn read(request: &'h httparse::Request<'_, 'h>) -> Result<Head<'h>, Refusal> {
         let headers = Headers(request.headers);
         let target = origin_form(request.path.unwrap_or_default());

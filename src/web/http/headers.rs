@@ -11,11 +11,11 @@ impl<'h> Headers<'h> {
         self.0.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
     }
 
-    /// The value of a header that may be there once.
+    /// The value of a header that may occur at most once.
     ///
     /// # Errors
     ///
-    /// 400 if it is there more than once, or is not ASCII.
+    /// 400 if it occurs more than once, or is not ASCII.
     pub fn one(self, name: &'static str) -> Result<Option<&'h str>, Refusal> {
         let mut all = self.all(name);
         let Some(value) = all.next() else { return Ok(None) };
@@ -32,12 +32,12 @@ impl<'h> Headers<'h> {
         self.all(name).filter_map(|value| str::from_utf8(value).ok()).flat_map(|value| value.split(',')).map(str::trim)
     }
 
-    /// Whether a header that is a list has an item, in upper or lower case.
+    /// Whether a header that is a list has this item, ignoring case.
     pub fn has(self, name: &'static str, item: &str) -> bool {
         self.items(name).any(|other| other.eq_ignore_ascii_case(item))
     }
 
-    /// Whether there is such a header.
+    /// Whether this header is present.
     pub fn contains(self, name: &str) -> bool {
         self.all(name).next().is_some()
     }

@@ -1,4 +1,4 @@
-//! What an HTTP caller may look up, and the documents that answer it.
+//! What an HTTP caller may read, and the documents in the responses.
 
 use super::call::Lookup;
 use super::refusal::Refusal;
@@ -8,12 +8,12 @@ use crate::json::{EventJson, json_line};
 use crate::web::json::object::Object;
 use crate::web::metrics;
 
-/// Whether a caller may look into a room.
+/// What decides whether a caller may read a room.
 #[derive(Clone, Copy, Debug)]
 pub struct Access {
     /// Its request came through a proxy.
     pub is_forwarded: bool,
-    /// Rooms are open to other machines.
+    /// Callers on other machines may read rooms.
     pub http_read: bool,
 }
 
@@ -21,7 +21,7 @@ pub struct Access {
 ///
 /// # Errors
 ///
-/// 403 if it may not look into the room, 404 if there is no such room.
+/// 403 if it may not read the room, 404 if there is no such room.
 pub fn look_up<L>(hub: &Hub<L>, slot: usize, lookup: Lookup, access: Access) -> Result<Document, Refusal> {
     let mut body = Vec::new();
     let object = Object::begin(&mut body);
@@ -52,7 +52,7 @@ fn put_event(out: &mut Vec<u8>, event: &SharedEvent) {
     out.extend_from_slice(json_line(&EventJson::with_unix_ms(&event.view())).as_bytes());
 }
 
-/// A caller on this machine may look into rooms, unless a proxy has forwarded its request.
+/// A caller on this machine may read rooms, unless a proxy has forwarded its request.
 fn check_access<L>(hub: &Hub<L>, slot: usize, access: Access, room: &str) -> Result<(), Refusal> {
     let is_local = hub.session(slot).is_some_and(Session::is_local) && !access.is_forwarded;
     if !is_local && !access.http_read {

@@ -1,4 +1,4 @@
-//! HTTP/1.1, as much of it as a hub needs: requests are parsed, looked up or executed, and answered; or they become a
+//! The part of HTTP/1.1 that a hub needs: requests are parsed, routed and answered, or their connection becomes a
 //! WebSocket.
 
 pub mod call;

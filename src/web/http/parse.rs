@@ -1,4 +1,4 @@
-//! One request off the front of some bytes. A refusal comes as soon as it is certain.
+//! Parses one request at the front of some bytes. A wrong request is refused as early as possible.
 
 use super::call::Call;
 use super::head::Head;
@@ -16,7 +16,7 @@ pub struct Rules<'a> {
     pub origins: &'a [String],
 }
 
-/// What some bytes hold.
+/// What is at the front of some bytes.
 #[derive(Debug)]
 pub enum Parsed<'b> {
     /// A request, and its length in bytes.

@@ -1,4 +1,4 @@
-//! What stands in a target: percent-encoded text, the keys of the query, and numbers.
+//! The parts of a target: percent-encoded text, the keys of the query, and numbers.
 
 use super::refusal::Refusal;
 use std::str::{FromStr, Split};

@@ -1,8 +1,8 @@
-//! Why a request is not carried out.
+//! Why a request is not executed.
 
 use std::borrow::Cow;
 
-/// Why a request is not carried out.
+/// Why a request is not executed.
 #[derive(Debug)]
 pub struct Refusal {
     /// The status of the response.
@@ -11,7 +11,7 @@ pub struct Refusal {
     pub text: Cow<'static, str>,
     /// A further header of the response, with its line's end.
     pub header: &'static str,
-    /// Where the next request begins; `None` if that can not be known, so that the connection must end.
+    /// Where the next request begins; `None` if that is unknown, so that the connection must end.
     pub next_at: Option<usize>,
     /// Whether the request is a HEAD, so that the response has no body.
     pub is_head: bool,

@@ -10,7 +10,7 @@ use crate::wire::{Answer, ErrorCode};
 use std::borrow::Cow;
 use std::io::Write;
 
-/// The header of what changes from one moment to the next.
+/// The header of documents that change all the time.
 const NO_STORE: &str = "Cache-Control: no-store\r\n";
 
 /// What a response holds.
@@ -76,7 +76,7 @@ fn error_body(status: u16, code: Option<ErrorCode>, text: &str) -> Vec<u8> {
     body
 }
 
-/// Appends the response that an answer of the hub makes. An answer that no POST leads to makes none.
+/// Appends the response for an answer of the hub. Appends nothing for an answer that no POST causes.
 pub fn encode(context: &RequestContext<'_>, answer: &Answer<'_>, out: &mut Vec<u8>) {
     let mut body = Vec::new();
     let result = Object::begin(&mut body);

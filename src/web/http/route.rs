@@ -1,4 +1,4 @@
-//! Where a path leads, by which methods, and what a request there asks for.
+//! The paths, the methods of each, and what a request to each wants.
 
 use super::call::{Action, Lookup, Post, Target};
 use super::handshake::Handshake;
@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use crate::web::page::{self, File};
 use crate::wire::{Ids, Names, UserId};
 
-/// Where a path leads.
+/// A known path.
 pub enum Route {
     File(&'static File),
     Health,
@@ -24,7 +24,7 @@ pub enum Route {
 
 /// The methods of a route.
 pub struct Methods {
-    /// The first one is the one to use.
+    /// The first one is the one that error texts recommend.
     names: &'static [&'static str],
     /// The header that lists them, with its line's end.
     pub header: &'static str,
@@ -35,12 +35,12 @@ const CONNECT: Methods = Methods { names: &["GET"], header: "Allow: GET\r\n" };
 const WRITE: Methods = Methods { names: &["POST"], header: "Allow: POST\r\n" };
 
 impl Methods {
-    /// Whether this is one of them.
+    /// Whether this method is allowed.
     pub fn include(&self, method: &str) -> bool {
         self.names.contains(&method)
     }
 
-    /// The one to use.
+    /// The method that error texts recommend.
     pub fn usual(&self) -> &'static str {
         self.names[0]
     }
@@ -82,16 +82,16 @@ impl Route {
         }
     }
 
-    /// Whether a request there has a body.
+    /// Whether a request to it has a body.
     pub fn has_body(&self) -> bool {
         self.methods().include("POST")
     }
 
-    /// What a request with this head and body asks for.
+    /// What a request with this head and body wants.
     ///
     /// # Errors
     ///
-    /// 400 if the query, or a handshake, is wrong; 426 if a WebSocket is not asked for.
+    /// 400 if the query or the handshake is wrong, 426 if the request to `/ws` is no handshake.
     pub fn action<'b>(self, head: &Head<'_>, body: &'b [u8]) -> Result<Action<'b>, Refusal> {
         let without_keys = |lookup| head.keys([]).map(|[]| Action::LookUp(lookup));
         match self {

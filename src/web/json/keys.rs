@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// The most bytes that an error says of a request: as many as a native error has room for.
+/// The most bytes of an error text: what a native error has room for.
 pub const MAX_ERROR_TEXT: usize = u8::MAX as usize;
 
 /// Every key that a request may have.
@@ -41,7 +41,7 @@ pub struct Keys<'t> {
 }
 
 impl Keys<'_> {
-    /// Each key that only some requests may have, and whether this one has it.
+    /// Each key that only some requests may have, and whether this request has it.
     fn given(&self) -> [(&'static str, bool); 13] {
         [
             ("name", self.name.is_some()),
@@ -94,7 +94,7 @@ impl Keys<'_> {
         }
     }
 
-    /// How many receivers the request names, which may be more than were kept.
+    /// The number of receivers that the request names, which may be more than were kept.
     pub fn receivers(&self) -> usize {
         let of_ids = self.to.as_ref().map_or(0, |to| to.total);
         let of_names = self.names.as_ref().map_or(0, |names| names.total);
@@ -176,7 +176,7 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// As much of a text as an error quotes at most.
+/// The front of a text, as long as an error text may quote it.
 pub fn quoted(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_ERROR_TEXT)]
 }

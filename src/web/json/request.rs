@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// How many bytes one byte of a body or a name may take: `\u0000`.
 const MAX_ESCAPED: usize = 6;
 
-/// How many bytes of a long error text are its end, which says where in the request it is wrong.
+/// How many bytes are kept of the end of a long error text. The end gives the line and column of the mistake.
 const ERROR_TEXT_END: usize = 64;
 
 /// One row of [`REQUEST_TYPES`].
@@ -116,12 +116,12 @@ pub struct RequestError {
     pub tag: Option<u16>,
     /// What is wrong.
     pub fault: Fault,
-    /// Whether the connection ends with it. Unlike a native frame, a text that can not be understood does not end it:
-    /// where the next message begins is known.
+    /// Whether the connection ends with it. Unlike an invalid native frame, an invalid text does not end it, because
+    /// the start of the next message is known.
     pub is_fatal: bool,
 }
 
-/// The keys that are read of a request that can not be understood, so that the error can have its tag and name it.
+/// The keys that are read from an invalid request, so that the error can carry its tag and its type.
 #[derive(Debug, Deserialize)]
 struct Label<'t> {
     #[serde(default)]
@@ -165,8 +165,8 @@ impl<'t> JsonRequest<'t> {
     ///
     /// # Errors
     ///
-    /// Error 1 if it can not be understood, 4 if it names too many receivers, 3 if it is too large. Only the last one
-    /// is fatal.
+    /// Error 1 if it is not a valid request, 4 if it names too many receivers, 3 if it is too large. Only error 3 is
+    /// fatal.
     pub fn parse(text: &'t str, bounds: &Bounds) -> Result<JsonRequest<'t>, RequestError> {
         if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
             return Err(RequestError::malformed("", "a request is a JSON object, as in {\"type\":\"identity\"}"));
@@ -242,7 +242,7 @@ impl<'t> JsonRequest<'t> {
     }
 }
 
-/// The most bytes that a message in JSON may have: any request that the hub takes can be written in as many.
+/// The most bytes that a message in JSON may have: enough for any request that the hub accepts.
 pub fn max_message_len(bounds: &Bounds) -> usize {
     usize::try_from(bounds.most_payload()).unwrap_or(usize::MAX).saturating_mul(MAX_ESCAPED)
 }

@@ -35,7 +35,7 @@ pub fn encode(context: &RequestContext<'_>, answer: &Answer<'_>, out: &mut Vec<u
             begin(out, "who", tag).text("room", room).members(members.iter()).flag("more", more)
         }
         Answer::Pong(body) => begin(out, "pong", tag).body(body),
-        // No request in JSON leads to it. The counters are an object already.
+        // No request in JSON causes this answer. The counters are a JSON object already.
         Answer::Stats(json) => begin(out, "stats", tag).literal("stats", json),
         Answer::Deliver { sender, body } => begin(out, "deliver", tag).id("from", sender).body(body),
         Answer::Mail { mail, unix_ms, sender, name, body, ack } => begin(out, "mail", tag)
@@ -74,7 +74,7 @@ fn with_error<'o>(object: Object<'o>, code: ErrorCode, text: &str) -> Object<'o>
     object.number("code", code as u16).text("error", &error_text(code, text))
 }
 
-/// The name of an error, and what is known beyond it.
+/// The name of an error, then the details if there are any.
 pub fn error_text(code: ErrorCode, text: &str) -> String {
     let name = code.name();
     if text.is_empty() || text == name { name.to_owned() } else { format!("{name}: {text}") }

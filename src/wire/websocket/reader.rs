@@ -75,7 +75,7 @@ pub struct MessageReader {
     unfinished: Option<Box<Unfinished>>,
 }
 
-/// What an unfinished message costs beside its bytes. [`MessageReader::kept`] includes it.
+/// The overhead of an unfinished message. [`MessageReader::kept`] includes it.
 const UNFINISHED_COST: usize = size_of::<Unfinished>();
 
 impl MessageReader {
@@ -106,7 +106,7 @@ impl MessageReader {
         }
     }
 
-    /// The bytes that the reader keeps, and what they cost beside. 0 between two messages.
+    /// The bytes that the reader keeps, and their overhead. 0 between two messages.
     pub fn kept(&self) -> usize {
         let of = |unfinished: &Unfinished| UNFINISHED_COST + unfinished.message.len() + unfinished.control.len();
         self.unfinished.as_deref().map_or(0, of)

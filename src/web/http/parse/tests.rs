@@ -1,4 +1,4 @@
-//! Which bytes are which requests, and which are refused.
+//! Which bytes are valid requests, and which are refused.
 
 use super::*;
 use crate::web::http::call::{Action, Post};
@@ -24,7 +24,7 @@ fn post(target: &str, body: &str) -> Vec<u8> {
     request(&format!("POST {target}"), &format!("Content-Length: {}\r\n", body.len()), body)
 }
 
-/// What a POST asks the hub for, and whether the connection ends with that.
+/// The request that a POST makes to the hub, and whether the connection ends with it.
 fn posted(bytes: &[u8]) -> (Post<'_>, bool) {
     match call(bytes) {
         Ok(Some((Call { action: Action::Execute(post), closes, .. }, _))) => (post, closes),

@@ -1,4 +1,4 @@
-//! Messages of all shapes, in pieces of any size, and every way to break the protocol.
+//! Messages of all types, in pieces of any size, and every violation of the protocol.
 
 use super::*;
 use crate::wire::websocket::frame::{FIN, MASKED, MAX_CONTROL};
@@ -66,7 +66,8 @@ struct Stream {
     rests: Vec<usize>,
 }
 
-/// A message: its opcode and payload, where it is cut into frames, and whether pings stand between these.
+/// A message: its opcode and payload, the positions at which it is cut into frames, and whether pings are sent between
+/// the frames.
 type Item = (u8, String, Vec<Index>, bool);
 
 fn item() -> impl Strategy<Value = Item> {

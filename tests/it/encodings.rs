@@ -1,21 +1,20 @@
-//! Those who speak native frames, binary messages, JSON and HTTP with one another, and what the daemon lets those at
-//! the door do.
+//! Clients that use native frames, binary messages, JSON and HTTP on one hub, and what HTTP callers may do.
 
 use crate::support::web::*;
 use crate::support::*;
 use serde_json::{Value, json};
 use std::io::Write;
 
-/// A daemon with one of each who hear: native, binary, JSON; and their ids.
+/// A daemon with three clients, native, binary and JSON, and their ids.
 fn three(arguments: &[&str]) -> (Daemon, (Raw, Ws, Ws), [u64; 3]) {
-    let daemon = door(arguments);
+    let daemon = web_daemon(arguments);
     let (mut native, mut binary, mut json) = (daemon.connect(), Ws::binary(&daemon), Ws::json(&daemon));
     let ids = [native.id(), binary.frame_id(), json.id()];
     assert!(ids.is_sorted_by(|one, other| one < other), "each comes later than the one before: {ids:?}");
     (daemon, (native, binary, json), ids)
 }
 
-/// An event in JSON, less its time.
+/// An event in JSON, without its time.
 fn event_of(json: &Value) -> Event {
     let types = ["", "message", "join", "add", "remove", "leave", "close"];
     let field = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
@@ -30,7 +29,7 @@ fn event_of(json: &Value) -> Event {
 }
 
 #[test]
-fn a_relay_crosses_from_each_dialect_to_each() {
+fn a_relay_crosses_from_each_encoding_to_each() {
     let (_daemon, (mut native, mut binary, mut json), ids) = three(&[]);
     for body in [&b"text"[..], b"", "é\0\"\\\u{7f}".as_bytes(), &[0, 0xFF, 0xC3]] {
         let payload = relay(&ids, body);
@@ -59,7 +58,7 @@ fn a_relay_crosses_from_each_dialect_to_each() {
 }
 
 #[test]
-fn all_dialects_hear_the_events_of_a_room_in_one_order() {
+fn all_encodings_receive_the_events_of_a_room_in_one_order() {
     let (_daemon, (mut native, mut binary, mut json), ids) = three(&[]);
     native.join("lobby");
     assert_eq!(binary.ask_frame(JOIN, 0, 1, str8("lobby")).kind, 0x87);
@@ -86,7 +85,7 @@ fn all_dialects_hear_the_events_of_a_room_in_one_order() {
 }
 
 #[test]
-fn comings_and_goings_are_told_across_dialects() {
+fn comings_and_goings_are_told_across_encodings() {
     let (daemon, (mut native, mut binary, mut json), ids) = three(&[]);
     native.hello("ann");
     assert_eq!(binary.ask_frame(HELLO, 0, 1, [&[1], &str8("ann")[..], &[0, 0]].concat()).kind, 0x81);
@@ -104,7 +103,7 @@ fn comings_and_goings_are_told_across_dialects() {
     };
     assert_eq!([native.event(), native.event()], [event(ADDED, 2, ids[1], "ann"), event(JOINED, 3, ids[2], "bob")]);
     assert_eq!(event_of(&json.next()), event(JOINED, 3, ids[2], "bob"));
-    // One closes as it should, the other just goes.
+    // One closes properly, the other just disconnects.
     binary.send(message(CLOSE, []));
     assert_eq!(native.event(), event(REMOVED, 4, ids[1], "ann"));
     assert_eq!(event_of(&json.next()), event(REMOVED, 4, ids[1], "ann"));
@@ -129,7 +128,7 @@ fn a_name_is_one_whatever_its_sessions_speak() {
 }
 
 #[test]
-fn a_body_at_the_limit_crosses_from_each_dialect_to_each() {
+fn a_body_at_the_limit_crosses_from_each_encoding_to_each() {
     let (_daemon, (mut native, mut binary, mut json), ids) = three(&[]);
     let bytes: Vec<u8> = (0..1 << 20).map(|i| (i * 7 + i / 251) as u8).collect();
     let letters = "é\n\"x".repeat((1 << 20) / 5) + "y";
@@ -141,7 +140,7 @@ fn a_body_at_the_limit_crosses_from_each_dialect_to_each() {
     let answer = json.next();
     let encoded = answer["bodyBase64"].as_str().expect("it is no text");
     assert_eq!((encoded.len(), &encoded[..8]), (1_398_104, "AAcOFRwj"));
-    // What JSON was given it gives back.
+    // JSON returns what JSON was given.
     json.say(json!({"type": "relay", "to": ids, "bodyBase64": encoded}).to_string());
     let told = deliver(ids[2], &bytes);
     assert!(native.receive().payload == told && binary.frame().payload == told);
@@ -157,7 +156,7 @@ fn a_body_at_the_limit_crosses_from_each_dialect_to_each() {
 }
 
 #[test]
-fn large_events_are_told_and_replayed_in_every_dialect() {
+fn large_events_are_told_and_replayed_in_every_encoding() {
     let (_daemon, (mut native, mut binary, mut json), _) = three(&[]);
     let body = "\u{1}é".repeat(30_000);
     native.join("lobby");
@@ -174,7 +173,7 @@ fn large_events_are_told_and_replayed_in_every_dialect() {
 }
 
 #[test]
-fn whoever_only_came_to_the_door_is_nobody() {
+fn an_http_caller_is_not_a_user() {
     let (daemon, (mut native, _binary, mut json), ids) = three(&[]);
     let silent: Vec<Raw> = (0..5).map(|_| Raw::connect(host(&daemon))).collect();
     let mut web = Web::connect(&daemon);
@@ -186,7 +185,7 @@ fn whoever_only_came_to_the_door_is_nobody() {
     assert_eq!(json.list(), ids[..2]);
     let stats = native.stats();
     assert_eq!((&stats["users"], &stats["most-users"], &stats["upgraded"]), (&json!(3), &json!(3), &json!(2)));
-    // Who becomes a user is the newest of all, however long it has been here.
+    // A caller that becomes a user gets the newest id, however long it has been connected.
     let mut late = Web(half);
     late.0.send(&handshake("").as_bytes()[10..]);
     assert_eq!(late.head().status, 101);
@@ -199,7 +198,7 @@ fn whoever_only_came_to_the_door_is_nobody() {
 
 #[test]
 fn no_id_is_given_twice_whatever_came_by() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut web = Web::connect(&daemon);
     let mut ids = Vec::new();
     for room in ["a", "b", "c"] {
@@ -221,8 +220,8 @@ fn no_id_is_given_twice_whatever_came_by() {
 }
 
 #[test]
-fn the_limit_of_connections_counts_those_at_the_door() {
-    let daemon = door(&["--max-connections", "2"]);
+fn the_limit_of_connections_counts_http_callers() {
+    let daemon = web_daemon(&["--max-connections", "2"]);
     let (mut web, mut native) = (Web::connect(&daemon), daemon.connect());
     web.get("/health");
     native.id();
@@ -248,7 +247,7 @@ fn the_limit_of_connections_counts_those_at_the_door() {
 #[test]
 fn a_sender_waits_for_who_does_not_read_and_nobody_else_does() {
     for asks in ["", ASKS_BINARY] {
-        let daemon = door(&QUEUE);
+        let daemon = web_daemon(&QUEUE);
         let (mut sender, mut other) = (daemon.connect(), daemon.connect());
         let (own, mut slow) = (sender.id(), Ws::with(&daemon, asks));
         let to = if asks.is_empty() { slow.id() } else { slow.frame_id() };
@@ -264,8 +263,8 @@ fn a_sender_waits_for_who_does_not_read_and_nobody_else_does() {
 }
 
 #[test]
-fn one_who_does_not_read_is_closed_in_time_and_can_still_read_why_at_the_door_too() {
-    let daemon = door(&["--queue", "64K", "--stall-secs", "1"]);
+fn one_who_does_not_read_is_closed_in_time_and_can_still_read_why_over_websocket_too() {
+    let daemon = web_daemon(&["--queue", "64K", "--stall-secs", "1"]);
     let (mut sender, mut slow) = (daemon.connect(), Ws::json(&daemon));
     let to = slow.id();
     (0..12).for_each(|_| sender.send(&frame(RELAY, 0, 0, relay(&[to], &[b'x'; 1 << 20]))));
@@ -277,8 +276,8 @@ fn one_who_does_not_read_is_closed_in_time_and_can_still_read_why_at_the_door_to
 }
 
 #[test]
-fn a_member_at_the_door_that_does_not_read_misses_events_and_sees_so() {
-    let daemon = door(&["--queue", "64K", "--history", "9"]);
+fn a_websocket_member_that_does_not_read_misses_events_and_sees_so() {
+    let daemon = web_daemon(&["--queue", "64K", "--history", "9"]);
     let (mut speaker, mut slow) = (daemon.connect(), Ws::json(&daemon));
     slow.say(r#"{"type":"join","room":"lobby"}"#);
     assert_eq!((slow.next()["newest"].as_u64(), slow.next()["id"].as_u64()), (Some(1), Some(1)));
@@ -303,8 +302,8 @@ fn a_member_at_the_door_that_does_not_read_misses_events_and_sees_so() {
 }
 
 #[test]
-fn who_asks_too_often_waits_and_loses_nothing_at_the_door_too() {
-    let daemon = door(&["--rate", "50"]);
+fn who_asks_too_often_waits_and_loses_nothing_over_http_too() {
+    let daemon = web_daemon(&["--rate", "50"]);
     let (mut json, mut binary, mut web) = (Ws::json(&daemon), Ws::binary(&daemon), Web::connect(&daemon));
     json.send(message(TEXT, r#"{"type":"ping"}"#).repeat(60));
     binary.send(message(BINARY, frame(PING, 0, 1, b"")).repeat(60));
@@ -318,8 +317,8 @@ fn who_asks_too_often_waits_and_loses_nothing_at_the_door_too() {
 }
 
 #[test]
-fn the_budget_of_memory_bounds_what_is_half_received_at_the_door() {
-    let daemon = door(&["--memory", "32M"]);
+fn the_budget_of_memory_bounds_what_is_half_received_over_http() {
+    let daemon = web_daemon(&["--memory", "32M"]);
     let mut bystander = daemon.connect();
     bystander.id();
     let before = daemon.status("VmRSS");
@@ -333,7 +332,7 @@ fn the_budget_of_memory_bounds_what_is_half_received_at_the_door() {
                 _ => (Raw::connect(host(&daemon)), &post),
             };
             raw.0.set_nonblocking(true).expect("it can be");
-            // The hub may not take all of it.
+            // The hub may not receive all of it.
             let _ = (&raw.0).write(&whole[..900_000]);
             raw
         })
@@ -346,7 +345,7 @@ fn the_budget_of_memory_bounds_what_is_half_received_at_the_door() {
 
 #[test]
 fn what_many_hear_in_json_is_held_once() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut sender = daemon.connect();
     let mut stalled: Vec<Ws> = (0..200).map(|_| Ws::json(&daemon)).collect();
     let ids: Vec<u64> = stalled.iter_mut().map(Ws::id).collect();
@@ -365,7 +364,7 @@ fn what_many_hear_in_json_is_held_once() {
 
 #[test]
 fn who_comes_through_a_proxy_is_not_taken_for_one_on_this_machine() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     assert_eq!(Ws::binary(&daemon).ask_frame(STATS, 0, 3, []).kind, 0x8F);
     let mut ws = Ws::with(&daemon, &format!("{ASKS_BINARY}X-Forwarded-For: 127.0.0.1\r\n"));
     let error = ws.ask_frame(STATS, 0, 3, []);
@@ -374,8 +373,8 @@ fn who_comes_through_a_proxy_is_not_taken_for_one_on_this_machine() {
 }
 
 #[test]
-fn the_limit_of_an_address_counts_those_at_the_door() {
-    let daemon = door(&["--max-per-address", "2"]);
+fn the_limit_of_an_address_counts_http_callers() {
+    let daemon = web_daemon(&["--max-per-address", "2"]);
     let (mut ws, mut web) = (Ws::json(&daemon), Web::connect(&daemon));
     ws.id();
     web.get("/health");
@@ -386,7 +385,7 @@ fn the_limit_of_an_address_counts_those_at_the_door() {
 
 #[test]
 fn each_port_refuses_what_belongs_to_the_other() {
-    let daemon = door(&[]);
+    let daemon = web_daemon(&[]);
     let mut native = daemon.connect();
     native.send(handshake("").as_bytes());
     assert_eq!(native.receive().error(), (2, b'G', true));
