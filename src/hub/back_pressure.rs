@@ -1,7 +1,8 @@
 //! Back-pressure: which sessions wait for a full receiver or for the next turn, and when they go on.
 
 use super::Hub;
-use super::codec::{Encoding, Role};
+use super::codec::Encoding;
+use super::role::Role;
 use super::session_id::slot_of;
 use super::waits::Reason;
 use crate::marks::{Mark, mark};

@@ -13,6 +13,7 @@
 //! [`Codec`] has no state: it encodes what the hub answers.
 
 use super::Hub;
+use super::role::Role;
 use crate::wire::{Answer, ErrorCode, Header};
 use std::fmt::Debug;
 
@@ -39,16 +40,6 @@ impl Encoding {
     pub(super) fn codec_index(self) -> Option<usize> {
         usize::from(self.0).checked_sub(1)
     }
-}
-
-/// What a session may request, and whether others can send to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// A user: it is listed, has an id that others can send to, and may be in rooms.
-    #[default]
-    User,
-    /// An HTTP connection: its requests are answered, but nobody can send to it. It may become a user by a handshake.
-    HttpCaller,
 }
 
 /// The encoding and the role with which the sessions of one listener begin.

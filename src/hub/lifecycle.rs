@@ -1,8 +1,9 @@
 //! The life of a session: accepted or turned away, named, upgraded, closed, removed.
 
 use super::Hub;
-use super::codec::{Encoding, Protocol, RequestContext, Role};
+use super::codec::{Encoding, Protocol, RequestContext};
 use super::remote_addr::{AddressCounts, RemoteAddr};
+use super::role::Role;
 use super::session::{Backlog, Phase, Session};
 use crate::limits::{Limits, TURNED_AWAY};
 use crate::marks::{Mark, mark};

@@ -39,6 +39,7 @@ mod receivers;
 mod relay;
 mod remote_addr;
 mod requests;
+mod role;
 mod rooms;
 mod session;
 mod session_id;
@@ -49,7 +50,7 @@ mod testing;
 mod tests;
 mod waits;
 
-pub use codec::{Codec, Codecs, Encoding, FramePrefix, Gateway, NativeOnly, Protocol, RequestContext, Role};
+pub use codec::{Codec, Codecs, Encoding, FramePrefix, Gateway, NativeOnly, Protocol, RequestContext};
 pub use effects::Effects;
 #[cfg(test)]
 pub use listener::tests::message;
@@ -59,6 +60,7 @@ pub use payload::{Body, Payload, SharedFrame};
 pub use pool::Pool;
 pub use remote_addr::RemoteAddr;
 pub use requests::{Execution, Outcome};
+pub use role::Role;
 pub use session::{Phase, Session};
 pub use session_id::HOST;
 

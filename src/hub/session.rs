@@ -1,8 +1,9 @@
 //! One connection as the hub sees it.
 
-use super::codec::{Encoding, Protocol, Role};
+use super::codec::{Encoding, Protocol};
 use super::outbox::Outbox;
 use super::rate_limit::TokenBucket;
+use super::role::Role;
 use super::waits::{Reason, Waits};
 use crate::wire::{Decoder, ErrorCode, UserId};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Why the requests of a session wait. Nothing else decides whether requests are executed and the socket is read.
+//! Why the requests of a session wait. Nothing else decides whether requests are executed and the socket is read. A new
+//! reason, such as the answer to a ticket, is a variant of [`Reason`].
 
 /// A reason to wait, except for full receivers, which are counted: see [`Waits::block_on_receiver`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

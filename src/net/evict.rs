@@ -2,7 +2,7 @@
 //! holders.
 
 use super::link::Stage;
-use super::memory::{is_under_pressure, largest_holder};
+use super::memory_pressure::{is_under_pressure, largest_holder};
 use super::{Loop, Os};
 use crate::hub::Gateway;
 use crate::limits::EVICTIONS;

@@ -17,8 +17,7 @@ mod request;
 #[cfg(feature = "ws")]
 pub mod websocket;
 
-pub use answer::encode::{DELIVER_HEAD, deliver_head, mail_head};
-pub use answer::{Answer, SERVER};
+pub use answer::{Answer, DELIVER_HEAD, SERVER, deliver_head, mail_head};
 pub use bounds::{Bounds, MAX_BODY};
 pub use code::{ERROR_CODES, ErrorCode, Fault, Status};
 pub use decoder::{Decoder, Frame};
