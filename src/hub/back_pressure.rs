@@ -78,9 +78,9 @@ impl<L> Hub<L> {
         }
         session.outbox.advance(bytes, &mut self.fan_out.pool);
         self.stats.bytes_out += bytes as u64;
-        let has_drained = session.queue.is_full() && session.outbox.queued() <= self.limits.queue / 2;
+        let has_drained = session.full && session.outbox.queued() <= self.limits.queue / 2;
         if has_drained {
-            session.queue.clear_full();
+            session.full = false;
             session.waits.wait_again();
             self.wake_waiters(slot);
         }
@@ -97,7 +97,7 @@ impl<L> Hub<L> {
         let Some(encoding) = self.session(slot).map(|session| session.encoding) else { return };
         let room = self.room_for_answers(encoding);
         let session = &mut self.sessions[slot];
-        if session.queue.is_full() && session.waits_for_receiver() && session.outbox.queued() <= room {
+        if session.full && session.waits_for_receiver() && session.outbox.queued() <= room {
             mark(Mark::DeadlockBroken);
             if session.waits.give_up_on_receivers() {
                 self.sessions.effects.resumed.push(slot);

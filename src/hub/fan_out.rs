@@ -66,7 +66,7 @@ impl FanOut {
                 continue;
             }
             let session = &mut sessions.slab[slot];
-            if skip_full && session.queue.is_full() {
+            if skip_full && session.full {
                 mark(Mark::EventMissed);
                 missed += 1;
                 continue;

@@ -196,7 +196,7 @@ impl<L> Hub<L> {
     /// Notes that a session was taken off that list, so that it is put there again when something is queued for it.
     pub fn mark_flushed(&mut self, slot: usize) {
         if let Some(session) = self.sessions.get_mut(slot) {
-            session.queue.clear_dirty();
+            session.dirty = false;
         }
     }
 

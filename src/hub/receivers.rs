@@ -35,14 +35,14 @@ impl Receivers {
 
     /// Adds a session, unless it has the stamp of this body already. If `refuse_full`, a full session refuses the body.
     fn add<L>(&mut self, slot: usize, session: &mut Session<L>, stamp: u32, refuse_full: bool) -> Status {
-        if session.queue.is_full() && refuse_full {
+        if session.full && refuse_full {
             mark(Mark::Refused);
             self.refused += 1;
             return Status::Refused;
         }
         if session.stamp != stamp {
             session.stamp = stamp;
-            self.any_full |= session.queue.is_full();
+            self.any_full |= session.full;
             self.slots.push(slot as u32);
         }
         Status::Queued

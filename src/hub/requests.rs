@@ -190,7 +190,7 @@ impl<L> Hub<L> {
     /// After a request was executed: decides whether the next one has to wait.
     pub(super) fn after_request(&mut self, slot: usize) {
         let session = &self.sessions[slot];
-        if session.queue.is_full() && session.outbox.queued() > self.room_for_answers(session.encoding) {
+        if session.full && session.outbox.queued() > self.room_for_answers(session.encoding) {
             mark(Mark::SelfWaits);
             self.wait_for(slot, slot);
         }

@@ -12,7 +12,9 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Phase {
-    /// No whole frame has come from it yet.
+    /// An [HTTP caller](Role::HttpCaller): its requests are answered, but others cannot send to it.
+    Calling,
+    /// A user from which no whole frame has come yet.
     New,
     /// A user that has sent a whole frame, or has become a user by a handshake.
     Active,
@@ -35,45 +37,6 @@ pub(super) enum Backlog {
     FrontWaited,
 }
 
-/// The state of a session's queue. It takes one byte, so that all that a fan-out touches fits one cache line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct QueueFlags(u8);
-
-impl QueueFlags {
-    const DIRTY: u8 = 1;
-    const FULL: u8 = 2;
-
-    /// Whether the session is on the list of those to flush.
-    #[inline]
-    pub fn is_dirty(self) -> bool {
-        self.0 & QueueFlags::DIRTY != 0
-    }
-
-    /// Whether the queue went over its limit, and has not been below half of it since.
-    #[inline]
-    pub fn is_full(self) -> bool {
-        self.0 & QueueFlags::FULL != 0
-    }
-
-    #[inline]
-    pub fn set_dirty(&mut self) {
-        self.0 |= QueueFlags::DIRTY;
-    }
-
-    #[inline]
-    pub fn clear_dirty(&mut self) {
-        self.0 &= !QueueFlags::DIRTY;
-    }
-
-    pub fn set_full(&mut self) {
-        self.0 |= QueueFlags::FULL;
-    }
-
-    pub fn clear_full(&mut self) {
-        self.0 &= !QueueFlags::FULL;
-    }
-}
-
 /// A session that waits for a receiver, and the number of its wait.
 pub(super) type Waiter = (UserId, u32);
 
@@ -88,9 +51,11 @@ pub struct Session<L> {
     /// The number of the last relay that named this session, so that each receiver is served once.
     pub(super) stamp: u32,
     pub(super) phase: Phase,
-    pub(super) role: Role,
     pub(super) encoding: Encoding,
-    pub(super) queue: QueueFlags,
+    /// Whether it is on the list of those to flush.
+    pub(super) dirty: bool,
+    /// Whether its queue went over the limit, and has not been below half of it since.
+    pub(super) full: bool,
 
     /// Its name; `None` if it has none.
     pub(super) name: Option<Arc<str>>,
@@ -111,6 +76,7 @@ pub struct Session<L> {
     /// The error that it was closed with, if any.
     pub(super) closed_with: Option<ErrorCode>,
     pub(super) backlog: Backlog,
+    pub(super) role: Role,
     /// Whether it is on this machine.
     pub(super) is_local: bool,
     /// What the loop keeps.
@@ -125,10 +91,13 @@ impl<L> Session<L> {
             id,
             outbox: Outbox::default(),
             stamp: 0,
-            phase: Phase::New,
-            role: protocol.role,
+            phase: match protocol.role {
+                Role::User => Phase::New,
+                Role::HttpCaller => Phase::Calling,
+            },
             encoding: protocol.encoding,
-            queue: QueueFlags::default(),
+            dirty: false,
+            full: false,
             name: None,
             rooms: Vec::new(),
             waiters: None,
@@ -139,6 +108,7 @@ impl<L> Session<L> {
             kept_by_gateway: 0,
             closed_with: None,
             backlog: Backlog::Empty,
+            role: protocol.role,
             is_local,
             link,
         }
@@ -167,7 +137,7 @@ impl<L> Session<L> {
     /// Whether others can send to it and see it: an open session of a user.
     #[inline]
     pub(super) fn is_addressable(&self) -> bool {
-        self.is_open() && self.role == Role::User
+        matches!(self.phase, Phase::New | Phase::Active)
     }
 
     /// Whether its next request may be executed now.
@@ -228,7 +198,7 @@ impl<L> Session<L> {
 
     /// Whether its queue went over the limit, so that its senders wait.
     pub fn is_full(&self) -> bool {
-        self.queue.is_full()
+        self.full
     }
 
     /// Bytes of input that are not executed yet: of an unfinished frame, or of requests that wait.

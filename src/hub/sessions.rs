@@ -90,8 +90,8 @@ impl<L> Sessions<L> {
 
     /// Puts a session on the list of those to flush, once.
     pub fn mark_dirty(&mut self, slot: usize) {
-        if let Some(session) = self.slab.get_mut(slot).filter(|session| !session.queue.is_dirty()) {
-            session.queue.set_dirty();
+        if let Some(session) = self.slab.get_mut(slot).filter(|session| !session.dirty) {
+            session.dirty = true;
             self.effects.dirty.push(slot);
         }
     }
@@ -108,13 +108,13 @@ impl<L> Session<L> {
     /// See [`Sessions::note_queued`].
     #[inline]
     pub(super) fn note_queued(&mut self, slot: usize, effects: &mut Effects, queue_limit: usize) {
-        if !self.queue.is_dirty() {
-            self.queue.set_dirty();
+        if !self.dirty {
+            self.dirty = true;
             effects.dirty.push(slot);
         }
-        if self.outbox.queued() > queue_limit && !self.queue.is_full() && self.is_open() {
+        if self.outbox.queued() > queue_limit && !self.full && self.is_open() {
             mark(Mark::SessionFull);
-            self.queue.set_full();
+            self.full = true;
             effects.filled.push(slot);
         }
     }

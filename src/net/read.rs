@@ -202,7 +202,7 @@ fn reading_timeout<S>(session: &Session<Link<S>>) -> Option<Timeout> {
     } else if session.unparsed() == 0 {
         None
     } else {
-        Some(if session.phase() == Phase::New { Timeout::FirstFrame } else { Timeout::Frame })
+        Some(if session.phase() == Phase::Active { Timeout::Frame } else { Timeout::FirstFrame })
     }
 }
 

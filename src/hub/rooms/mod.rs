@@ -2,7 +2,8 @@
 //!
 //! [`Rooms`] owns all rooms, by key and by name, and decides which of them are removed. It knows sessions as slots
 //! alone. What requests do to rooms is in [`membership`] (JOIN, LEAVE, WHO), [`publishing`] (PUBLISH and every other
-//! event), [`replay`] (HISTORY) and [`departures`] (sessions that departed, announced later).
+//! event), [`replay`] (HISTORY) and [`departures`] (sessions that departed, announced later). Events
+//! are kept in one place, `Rooms::remember`, and read in `replay`.
 
 mod departures;
 mod history;
