@@ -59,12 +59,13 @@ impl FanOut {
         skip_full: bool,
     ) -> Posted {
         let (mut missed, mut excepted) = (0, 0);
-        let except = except.unwrap_or(usize::MAX);
-        for slot in slots.iter().map(|&slot| slot as usize) {
+        let except = except.map_or(u32::MAX, |slot| slot as u32);
+        for &slot in slots {
             if slot == except {
                 excepted = 1;
                 continue;
             }
+            let slot = slot as usize;
             let session = &mut sessions.slab[slot];
             if skip_full && session.full {
                 mark(Mark::EventMissed);
@@ -89,7 +90,10 @@ impl FanOut {
         let mut cost = Cost::NONE;
         for slot in self.deferred.drain(..).map(|slot| slot as usize) {
             let session = &mut sessions.slab[slot];
-            let prefix = self.codecs.get(session.encoding).and_then(|codec| codec.frame_prefix());
+            let prefix = match payload {
+                Payload::Shared(_) => self.codecs.get(session.encoding).and_then(|codec| codec.frame_prefix()),
+                Payload::Copied(_) => None,
+            };
             match (payload, prefix) {
                 (Payload::Shared(frame), Some(prefix)) => {
                     session.outbox.append(&mut self.pool, |run| prefix(frame.as_bytes().len(), run));
@@ -127,7 +131,9 @@ impl FanOut {
         let (mut most_queued, mut growth) = (0, 1);
         for session in self.batch.receivers.iter().map(|&slot| &sessions.slab[slot as usize]) {
             most_queued = most_queued.max(session.outbox.queued());
-            growth = growth.max(self.codecs.max_growth(session.encoding));
+            if !session.encoding.is_native() {
+                growth = growth.max(self.codecs.max_growth(session.encoding));
+            }
         }
         let memory = memory.saturating_sub(self.pool.held()) / self.batch.receivers.len().max(1);
         let room = sessions.queue_limit.saturating_sub(most_queued).min(memory).min(RUN_FULL) / growth;
