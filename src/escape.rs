@@ -2,6 +2,7 @@
 
 /// Whether a character is a control character, ends a line, or changes the direction of text. Names may not contain
 /// such characters.
+#[inline]
 pub fn is_unfit(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{061C}' | '\u{200E}' | '\u{200F}')

@@ -11,6 +11,7 @@ const _: () = assert!(MAX_NAME <= u8::MAX as usize, "a name is a str8");
 ///
 /// A name has 1 to 64 bytes of text without control characters, line or paragraph separators and bidirectional controls
 /// (each of them can forge a line of a log or of a terminal), and without white space at either end.
+#[inline]
 pub fn name_fault(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         Some("a name may not be empty here")

@@ -237,6 +237,7 @@ impl<L> Hub<L> {
 
     /// Adds an event to the open batch. Returns whether it could join: whether the batch is for the same room and
     /// `except`, and has room.
+    #[inline]
     pub(super) fn join_batch_of_room(&mut self, key: u32, except: Option<usize>, frame: &[u8]) -> bool {
         let batch = &mut self.fan_out.batch;
         if batch.key != (BatchKey::Room { key, except }) {
@@ -244,7 +245,11 @@ impl<L> Hub<L> {
         }
         // The members are copied only when a second event comes. Whatever changes them flushes the batch first.
         if batch.room.is_none() {
-            batch.receivers.extend(self.rooms.at(key).members.slots_but(except).map(|slot| slot as u32));
+            let members = &self.rooms.at(key).members;
+            match except {
+                None => batch.receivers.extend_from_slice(members.slots()),
+                Some(_) => batch.receivers.extend(members.slots_but(except).map(|slot| slot as u32)),
+            }
         }
         let room = self.room_in_batch();
         if frame.len() > room {
@@ -255,12 +260,14 @@ impl<L> Hub<L> {
         true
     }
 
+    #[inline]
     fn room_in_batch(&mut self) -> usize {
         let memory = self.limits.memory.saturating_sub(self.unparsed);
         self.fan_out.room_in_batch(&self.sessions, memory)
     }
 
     /// Charges frames that joined the batch, and counts them as deliveries.
+    #[inline]
     fn charge_batch(&mut self, room: usize, len: usize, kind: Kind, frames: u64) {
         let receivers = self.fan_out.batch.receivers.len();
         self.fan_out.batch.room = Some(room - len);

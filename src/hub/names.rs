@@ -28,6 +28,7 @@ impl Names {
     }
 
     /// The slots of a name's sessions, in no order.
+    #[inline]
     pub fn sessions(&self, name: &str) -> &[u32] {
         self.0.get(name).map_or(&[], |sessions| sessions)
     }

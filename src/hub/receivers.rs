@@ -34,6 +34,7 @@ impl Receivers {
     }
 
     /// Adds a session, unless it has the stamp of this body already. If `refuse_full`, a full session refuses the body.
+    #[inline]
     fn add<L>(&mut self, slot: usize, session: &mut Session<L>, stamp: u32, refuse_full: bool) -> Status {
         if session.full && refuse_full {
             mark(Mark::Refused);
@@ -61,6 +62,7 @@ pub(super) struct Resolver {
 
 impl Resolver {
     /// The sessions with these ids. An id is [`Unknown`](Status::Unknown) if no user has it.
+    #[inline]
     pub fn resolve_ids<L>(
         &mut self,
         sessions: &mut Sessions<L>,
@@ -80,6 +82,7 @@ impl Resolver {
 
     /// All sessions of these names. A name is [`Unknown`](Status::Unknown) if it has no session, and
     /// [`Refused`](Status::Refused) if any of its sessions refuses.
+    #[inline]
     pub fn resolve_names<'n, L>(
         &mut self,
         sessions: &mut Sessions<L>,
@@ -105,6 +108,7 @@ impl Resolver {
     }
 
     /// Empty receivers, and a new stamp that no session has.
+    #[inline]
     fn begin<L>(&mut self, sessions: &mut Sessions<L>) -> (Box<Receivers>, u32) {
         let mut receivers = self.spare.take().unwrap_or_default();
         receivers.slots.clear();

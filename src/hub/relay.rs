@@ -160,6 +160,7 @@ impl<L> Hub<L> {
         self.post_body(Kind::Deliver, &deliver_head(sender, body.len()), body, receivers);
     }
 
+    #[inline]
     fn post_mail(&mut self, sender: UserId, name: &str, body: Body<'_>, receivers: &Receivers) {
         self.last_mail += 1;
         let mut head = std::mem::take(&mut self.scratch.head);

@@ -129,6 +129,7 @@ pub enum Answer<'a> {
 
 impl Answer<'_> {
     /// The kind of its frame.
+    #[inline]
     pub fn kind(&self) -> Kind {
         match self {
             Answer::Welcome { .. } => Kind::Welcome,
@@ -269,10 +270,12 @@ impl Answer<'_> {
     /// # Panics
     ///
     /// If a receipt has over 65,535 statuses, or if the payload is over 4 GiB. The protocol allows neither.
+    #[inline]
     pub fn encode(&self, tag: u16, out: &mut Vec<u8>) {
         put_frame(out, self.kind(), self.flags(), tag, |out| self.put_payload(out));
     }
 
+    #[inline]
     fn flags(&self) -> u8 {
         match self {
             Answer::List { more: true, .. } | Answer::Who { more: true, .. } => flag::MORE,
@@ -383,6 +386,7 @@ pub fn mail_head(mail: u64, unix_ms: u64, sender: UserId, name: &str, body_len: 
     out[start + 4..start + HEADER_LEN].copy_from_slice(&length.to_be_bytes());
 }
 
+#[inline]
 fn put_mail_fields(out: &mut Vec<u8>, mail: u64, unix_ms: u64, sender: UserId, name: &str) {
     out.extend_from_slice(&mail.to_be_bytes());
     out.extend_from_slice(&unix_ms.to_be_bytes());

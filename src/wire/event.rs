@@ -78,6 +78,7 @@ impl<'a> EventRef<'a> {
         })
     }
 
+    #[inline]
     pub(super) fn put_payload(&self, out: &mut Vec<u8>) {
         out.push(self.what as u8);
         out.extend_from_slice(&self.id.to_be_bytes());
@@ -93,6 +94,7 @@ impl<'a> EventRef<'a> {
     /// # Panics
     ///
     /// If the payload is over 4 GiB. The hub's limits are far below.
+    #[inline]
     pub fn to_frame(&self) -> Vec<u8> {
         let texts = self.room.len() + self.name.len();
         let mut frame = Vec::with_capacity(HEADER_LEN + FIXED_LEN + texts + self.body.len());

@@ -40,37 +40,45 @@ impl fmt::Display for FieldError {
 pub(super) struct FieldReader<'a>(pub &'a [u8]);
 
 impl<'a> FieldReader<'a> {
+    #[inline]
     fn bytes(&mut self, count: usize, field: &'static str) -> Result<&'a [u8], FieldError> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or(FieldError::PastEnd(field))?;
         self.0 = rest;
         Ok(taken)
     }
 
+    #[inline]
     pub fn u8(&mut self, field: &'static str) -> Result<u8, FieldError> {
         Ok(self.bytes(1, field)?[0])
     }
 
+    #[inline]
     pub fn u16(&mut self, field: &'static str) -> Result<u16, FieldError> {
         Ok(BigEndian::read_u16(self.bytes(2, field)?))
     }
 
+    #[inline]
     pub fn u32(&mut self, field: &'static str) -> Result<u32, FieldError> {
         Ok(BigEndian::read_u32(self.bytes(4, field)?))
     }
 
+    #[inline]
     pub fn u64(&mut self, field: &'static str) -> Result<u64, FieldError> {
         Ok(BigEndian::read_u64(self.bytes(8, field)?))
     }
 
+    #[inline]
     pub fn id(&mut self, field: &'static str) -> Result<UserId, FieldError> {
         Ok(UserId(BigEndian::read_u64(self.bytes(ID_LEN, field)?)))
     }
 
+    #[inline]
     pub fn ids(&mut self, count: usize, field: &'static str) -> Result<Ids<'a>, FieldError> {
         Ids::new(self.bytes(count * ID_LEN, field)?).ok_or(FieldError::PastEnd(field))
     }
 
     /// Text that follows a count of its bytes in a u8.
+    #[inline]
     pub fn str8(&mut self, field: &'static str) -> Result<&'a str, FieldError> {
         let count = self.u8(field)?;
         self.text(count.into(), field)
@@ -82,6 +90,7 @@ impl<'a> FieldReader<'a> {
         self.text(count.into(), field)
     }
 
+    #[inline]
     fn text(&mut self, count: usize, field: &'static str) -> Result<&'a str, FieldError> {
         str::from_utf8(self.bytes(count, field)?).map_err(|_| FieldError::NotUtf8(field))
     }
@@ -92,21 +101,25 @@ impl<'a> FieldReader<'a> {
     }
 
     /// The rest of the payload: a body.
+    #[inline]
     pub fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Checks that nothing is left.
+    #[inline]
     pub fn end(self) -> Result<(), FieldError> {
         if self.0.is_empty() { Ok(()) } else { Err(FieldError::TrailingBytes(self.0.len())) }
     }
 }
 
 /// Appends a count in a u8, then `text`. If `text` is over 255 bytes, it is cut between characters.
+#[inline]
 pub(super) fn put_str8(out: &mut Vec<u8>, text: &str) {
     let end = text.floor_char_boundary(u8::MAX.into());
     out.push(end as u8);

@@ -22,6 +22,7 @@ pub struct Header {
 
 impl Header {
     /// Reads a header from the front of `bytes`; `None` if there are fewer than [`HEADER_LEN`].
+    #[inline]
     pub fn decode(bytes: &[u8]) -> Option<Header> {
         let bytes = bytes.get(..HEADER_LEN)?;
         Some(Header {
@@ -33,6 +34,7 @@ impl Header {
     }
 
     /// The eight bytes of this header.
+    #[inline]
     pub fn encode(self) -> [u8; HEADER_LEN] {
         let mut bytes = [self.kind, self.flags, 0, 0, 0, 0, 0, 0];
         BigEndian::write_u16(&mut bytes[2..4], self.tag);
@@ -41,6 +43,7 @@ impl Header {
     }
 
     /// Bytes of the whole frame, header and payload.
+    #[inline]
     pub fn frame_len(self) -> usize {
         HEADER_LEN + self.length as usize
     }
@@ -51,6 +54,7 @@ impl Header {
 /// # Panics
 ///
 /// If the payload is over 4 GiB. The limits of all callers are far below.
+#[inline]
 pub(super) fn put_frame(out: &mut Vec<u8>, kind: Kind, flags: u8, tag: u16, payload: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&Header { kind: kind as u8, flags, tag, length: 0 }.encode());

@@ -24,6 +24,7 @@ impl<'a> Names<'a> {
     }
 
     /// Reads `count` names from the front of `fields`.
+    #[inline]
     pub(super) fn read(count: u16, fields: &mut FieldReader<'a>) -> Result<Names<'a>, FieldError> {
         let all = fields.0;
         (0..count).try_for_each(|_| fields.str8("list of names").map(drop))?;
@@ -36,6 +37,7 @@ impl<'a> Names<'a> {
     }
 
     /// The number of names.
+    #[inline]
     pub fn len(&self) -> usize {
         self.count.into()
     }
@@ -46,12 +48,14 @@ impl<'a> Names<'a> {
     }
 
     /// Each name, in order.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let mut fields = FieldReader(self.bytes);
         std::iter::from_fn(move || fields.str8("name").ok())
     }
 
     /// The bytes of the list.
+    #[inline]
     pub fn as_bytes(&self) -> &'a [u8] {
         self.bytes
     }

@@ -25,6 +25,7 @@ pub struct History {
 impl History {
     /// Keeps the newest event, and forgets the oldest ones until the limits hold. If one event alone exceeds the limit
     /// of bytes, nothing is kept at all, because a history must not have a gap.
+    #[inline]
     pub fn push(&mut self, frame: SharedFrame, body_len: usize, limits: &Limits) {
         self.bytes += body_len;
         self.held += frame.as_bytes().len() + EVENT_OVERHEAD;
@@ -35,6 +36,7 @@ impl History {
     }
 
     /// Forgets the oldest event, if there is one. Returns about how many bytes of memory that frees.
+    #[inline]
     pub fn forget_oldest(&mut self) -> usize {
         let Some(oldest) = self.events.pop_front() else { return 0 };
         let freed = oldest.frame.as_bytes().len() + EVENT_OVERHEAD;
@@ -47,6 +49,7 @@ impl History {
     }
 
     /// About how many bytes of memory it takes. A large body counts in each place that points to it.
+    #[inline]
     pub fn held(&self) -> usize {
         self.held
     }

@@ -87,6 +87,7 @@ impl<L> Hub<L> {
 
     /// Puts an event into the outbox of each member but `except`. A member whose queue is full misses it, and can see
     /// the gap in the ids. Returns the cost.
+    #[inline]
     fn tell_members(
         &mut self,
         key: u32,

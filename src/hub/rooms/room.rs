@@ -76,6 +76,7 @@ impl Rooms {
     }
 
     /// The key of the room with this name, if there is one.
+    #[inline]
     pub fn find(&self, name: &str) -> Option<u32> {
         self.by_name.get(name).copied()
     }
@@ -98,6 +99,7 @@ impl Rooms {
     ///
     /// If there is none. A key is good from when it was found until its room is removed, which nothing does but
     /// leaving, closing and expiry at their very end.
+    #[inline]
     pub fn at(&self, key: u32) -> &Room {
         &self.rooms[key as usize]
     }
@@ -107,6 +109,7 @@ impl Rooms {
     /// # Panics
     ///
     /// As [`at`](Rooms::at).
+    #[inline]
     pub fn at_mut(&mut self, key: u32) -> &mut Room {
         &mut self.rooms[key as usize]
     }
@@ -116,6 +119,7 @@ impl Rooms {
     ///
     /// A room that has no members and has forgotten everything is removed, but not the one with this newest event.
     /// Returns how many were removed.
+    #[inline]
     pub fn remember(&mut self, key: u32, frame: SharedFrame, body_len: usize, limits: &Limits, now: Duration) -> u64 {
         let history = &mut self.at_mut(key).history;
         let before = history.held();
