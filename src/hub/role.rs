@@ -1,5 +1,5 @@
-//! The role of a session: what it may ask, and whether others can send to it. A session that has yet to sign in, or that
-//! is another hub, will be roles of their own.
+//! The role of a session: what it may ask, and whether others can send to it. A session that has yet to sign in, and a
+//! peer hub, will be roles of their own.
 
 /// What a session may request, and whether others can send to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
