@@ -163,7 +163,8 @@ pub enum IfFull {
     Close,
 }
 
-/// The limits that an operator can set. The protocol promises [`Limits::default`] to clients.
+/// The limits that an operator can set. The protocol promises [`Limits::default`] to clients. One field for each option
+/// of the daemon, so that an embedder sets them by name: this struct is large on purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

@@ -75,7 +75,8 @@ impl Frames {
 /// under twice the bound of the one before, and the last bucket all longer turns.
 pub const TURN_TIMES: usize = 24;
 
-/// Counters since the hub started, and gauges of this moment. [`METRICS`] names and explains the plain numbers.
+/// Counters since the hub started, and gauges of this moment. [`METRICS`] names and explains the plain numbers. One
+/// field for each counter, so that an embedder reads them by name: this struct is large on purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

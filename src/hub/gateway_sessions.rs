@@ -14,16 +14,22 @@ pub(super) struct IdsLent {
     count: u32,
 }
 
+impl IdsLent {
+    /// Counts one more request in this second. Returns whether it may have an id of its own.
+    fn take(&mut self, second: u64) -> bool {
+        if self.second != second {
+            *self = IdsLent { second, count: 0 };
+        }
+        self.count += 1;
+        self.count <= HTTP_IDS_A_SECOND
+    }
+}
+
 impl<L> Hub<L> {
     /// Begins a request of an HTTP caller, which is then [executed](Hub::execute) under an id of its own. If there are
     /// so many requests that ids could run out one day, the requests of one connection share an id.
     pub fn begin_http_request(&mut self, slot: usize) {
-        let second = self.clock.now.as_secs();
-        if self.ids_lent.second != second {
-            self.ids_lent = IdsLent { second, count: 0 };
-        }
-        self.ids_lent.count += 1;
-        if self.ids_lent.count <= HTTP_IDS_A_SECOND {
+        if self.ids_lent.take(self.clock.now.as_secs()) {
             self.sessions.renew_id(slot);
         }
         self.count_http_request();

@@ -21,11 +21,19 @@ pub(super) enum Step {
     Deliver(Delivery),
 }
 
+/// How a request names its receivers.
+#[derive(Clone, Copy, Debug)]
+enum Addressed {
+    /// By ids: a RELAY, which is received as DELIVER.
+    ByIds,
+    /// By names: a SEND, which is received as MAIL.
+    ByNames,
+}
+
 /// A body whose receivers are known and have room. What is left is to [deliver](Hub::deliver) it.
 #[derive(Debug)]
 pub(super) struct Delivery {
-    /// RELAY or SEND.
-    kind: Kind,
+    addressed: Addressed,
     receivers: Box<Receivers>,
     /// Bytes of the body, which ends the request.
     pub body_len: usize,
@@ -57,7 +65,7 @@ impl<L> Hub<L> {
         if !receipt && !receivers.any_full && receivers.refused == 0 {
             self.open_batch_for_users(ids, &receivers.slots, body_len);
         }
-        Step::Deliver(Delivery { kind: Kind::Relay, receivers, body_len, receipt })
+        Step::Deliver(Delivery { addressed: Addressed::ByIds, receivers, body_len, receipt })
     }
 
     /// SEND: resolves the names, and waits as [`relay`](Hub::relay) does.
@@ -83,7 +91,7 @@ impl<L> Hub<L> {
             self.resolver.recycle(receivers);
             return Step::Blocked;
         }
-        Step::Deliver(Delivery { kind: Kind::Send, receivers, body_len, receipt })
+        Step::Deliver(Delivery { addressed: Addressed::ByNames, receivers, body_len, receipt })
     }
 
     fn is_valid_count(&self, count: usize) -> bool {
@@ -127,18 +135,20 @@ impl<L> Hub<L> {
     /// Delivers a body to its receivers, and answers the sender if it asks for a receipt.
     #[inline]
     pub(super) fn deliver(&mut self, slot: usize, context: &RequestContext<'_>, delivery: Delivery, body: Body<'_>) {
-        let Delivery { kind, receivers, receipt, body_len: _ } = delivery;
+        let Delivery { addressed, receivers, receipt, body_len: _ } = delivery;
         let sender = self.sessions[slot].id;
-        if kind == Kind::Relay {
-            self.post_relay(sender, body, &receivers);
-        } else {
-            let name = self.sessions[slot].name.clone();
-            self.post_mail(sender, name.as_deref().unwrap_or_default(), body, &receivers);
-        }
+        let (kind, answer) = match addressed {
+            Addressed::ByIds => {
+                self.post_relay(sender, body, &receivers);
+                (Kind::Relay, Answer::Receipt(&receivers.statuses))
+            }
+            Addressed::ByNames => {
+                let name = self.sessions[slot].name.clone();
+                self.post_mail(sender, name.as_deref().unwrap_or_default(), body, &receivers);
+                (Kind::Send, Answer::SendReceipt(&receivers.statuses))
+            }
+        };
         if receipt {
-            let statuses = &receivers.statuses;
-            let is_relay = kind == Kind::Relay;
-            let answer = if is_relay { Answer::Receipt(statuses) } else { Answer::SendReceipt(statuses) };
             self.reply(slot, context, &answer);
         } else if receivers.refused > 0 {
             self.fail_refused(slot, context, kind, receivers.refused);
