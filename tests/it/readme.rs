@@ -51,11 +51,14 @@ fn the_reference_shows_the_limits_that_the_hub_keeps() {
         format!("| history of a room that nobody is in | {} s ", thousands(limits.history_time.as_secs() as usize)),
         format!("| queued for one user | {} MiB, ", limits.queue >> 20),
         format!("| … for how long | {} s |", limits.stall.as_secs()),
-        format!("| queued and half received in all (what many hear counts once) | {} MiB, ", limits.memory >> 20),
-        format!("| nothing heard from a client | {} s | ", limits.idle.as_secs()),
-        format!("it is asked after {} s of mutual silence", limits.heartbeat.as_secs()),
-        format!("| one frame, unless it comes at 16 KiB/s | {} s; the first 10 s |", limits.frame_time.as_secs()),
-        format!("| at the end, to send what is queued | {} s |", limits.drain.as_secs()),
+        format!(
+            "| queued and partly received in all (a frame for many receivers counts once) | {} MiB, ",
+            limits.memory >> 20
+        ),
+        format!("| nothing received from a client | {} s | ", limits.idle.as_secs()),
+        format!("it is sent a heartbeat when nothing was sent to it for {} s", limits.heartbeat.as_secs()),
+        format!("| one frame, unless it arrives at 16 KiB/s | {} s; the first 10 s |", limits.frame_time.as_secs()),
+        format!("| at shutdown, time to send what is queued | {} s |", limits.drain.as_secs()),
     ];
     rows.iter().for_each(|row| assert!(REFERENCE.contains(row), "{row}"));
 }
