@@ -60,10 +60,9 @@ fn push_help(text: &mut String, start: usize, help: &str) {
 /// What is wrong with the options, and which of the `known` long names was probably meant.
 pub fn wrong_option<'a>(fail: &Fail, known: impl IntoIterator<Item = &'a str>) -> String {
     let Fail::UnrecognizedOption(name) = fail else { return fail.to_string() };
-    match nearest(name, known) {
-        Some(meant) => format!("there is no option --{name}; did you mean --{meant}?"),
-        None => format!("there is no option {name:?}"),
-    }
+    let dashes = if name.chars().count() == 1 { "-" } else { "--" };
+    let hint = nearest(name, known).map_or_else(String::new, |meant| format!("; did you mean --{meant}?"));
+    format!("there is no option {dashes}{}{hint}", name.escape_debug())
 }
 
 /// The known word that was probably meant by a misspelt one, if any is similar enough.
@@ -113,5 +112,15 @@ mod tests {
     fn a_misspelt_word_is_recognized_and_another_word_is_not() {
         assert_eq!(nearest("lits", ["send", "list"]), Some("list"));
         assert_eq!(nearest("frobnicate", ["send", "list"]), None);
+    }
+
+    #[test]
+    fn an_unknown_option_is_named_as_it_was_typed_and_can_not_control_the_terminal() {
+        let wrong = |name: &str| wrong_option(&Fail::UnrecognizedOption(name.into()), ["size", "json"]);
+        assert_eq!(wrong("sise"), "there is no option --sise; did you mean --size?");
+        assert_eq!(wrong("http"), "there is no option --http");
+        assert_eq!(wrong("x"), "there is no option -x");
+        assert_eq!(wrong("siz\u{1b}"), "there is no option --siz\\u{1b}; did you mean --size?");
+        assert_eq!(wrong_option(&Fail::ArgumentMissing("size".into()), []), "Argument to option 'size' missing");
     }
 }

@@ -1,8 +1,8 @@
 //! The options of `cubby bench`: one table, from which the parser, the help and the checks of combinations come. What
 //! the values mean for a run is in `work`.
 
-use crate::common::nearest;
-use getopts::{Fail, Matches, Options};
+use crate::common::{nearest, wrong_option};
+use getopts::{Matches, Options};
 
 /// Columns before the help of an option.
 const HELP_AT: usize = 30;
@@ -127,22 +127,10 @@ pub fn parse(arguments: &[String]) -> Result<Matches, String> {
             _ => options.optopt(short, long, "", takes),
         };
     }
-    let matches = options.parse(arguments).map_err(|fail| misspelt(&fail))?;
+    let matches = options.parse(arguments).map_err(|fail| wrong_option(&fail, OPTIONS.iter().map(|row| row.long)))?;
     match matches.free.first() {
         Some(argument) if !matches.opt_present("help") => Err(format!("unexpected argument {argument:?}")),
         _ => Ok(matches),
-    }
-}
-
-/// Says which option is unknown, and which one may have been meant.
-fn misspelt(fail: &Fail) -> String {
-    let known: Vec<&str> = OPTIONS.iter().map(|row| row.long).collect();
-    match fail {
-        Fail::UnrecognizedOption(name) => match nearest(name, known.iter().copied()) {
-            Some(meant) => format!("there is no option --{name}; did you mean --{meant}?"),
-            None => format!("there is no option {name:?}"),
-        },
-        other => other.to_string(),
     }
 }
 
