@@ -62,7 +62,7 @@ pub fn wrong_option<'a>(fail: &Fail, known: impl IntoIterator<Item = &'a str>) -
     let Fail::UnrecognizedOption(name) = fail else { return fail.to_string() };
     let dashes = if name.chars().count() == 1 { "-" } else { "--" };
     let hint = nearest(name, known).map_or_else(String::new, |meant| format!("; did you mean --{meant}?"));
-    format!("there is no option {dashes}{}{hint}", name.escape_debug())
+    format!("there is no option {dashes}{}{hint}", cubby::escape_unfit(name))
 }
 
 /// The known word that was probably meant by a misspelt one, if any is similar enough.
