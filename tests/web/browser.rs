@@ -164,6 +164,30 @@ fn a_thousand_messages_are_shown_in_order_each_once() {
 }
 
 #[test]
+fn a_scroll_event_before_new_messages_are_drawn_does_not_stop_the_page_from_following() {
+    let hub = hub();
+    let (native, http) = addresses(&hub);
+    let browser = Browser::start();
+    let ann = enter(&browser, &http, "ann", "lobby");
+    let mut bob = Raw::connect(&native);
+    bob.join("lobby");
+    // More than the page keeps in the document, so that a new line at the end takes an old one out at the top.
+    for number in 1..=400 {
+        speak(&mut bob, format!("message {number}").as_bytes());
+    }
+    ann.wait_for(&has_line("message 400"));
+    ann.evaluate("window.held = []; window.requestAnimationFrame = (frame) => held.push(frame)");
+    speak(&mut bob, "a tall message\n".repeat(12).as_bytes());
+    ann.wait_for("held.length === 1");
+    ann.evaluate("for (const _ of '12') document.getElementById('scroll').dispatchEvent(new Event('scroll'))");
+    ann.evaluate("held.forEach((frame) => frame())");
+    ann.wait_for(&has_line("a tall message"));
+    let below = "(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight < 40)";
+    assert_eq!(ann.evaluate(&format!("{below}(document.getElementById('scroll'))")), true);
+    assert_eq!(ann.evaluate("document.getElementById('jump').hidden"), true);
+}
+
+#[test]
 fn a_name_that_will_not_do_is_told_beside_its_field_and_another_one_enters() {
     let hub = hub();
     let (_, http) = addresses(&hub);

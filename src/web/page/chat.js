@@ -594,16 +594,17 @@ function scrolled() {
 	// Only scrolling up means to stay there: the end also moves by itself.
 	if (below < 40) view.stick ||= view.end === view.items.length;
 	else if (scrollTop < lastTop) view.stick = false;
-	lastTop = scrollTop;
 	if (scrollTop < 300 && view.start) {
 		const start = Math.max(0, view.start - STEP);
 		still(() => show(view, start, Math.min(view.end, start + ROWS)));
 	} else if (scrollTop < 300 && view.more) {
 		older(view);
-	} else if (below < 300 && view.end < view.items.length) {
+	} else if (below < 300 && view.end < view.items.length && !view.stick) {
 		const end = Math.min(view.items.length, view.end + STEP);
 		still(() => show(view, Math.max(view.start, end - ROWS), end));
 	}
+	// Not `scrollTop`: to keep what one reads still may have scrolled, and only the reader's scrolling counts.
+	lastTop = $.scroll.scrollTop;
 	drawEdges();
 }
 
