@@ -42,6 +42,16 @@ fn speak(client: &mut Raw, body: &[u8]) {
     while client.receive().kind != 0x89 {}
 }
 
+/// A native client that has joined the lobby and published `message 1` to `message {count}` there.
+fn say_numbered(native: &str, count: usize) -> Raw {
+    let mut client = Raw::connect(native);
+    client.join("lobby");
+    for number in 1..=count {
+        speak(&mut client, format!("message {number}").as_bytes());
+    }
+    client
+}
+
 /// The next message of a room, skipping other events.
 fn next_message(client: &mut Raw) -> Vec<u8> {
     loop {
@@ -150,11 +160,7 @@ fn a_thousand_messages_are_shown_in_order_each_once() {
     let (native, http) = addresses(&hub);
     let browser = Browser::start();
     let ann = enter(&browser, &http, "ann", "lobby");
-    let mut bob = Raw::connect(&native);
-    bob.join("lobby");
-    for number in 1..=1000 {
-        speak(&mut bob, format!("message {number}").as_bytes());
-    }
+    let _bob = say_numbered(&native, 1000);
     ann.wait_for(&has_line("message 1000"));
     let ids = ann.evaluate("[...document.querySelectorAll('#log > [data-id]')].map(line => +line.dataset.id)");
     let ids: Vec<u64> = ids.as_array().expect("a list").iter().map(|id| id.as_u64().expect("a number")).collect();
@@ -169,12 +175,8 @@ fn a_scroll_event_before_new_messages_are_drawn_does_not_stop_the_page_from_foll
     let (native, http) = addresses(&hub);
     let browser = Browser::start();
     let ann = enter(&browser, &http, "ann", "lobby");
-    let mut bob = Raw::connect(&native);
-    bob.join("lobby");
     // More than the page keeps in the document, so that a new line at the end takes an old one out at the top.
-    for number in 1..=400 {
-        speak(&mut bob, format!("message {number}").as_bytes());
-    }
+    let mut bob = say_numbered(&native, 400);
     ann.wait_for(&has_line("message 400"));
     // From the second next frame on, so that no frame is pending that was not held.
     ann.evaluate(
