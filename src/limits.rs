@@ -8,6 +8,10 @@ use std::time::Duration;
 /// Members in one frame of a WHO reply, which has 37 KiB at most.
 pub const WHO_FRAME_MEMBERS: usize = 512;
 
+/// Members in one slice of a WHO reply: four frames, so that looking for the next ones in a large room costs no more than
+/// they do.
+pub const WHO_SLICE_MEMBERS: usize = 4 * WHO_FRAME_MEMBERS;
+
 /// Ids in one frame of a LIST reply: 64 KiB, so that a long list is never one long frame.
 pub const LIST_FRAME_IDS: usize = 8192;
 
@@ -79,8 +83,75 @@ pub const MAX_TURNS_BEHIND: u32 = 64;
 /// handled before any connection is closed as idle.
 pub const OVERSLEEP: Duration = Duration::from_millis(50);
 
-/// The most connections that are closed at once to free memory: if each holds little, it takes many.
-pub const EVICTIONS: usize = 64;
+/// A session that is served may spend at least this part of a turn's budget before others are served: a sixteenth, some
+/// 150 microseconds of work.
+pub const SHARES: usize = 16;
+
+/// What it costs to execute any request, however small, as bytes copied.
+pub const REQUEST_COST: usize = 256;
+
+/// What it costs to write out the counters for STATS, as bytes copied.
+pub const STATS_COST: usize = 128 * 1024;
+
+/// Each session may leave this part of the free memory unread of its own answers, if that is less than
+/// [`ANSWER_WINDOW`]: at the default, from when 16 MiB are free.
+pub const WINDOW_PARTS: usize = 64;
+
+/// The queue of each session may have this part of what is left for queues, once half of the memory is used: at the
+/// default, the whole limit until 64 MiB are left.
+pub const QUEUE_PARTS: usize = 16;
+
+/// Bytes of the shortest queue that makes a session full, however little memory is left.
+pub const SHORT_QUEUE: usize = 16 * 1024;
+
+/// Pieces of outboxes that are looked at to find the session that holds most: far less than a millisecond.
+pub const LOOKED_THROUGH: usize = 16 * 1024;
+
+/// Bytes of an unfinished request that are read from any session, however little memory is left.
+pub const SMALL_REQUEST: usize = 4 * 1024;
+
+/// How long links are not read, because others have not finished their requests, before some of those are closed.
+pub const UNFINISHED_TIME: Duration = Duration::from_millis(100);
+
+/// If bytes of this part of the memory are sent meanwhile, none of them is closed.
+pub const DRAIN_PARTS: usize = 64;
+
+/// Bytes a second by which the one request that is read meanwhile must grow.
+pub const EXEMPT_RATE: usize = 40 * 1024;
+
+/// How often it is logged that sessions are closed because the memory limit is reached.
+pub const WARN_EVERY: Duration = Duration::from_secs(1);
+
+/// Links that are flushed in a turn: some four milliseconds of sends. The others are flushed in the next turn.
+pub const FLUSHES: usize = 2048;
+
+/// Bytes after which a turn flushes no further link: some four milliseconds of copying into the system.
+pub const FLUSH_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Links that are removed in a turn: some two milliseconds.
+pub const REMOVALS: usize = 256;
+
+/// Timeouts of one kind that are handled in a turn.
+pub const EXPIRIES: usize = 512;
+
+/// The largest part of a frame that is still sent to a session before the reason why it is closed, if memory is short.
+pub const LAST_FRAME: usize = 64 * 1024;
+
+/// What it costs to look up a name, as bytes copied.
+pub const NAME_COST: usize = 128;
+
+/// What it costs to look at one session on the way through many of them, as bytes copied.
+pub const SCAN_COST: usize = 32;
+
+/// What it costs to send an event again, beside its bytes, as bytes copied.
+pub const REPLAY_COST: usize = 256;
+
+/// Bytes of answers after which a long request makes room for others: about what one send takes.
+pub const SLICE: usize = 64 * 1024;
+
+/// Bytes of its own answers that a session may leave unread before its next request is executed: enough to keep a fast
+/// line busy. Under memory pressure it is [less](Limits::answer_window).
+pub const ANSWER_WINDOW: usize = 256 * 1024;
 
 /// How long a session that is over its rate limit is not read. It is short, so that requests flow evenly.
 pub const RATE_LIMIT_REST: Duration = Duration::from_millis(20);
@@ -265,13 +336,6 @@ impl Limits {
         self.max_body = bytes;
         self.queue = self.queue.max((bytes as usize).saturating_mul(4));
         self.memory = self.memory.max(self.queue);
-    }
-
-    /// Bytes that may be held beyond [`memory`](Limits::memory), so that a frame that is begun can be finished: the
-    /// frame, and what exceeded the limit when it was reached, which is one read or the copies of one body.
-    pub(crate) fn memory_slack(&self) -> usize {
-        let copies = self.share_from.saturating_mul(self.max_receivers.into());
-        copies.saturating_add(self.max_body as usize + READ_BUFFER)
     }
 
     /// How long the first frame of a connection may take.

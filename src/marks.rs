@@ -21,11 +21,11 @@ macro_rules! marks {
 marks! {
     // Queues and waiting.
     SessionFull, EventMissed, SenderWaits, SelfWaits, LetInOverTheLimit, Resumed, ResumedAndWaits, HeldUnread,
-    Postponed, DeadlockBroken, Refused, RefusedWithoutReceipt, SharedFrame, Batch,
+    Postponed, DeadlockBroken, WaitedTooLong, LongRequestSliced, Refused, RefusedWithoutReceipt, SharedFrame, Batch,
     // Rate limit and memory.
-    RateLimited, StillRateLimited, UnderPressure, Exempt, FarOverMemory, Evicted, EvictedDeparted, OutboxTruncated,
+    RateLimited, StillRateLimited, Exempt, Evicted, EvictedDeparted, OutboxTruncated,
     // Sending and reading.
-    PartlySent, NothingSent, BrokeWhileSending, BrokeWhileReading, ReadInterrupted, SendInterrupted, EndInAFrame,
+    PartlySent, NothingSent, FlushedInPart, BrokeWhileSending, BrokeWhileReading, ReadInterrupted, SendInterrupted, EndInAFrame,
     ReadBudget, VacantEdge,
     // Accepting.
     AcceptRests, AcceptFailedOnce, NotWatched, TurnedAway, RefusedAtOnce, AddressFull, SpareSpent, NoSpare,

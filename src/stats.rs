@@ -129,7 +129,9 @@ pub struct Stats {
     pub waits: u64,
     /// Times that a user's requests had to wait because of the rate limit.
     pub paced: u64,
-    /// Times that all requests had to wait because the memory limit was reached.
+    /// Times that a request that looks at many sessions or events was interrupted, so that others had their turn.
+    pub slices: u64,
+    /// Times that the memory limit was reached, so that the sessions that held most were closed.
     pub squeezes: u64,
     /// Turns of the loop.
     pub turns: u64,
@@ -166,7 +168,7 @@ const fn metric(name: &'static str, metric_type: MetricType, help: &'static str,
 }
 
 /// Every plain number of [`Stats`], in the order in which all forms show them.
-pub const METRICS: [Metric; 25] = [
+pub const METRICS: [Metric; 26] = [
     metric("users", Gauge, "Users connected now", |stats| stats.users),
     metric("most-users", Gauge, "Most users that were connected at once", |stats| stats.most_users),
     metric("accepted", Counter, "Connections accepted", |stats| stats.accepted),
@@ -208,9 +210,13 @@ pub const METRICS: [Metric; 25] = [
     metric("refused", Counter, "Deliveries refused because the receiver's queue was full", |stats| stats.refused),
     metric("waits", Counter, "Times that requests had to wait for a full receiver", |stats| stats.waits),
     metric("paced", Counter, "Times that requests had to wait because of the rate limit", |stats| stats.paced),
-    metric("squeezes", Counter, "Times that requests had to wait because the memory limit was reached", |stats| {
-        stats.squeezes
-    }),
+    metric("slices", Counter, "Times that a long request was interrupted for others", |stats| stats.slices),
+    metric(
+        "squeezes",
+        Counter,
+        "Times that the memory limit was reached and the largest holders were closed",
+        |stats| stats.squeezes,
+    ),
 ];
 
 impl Stats {

@@ -1,51 +1,85 @@
-//! Back-pressure: which sessions wait for a full receiver or for the next turn, and when they go on.
+//! Back-pressure: which sessions wait for a full receiver, for their own readers or for their next share of a turn, and
+//! when they go on.
 
 use super::Hub;
-use super::codec::Encoding;
 use super::role::Role;
 use super::session_id::slot_of;
 use super::waits::Reason;
 use crate::marks::{Mark, mark};
-use crate::wire::UserId;
 
 impl<L> Hub<L> {
-    /// Begins a turn: sessions whose requests waited for it go on, unless the hub is at its memory limit.
-    pub fn begin_turn(&mut self) {
-        self.budget.reset();
+    /// Begins a turn; `is_flushed`: all that was queued before the last turn's flush was offered to the system.
+    pub fn begin_turn(&mut self, is_flushed: bool) {
+        self.budget.reset(is_flushed);
+        self.sessions.queue_limit = self.queue_window();
         self.announce_departures();
-        if self.is_over_memory() {
-            return;
-        }
-        for id in std::mem::take(&mut self.sessions.effects.postponed) {
-            self.end_postponement(id);
-        }
     }
 
-    /// Resumes one session that waits for the next turn, although others have to keep waiting.
-    pub fn end_postponement_of(&mut self, slot: usize) {
-        if let Some(session) = self.session(slot).filter(|session| session.waits.is_blocked_by(Reason::NextTurn)) {
-            let id = session.id;
-            self.sessions.effects.postponed.retain(|postponed| *postponed != id);
-            self.end_postponement(id);
-        }
+    /// Begins to serve a session, while so many wait to be served, this one included: see [`TurnBudget::begin_share`].
+    ///
+    /// [`TurnBudget::begin_share`]: super::budget::TurnBudget::begin_share
+    pub fn begin_share(&mut self, waiting: usize) {
+        self.budget.begin_share(waiting);
     }
 
-    fn end_postponement(&mut self, id: UserId) {
-        let slot = slot_of(id);
-        if self.session(slot).is_some_and(|session| session.id == id) {
-            self.sessions.unblock(slot, Reason::NextTurn);
-        }
+    /// Charges bytes that were received.
+    pub fn charge_received(&mut self, bytes: usize) {
+        self.budget.requests.copied += bytes;
     }
 
-    /// Postpones a session's requests to the next turn if this one has done enough, or the hub is at its memory limit.
+    /// Lets the session go on that has waited longest for its next share, and returns its slot.
+    pub fn end_postponement(&mut self) -> Option<usize> {
+        while let Some(id) = self.sessions.effects.postponed.pop_front() {
+            let slot = slot_of(id);
+            if let Some(session) = self.sessions.get_mut(slot).filter(|session| session.id == id)
+                && session.waits.unblock(Reason::NextTurn)
+            {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// Postpones a session's requests if it has spent its share of this turn, or the hub is at its memory limit.
     pub(super) fn postpone_if_spent(&mut self, slot: usize) {
-        if (self.budget.is_spent() || self.is_over_memory())
+        if (self.budget.is_share_spent() || self.is_over_memory())
             && let Some(session) = self.sessions.get_mut(slot).filter(|session| session.is_open())
             && session.waits.block(Reason::NextTurn)
         {
             mark(Mark::Postponed);
             let id = session.id;
-            self.sessions.effects.postponed.push(id);
+            self.sessions.effects.postponed.push_back(id);
+        }
+    }
+
+    /// Whether a session has read so much of its own answers that more may be queued for it.
+    pub(super) fn has_answer_room(&self, slot: usize) -> bool {
+        let answers = self.sessions[slot].answers as usize;
+        answers <= SMALL_ANSWERS || answers <= self.answer_window()
+    }
+
+    /// Makes a session's requests wait until it has read its answers, if too much of them is unread. Returns whether
+    /// they wait.
+    #[inline]
+    pub(super) fn wait_for_own_reader(&mut self, slot: usize) -> bool {
+        if self.sessions[slot].answers as usize <= SMALL_ANSWERS || self.has_answer_room(slot) {
+            return false;
+        }
+        if self.sessions[slot].is_open() && self.sessions[slot].waits.block(Reason::OwnAnswers) {
+            mark(Mark::SelfWaits);
+            self.stats.waits += 1;
+            self.sessions.effects.filled.push(slot);
+        }
+        true
+    }
+
+    /// A session that waited for its reader has sent some bytes: it goes on once half of the window is free.
+    fn end_wait_for_own_reader(&mut self, slot: usize) {
+        let session = &self.sessions[slot];
+        let answers = session.answers as usize;
+        if session.waits.is_blocked_by(Reason::OwnAnswers) && answers <= SMALL_ANSWERS.max(self.answer_window() / 2) {
+            self.sessions.unblock(slot, Reason::OwnAnswers);
+            self.resume_long_request(slot);
         }
     }
 
@@ -55,6 +89,14 @@ impl<L> Hub<L> {
         self.stats.waits += 1;
         let waiter = (session.id, session.waits.block_on_receiver());
         self.sessions[receiver].waiters.get_or_insert_default().push(waiter);
+    }
+
+    /// A request that had waited was executed. If its session gave up waiting, the next request may wait again, unless
+    /// the session is full itself: then it may be part of a deadlock.
+    pub(super) fn end_wait(&mut self, slot: usize) {
+        if let Some(session) = self.sessions.get_mut(slot).filter(|session| !session.full) {
+            session.waits.wait_again();
+        }
     }
 
     /// Resumes the sessions that wait for this one.
@@ -69,17 +111,19 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Forgets bytes of a session's outbox that are sent. Once a full session is down to half the limit, the sessions
+    /// Forgets bytes of a session's outbox that are sent. Once a full session is down to half of the limit, the sessions
     /// that waited for it are resumed. Returns whether that has just happened.
     pub fn sent(&mut self, slot: usize, bytes: usize) -> bool {
+        let low = self.sessions.queue_limit / 2;
         let Some(session) = self.sessions.get_mut(slot) else { return false };
-        if session.outbox.queued() > HEARTBEAT_LEN {
-            self.drained += bytes as u64;
-        }
         session.outbox.advance(bytes, &mut self.fan_out.pool);
         self.stats.bytes_out += bytes as u64;
-        let has_drained = session.full && session.outbox.queued() <= self.limits.queue / 2;
+        let has_drained = session.full && session.outbox.queued() <= low;
+        if session.note_answers_sent(bytes) {
+            self.end_wait_for_own_reader(slot);
+        }
         if has_drained {
+            let session = &mut self.sessions[slot];
             session.full = false;
             session.waits.wait_again();
             self.wake_waiters(slot);
@@ -87,31 +131,15 @@ impl<L> Hub<L> {
         has_drained
     }
 
-    /// Ends a possible deadlock: a full session that waits for full receivers gives up, because those receivers may
-    /// wait for it in turn. Every session of such a cycle is full and waits, so a limit on that wait ends every cycle.
-    /// Until it is no longer full, what it sends to full receivers is refused.
-    ///
-    /// A session with more queued than others could have sent does not give up: it waits for itself, until it has read
-    /// its own answers.
-    pub fn break_deadlock(&mut self, slot: usize) {
-        let Some(encoding) = self.session(slot).map(|session| session.encoding) else { return };
-        let room = self.room_for_answers(encoding);
-        let session = &mut self.sessions[slot];
-        if session.full && session.waits_for_receiver() && session.outbox.queued() <= room {
-            mark(Mark::DeadlockBroken);
-            if session.waits.give_up_on_receivers() {
+    /// Ends the wait of a session for a receiver: it has lasted too long, or may be a deadlock, in which full sessions
+    /// wait for each other. Full receivers refuse the request.
+    pub fn give_up_on_receiver(&mut self, slot: usize) {
+        if let Some(session) = self.sessions.get_mut(slot).filter(|session| session.waits_for_receiver()) {
+            mark(if session.full { Mark::DeadlockBroken } else { Mark::WaitedTooLong });
+            if session.waits.give_up_on_receiver() {
                 self.sessions.effects.resumed.push(slot);
             }
         }
-    }
-
-    /// How many bytes may be queued for a session before its own requests wait until it has read the answers. This is
-    /// more than other sessions can fill, so that they cannot block its requests: senders that have waited may fill the
-    /// queue to 1.5 times the limit, and each may exceed that by one body, which may be longer in the session's
-    /// encoding.
-    pub(super) fn room_for_answers(&self, encoding: Encoding) -> usize {
-        let body = (self.limits.max_body as usize).saturating_mul(self.fan_out.codecs.max_body_growth(encoding));
-        self.limits.queue.saturating_mul(2).saturating_add(body)
     }
 
     /// Whether no session is left except HTTP callers for which nothing is queued.
@@ -121,6 +149,6 @@ impl<L> Hub<L> {
     }
 }
 
-/// Bytes of a BEAT. A BEAT with nothing else queued goes to waiting sessions as well, so sending it does not count as
-/// draining.
-const HEARTBEAT_LEN: usize = crate::wire::HEADER_LEN + 8;
+/// Bytes of unread answers for which no session ever waits, however little memory is left: those to the requests of one
+/// packet.
+const SMALL_ANSWERS: usize = 2 * 1024;

@@ -7,6 +7,7 @@
 
 use super::Hub;
 use super::budget::Cost;
+use crate::limits::REQUEST_COST;
 use crate::wire::{DELIVER_HEAD, Frame, HEADER_LEN, Header, Ids, Kind, UserId, deliver_head};
 
 /// Who receives a batch.
@@ -99,8 +100,10 @@ struct Joining<'b> {
     max_body: usize,
     /// Bytes that may be written.
     room: usize,
-    /// After this many bytes no further frame is begun.
-    enough: usize,
+    /// What may still be spent: no further frame is begun when that is used up.
+    left: Cost,
+    /// How many outboxes each delivery is put into.
+    outboxes: usize,
     /// Frames that may join.
     max_frames: u64,
 }
@@ -113,6 +116,8 @@ struct Joined {
     read: usize,
     /// Bytes of the deliveries.
     written: usize,
+    /// What they cost, as bytes copied.
+    copied: usize,
 }
 
 impl Joining<'_> {
@@ -130,7 +135,8 @@ impl Joining<'_> {
     /// Appends the deliveries of the requests at the front of `input` to `out`, as many as may join.
     fn join(&self, mut input: &[u8], out: &mut Vec<u8>) -> Joined {
         let mut joined = Joined::default();
-        while joined.written < self.enough
+        while joined.copied < self.left.copied
+            && joined.written < self.left.queued
             && joined.frames < self.max_frames
             && let Some((len, body)) = self.first(input, joined.written)
         {
@@ -140,6 +146,7 @@ impl Joining<'_> {
             joined.frames += 1;
             joined.read += len;
             joined.written += DELIVER_HEAD + body.len();
+            joined.copied += (DELIVER_HEAD + body.len()) * self.outboxes + REQUEST_COST;
         }
         joined
     }
@@ -183,11 +190,12 @@ impl<L> Hub<L> {
             prefix: &batch.prefix,
             max_body: self.limits.share_from.saturating_sub(1).min(self.limits.max_body as usize),
             room,
-            enough: self.budget.bytes_left(batch.receivers.len()),
+            left: self.budget.left_of_share(),
+            outboxes: batch.receivers.len(),
             // The rate limit is charged for each request by itself.
             max_frames: if self.limits.rate == 0 { u64::MAX } else { 1 },
         };
-        debug_assert!(joining.enough > 0, "a session whose turn is over is not served");
+        debug_assert!(!self.budget.is_share_spent(), "a session whose turn is over is not served");
         let joined = match batch.receivers[..] {
             [only] if self.sessions[only as usize].encoding.is_native() => {
                 let receiver = &mut self.sessions[only as usize];
@@ -206,13 +214,15 @@ impl<L> Hub<L> {
     }
 
     fn charge_joined(&mut self, slot: usize, room: usize, joined: &Joined) {
-        let Joined { frames, read, written } = *joined;
+        let Joined { frames, read, written, copied: _ } = *joined;
         if frames == 0 {
             return;
         }
         self.charge_batch(room, written, Kind::Deliver, frames);
         self.frames_received += frames;
         self.stats.frames.add(Kind::Relay, frames, read as u64);
+        // The last of them is charged by `after_request`.
+        self.budget.requests.copied += REQUEST_COST * (frames as usize - 1);
         self.after_request(slot);
     }
 

@@ -1,9 +1,17 @@
-//! How much the hub may do in one turn.
+//! The work account: what each part of a turn has cost, and what it may cost.
+//!
+//! The unit is the time that it takes to copy one byte into an outbox; a microsecond is some 3,000 of them. Everything
+//! that a request makes the hub do is charged in it: bytes received and queued, members and names looked up, text
+//! parsed. Three parts of a turn have budgets of their own, so that none of them delays the others: requests, long
+//! requests (which are served in [slices](super::slices)), and departures.
+//!
+//! Requests share their budget. Each time that a session is served it may spend a share of what is left, and then has to
+//! wait until the other sessions had theirs.
 
-use crate::limits::Limits;
+use crate::limits::{Limits, SHARES};
 use std::ops::{Add, AddAssign};
 
-/// What it cost to put something into outboxes.
+/// What something cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cost {
     /// Bytes copied, or what takes as long as copying them.
@@ -41,30 +49,54 @@ impl AddAssign for Cost {
     }
 }
 
-/// What this turn has spent, and what it may spend. Departures have a budget of their own, half as large, so that
-/// requests and departures do not delay each other.
+/// What this turn has spent, and what it may spend.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TurnBudget {
-    /// What a turn may cost. A session that reads never becomes full within one turn, because no outbox receives more
-    /// than half a queue.
+    /// What the requests of a turn may cost. A session that reads never becomes full within one turn, because no outbox
+    /// receives more than half a queue.
     most: Cost,
     pub requests: Cost,
+    /// What `requests.copied` is when the session that is served now has used up its share.
+    share_end: usize,
+    pub long_requests: Cost,
     pub departures: Cost,
 }
 
 impl TurnBudget {
     pub fn new(limits: &Limits) -> TurnBudget {
         let most = Cost { copied: limits.fan_out, queued: limits.queue / 2 };
-        TurnBudget { most, requests: Cost::NONE, departures: Cost::NONE }
+        TurnBudget {
+            most,
+            requests: Cost::NONE,
+            share_end: most.copied,
+            long_requests: Cost::NONE,
+            departures: Cost::NONE,
+        }
     }
 
-    /// Begins a turn.
-    pub fn reset(&mut self) {
-        (self.requests, self.departures) = (Cost::NONE, Cost::NONE);
+    /// Begins a turn. If there are links that the last turn did not flush, what was queued still counts.
+    pub fn reset(&mut self, is_flushed: bool) {
+        self.requests = Cost { copied: 0, queued: if is_flushed { 0 } else { self.requests.queued } };
+        (self.long_requests, self.departures) = (Cost::NONE, Cost::NONE);
+        self.share_end = self.most.copied;
     }
 
-    /// Whether the requests of this turn have cost enough: further ones wait for the next turn.
+    /// Begins to serve a session, while so many sessions wait to be served, this one included: it may spend an equal
+    /// share of what is left, but not less than a [`SHARES`]th of the whole budget.
+    pub fn begin_share(&mut self, waiting: usize) {
+        let left = self.most.copied.saturating_sub(self.requests.copied);
+        let share = (left / waiting.max(1)).max(self.most.copied / SHARES);
+        self.share_end = self.most.copied.min(self.requests.copied + share);
+    }
+
+    /// Whether the session that is served has spent its share, or the requests of this turn have cost enough: further
+    /// ones wait.
     #[inline]
+    pub fn is_share_spent(&self) -> bool {
+        self.requests.copied >= self.share_end || self.requests.queued >= self.most.queued
+    }
+
+    /// Whether the requests of this turn have cost enough.
     pub fn is_spent(&self) -> bool {
         self.has_reached(self.requests, 1)
     }
@@ -74,20 +106,26 @@ impl TurnBudget {
         self.has_reached(self.requests, 2)
     }
 
-    /// Whether the departures of this turn have cost enough.
+    /// Whether the long requests of this turn have cost enough: a quarter of what requests may.
+    pub fn is_spent_on_long_requests(&self) -> bool {
+        self.long_requests.copied >= self.most.copied / 4
+    }
+
+    /// Whether the departures of this turn have cost enough: half of what requests may.
     pub fn is_spent_on_departures(&self) -> bool {
         self.has_reached(self.departures, 2)
     }
 
-    #[inline]
     fn has_reached(&self, spent: Cost, parts: usize) -> bool {
         spent.copied >= self.most.copied / parts || spent.queued >= self.most.queued / parts
     }
 
-    /// After how many more bytes, put into this many outboxes each, the budget for requests is spent.
-    pub fn bytes_left(&self, outboxes: usize) -> usize {
-        let copied = self.most.copied.saturating_sub(self.requests.copied).div_ceil(outboxes.max(1));
-        copied.min(self.most.queued.saturating_sub(self.requests.queued))
+    /// What is left of the share.
+    pub fn left_of_share(&self) -> Cost {
+        Cost {
+            copied: self.share_end.saturating_sub(self.requests.copied),
+            queued: self.most.queued.saturating_sub(self.requests.queued),
+        }
     }
 }
 
@@ -96,37 +134,56 @@ mod tests {
     use super::*;
 
     fn budget() -> TurnBudget {
-        TurnBudget::new(&Limits { fan_out: 10_000, queue: 2_000, ..Limits::default() })
+        TurnBudget::new(&Limits { fan_out: 16_000, queue: 2_000, ..Limits::default() })
     }
 
     #[test]
     fn a_turn_is_spent_by_copies_to_many_or_by_bytes_for_one() {
         let mut budget = budget();
-        budget.requests += Cost::of(99, 100, 100);
+        budget.requests += Cost::of(159, 100, 100);
         assert!(budget.is_half_spent() && !budget.is_spent());
         budget.requests += Cost::work(100);
-        assert!(budget.is_spent());
-        budget.reset();
+        assert!(budget.is_spent() && budget.is_share_spent());
+        budget.reset(true);
         budget.requests += Cost::of(1, 1_000, 256);
         assert!(budget.is_spent(), "half a queue");
     }
 
     #[test]
-    fn departures_have_half_as_much_of_their_own() {
+    fn what_was_queued_counts_until_it_is_flushed() {
         let mut budget = budget();
-        budget.departures += Cost::work(5_000);
-        assert!(budget.is_spent_on_departures() && !budget.is_half_spent());
+        budget.requests += Cost::of(1, 1_000, 16_000);
+        budget.reset(false);
+        assert_eq!((budget.is_spent(), budget.requests.copied), (true, 0));
+        budget.reset(true);
+        assert!(!budget.is_spent());
     }
 
     #[test]
-    fn what_is_left_spends_the_budget_and_one_byte_less_does_not() {
-        for (outboxes, left) in [(1, 1_000), (10, 1_000), (99, 102)] {
-            let mut budget = budget();
-            assert_eq!(budget.bytes_left(outboxes), left);
-            budget.requests += Cost::of(outboxes, left - 1, left - 1);
-            assert!(!budget.is_spent());
-            budget.requests += Cost::of(outboxes, 1, 1);
-            assert!(budget.is_spent());
-        }
+    fn long_requests_and_departures_have_budgets_of_their_own() {
+        let mut budget = budget();
+        budget.departures += Cost::work(8_000);
+        budget.long_requests += Cost::work(3_999);
+        assert!(budget.is_spent_on_departures() && !budget.is_spent_on_long_requests() && !budget.is_half_spent());
+        budget.long_requests += Cost::work(1);
+        assert!(budget.is_spent_on_long_requests() && !budget.is_half_spent());
+    }
+
+    #[test]
+    fn each_session_has_an_equal_share_of_what_is_left_but_no_less_than_a_sixteenth_of_all() {
+        let mut budget = budget();
+        budget.begin_share(1);
+        assert_eq!(budget.left_of_share(), Cost { copied: 16_000, queued: 1_000 });
+        budget.begin_share(4);
+        budget.requests += Cost::work(3_999);
+        assert!(!budget.is_share_spent());
+        budget.requests += Cost::work(1);
+        assert!(budget.is_share_spent() && !budget.is_spent());
+        budget.begin_share(1_000);
+        budget.requests += Cost::work(1_000);
+        assert!(budget.is_share_spent() && !budget.is_half_spent());
+        budget.begin_share(1);
+        budget.requests += Cost::work(10_999);
+        assert!(!budget.is_share_spent());
     }
 }

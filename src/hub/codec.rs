@@ -178,9 +178,4 @@ impl CodecTable {
     pub fn max_growth(self, encoding: Encoding) -> usize {
         self.get(encoding).map_or(1, Codec::max_growth)
     }
-
-    /// By which factor a large body may grow: not at all behind a [prefix](Codec::frame_prefix).
-    pub fn max_body_growth(self, encoding: Encoding) -> usize {
-        self.get(encoding).filter(|codec| codec.frame_prefix().is_none()).map_or(1, Codec::max_growth)
-    }
 }

@@ -1,17 +1,18 @@
 //! What the loop has to do about what the hub did.
 
 use crate::wire::UserId;
+use std::collections::VecDeque;
 
 /// Lists of sessions, by slot, for the loop. It empties them as it goes. A slot on a list may be vacant by then.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// Sessions with something new in their outbox, each once.
-    pub dirty: Vec<usize>,
+    pub dirty: VecDeque<usize>,
     /// Sessions that waited and may be read again.
     pub resumed: Vec<usize>,
-    /// Sessions whose requests wait for the next turn, because the budget of this one is spent.
-    pub postponed: Vec<UserId>,
-    /// Sessions that went over their queue limit.
+    /// Sessions whose requests wait for their next share of a turn, in the order in which they have it.
+    pub postponed: VecDeque<UserId>,
+    /// Sessions that went over their queue limit, or have to read their own answers.
     pub filled: Vec<usize>,
     /// With `IfFull::Close`: full sessions that another session tried to send to.
     pub overflowed: Vec<usize>,
@@ -22,6 +23,6 @@ pub struct Effects {
 impl Effects {
     /// Whether nothing is left to do except to resume sessions.
     pub fn is_done(&self) -> bool {
-        [&self.dirty, &self.filled, &self.overflowed, &self.departed].into_iter().all(Vec::is_empty)
+        self.dirty.is_empty() && [&self.filled, &self.overflowed, &self.departed].into_iter().all(Vec::is_empty)
     }
 }

@@ -34,7 +34,7 @@ impl<L> Hub<L> {
     pub fn history_of(&self, room: &str, after: u64, limit: usize) -> Vec<SharedEvent> {
         let room = self.rooms.find(room).map(|key| self.rooms.at(key));
         let frames = room.into_iter().flat_map(|room| room.history.after(after, room.newest));
-        frames.take(limit).cloned().map(SharedEvent::new).collect()
+        frames.take(limit).map(|(frame, _)| SharedEvent::new(frame.clone())).collect()
     }
 
     /// The sessions in a room, ids ascending, each with its name; empty if it has none.

@@ -169,6 +169,7 @@ impl<L> Hub<L> {
         session.kept_by_gateway = 0;
         session.backlog = Backlog::Empty;
         session.decoder.release();
+        session.long_request = None;
         self.stats.users -= u64::from(session.role == Role::User);
         self.wake_waiters(slot);
         self.flush_batch();
@@ -225,6 +226,9 @@ impl<L> Hub<L> {
     /// Removes a session and returns what the loop kept for it.
     pub fn remove(&mut self, slot: usize) -> Option<L> {
         self.end_session(slot);
+        if self.sessions.get(slot).is_some() {
+            self.holders.file(&mut self.sessions, slot, 0);
+        }
         let mut session = self.sessions.slab.try_remove(slot)?;
         session.outbox.clear(&mut self.fan_out.pool);
         self.admission.addresses.remove(slot);

@@ -26,6 +26,7 @@ mod effects;
 mod encoded;
 mod fan_out;
 mod gateway_sessions;
+mod holders;
 mod host;
 mod lifecycle;
 mod listener;
@@ -44,6 +45,7 @@ mod rooms;
 mod session;
 mod session_id;
 mod sessions;
+mod slices;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -66,14 +68,17 @@ pub use session_id::HOST;
 
 use crate::limits::Limits;
 use crate::stats::Stats;
+use crate::wire::UserId;
 use budget::TurnBudget;
 use fan_out::FanOut;
 use gateway_sessions::IdsLent;
+use holders::Holders;
 use lifecycle::Admission;
 use names::Names;
 use receivers::Resolver;
 use rooms::Rooms;
 use sessions::Sessions;
+use slices::LongRequests;
 use std::time::Duration;
 
 /// The hub: sessions in slots, each with the loop's state for it (`L`).
@@ -89,10 +94,10 @@ pub struct Hub<L> {
     fan_out: FanOut,
     budget: TurnBudget,
     scratch: Scratch,
+    long_requests: LongRequests,
+    holders: Holders,
     /// Bytes received that are not executed yet, of all sessions.
     unparsed: usize,
-    /// Bytes sent that freed memory.
-    drained: u64,
     /// Whole requests received.
     frames_received: u64,
     ids_lent: IdsLent,
@@ -120,6 +125,7 @@ struct Clock {
 struct Scratch {
     head: Vec<u8>,
     frame: Vec<u8>,
+    ids: Vec<UserId>,
 }
 
 impl<L> Hub<L> {
@@ -140,8 +146,9 @@ impl<L> Hub<L> {
             fan_out: FanOut::new(codecs, &limits),
             budget: TurnBudget::new(&limits),
             scratch: Scratch::default(),
+            long_requests: LongRequests::default(),
+            holders: Holders::default(),
             unparsed: 0,
-            drained: 0,
             frames_received: 0,
             ids_lent: IdsLent::default(),
             last_mail: 0,
@@ -200,9 +207,9 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Whether the budget of this turn is spent: further requests wait for the next turn.
+    /// Whether the budget of this turn is spent, or the memory: further requests wait for the next turn.
     pub fn is_turn_spent(&self) -> bool {
-        self.budget.is_spent()
+        self.budget.is_spent() || self.is_over_memory()
     }
 
     /// Whether the host's requests should stop for this turn, so that sessions get their share.

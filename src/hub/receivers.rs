@@ -6,6 +6,9 @@ use super::sessions::Sessions;
 use crate::marks::{Mark, mark};
 use crate::wire::{Status, UserId};
 
+/// The first stamp, and the first after all four billion have been used.
+const FIRST_STAMP: u32 = 1;
+
 /// The receivers of one body.
 #[derive(Debug, Default)]
 pub(super) struct Receivers {
@@ -55,8 +58,9 @@ impl Receivers {
 pub(super) struct Resolver {
     /// The last receivers, whose buffers the next ones use. Boxed, because receivers are handed from step to step.
     spare: Option<Box<Receivers>>,
-    /// The stamp of the last body. Sessions with this stamp are already among the receivers, so no set is needed to
-    /// find duplicates. At 0, once in four billion bodies, all sessions' stamps are reset.
+    /// The stamp of the last body. Sessions with this stamp are already among the receivers, and names with it are
+    /// resolved already, so no set is needed to find duplicates. At 0, once in four billion bodies, all stamps are
+    /// reset.
     pub stamp: u32,
 }
 
@@ -81,23 +85,35 @@ impl Resolver {
     }
 
     /// All sessions of these names. A name is [`Unknown`](Status::Unknown) if it has no session, and
-    /// [`Refused`](Status::Refused) if any of its sessions refuses.
+    /// [`Refused`](Status::Refused) if any of its sessions refuses. If only some sessions of a name are full, these
+    /// refuse: the others need not wait for them.
     #[inline]
     pub fn resolve_names<'n, L>(
         &mut self,
         sessions: &mut Sessions<L>,
-        table: &NameTable,
+        table: &mut NameTable,
         names: impl Iterator<Item = &'n str>,
         refuse_full: bool,
     ) -> Box<Receivers> {
         let (mut receivers, stamp) = self.begin(sessions);
+        if stamp == FIRST_STAMP {
+            table.forget_stamps();
+        }
         for name in names {
-            let mut all = Status::Unknown;
-            for slot in table.sessions(name).iter().map(|&slot| slot as usize) {
-                let status = receivers.add(slot, &mut sessions[slot], stamp, refuse_full);
-                all = if all == Status::Refused { all } else { status };
+            let Some(named) = table.get_mut(name) else {
+                receivers.statuses.push(Status::Unknown as u8);
+                continue;
+            };
+            if named.stamp != stamp {
+                let refuse = refuse_full || named.slots.iter().any(|&slot| !sessions[slot as usize].full);
+                named.status = Status::Unknown;
+                for slot in named.slots.iter().map(|&slot| slot as usize) {
+                    let status = receivers.add(slot, &mut sessions[slot], stamp, refuse);
+                    named.status = if named.status == Status::Refused { named.status } else { status };
+                }
+                named.stamp = stamp;
             }
-            receivers.statuses.push(all as u8);
+            receivers.statuses.push(named.status as u8);
         }
         receivers
     }
@@ -117,7 +133,7 @@ impl Resolver {
         self.stamp = self.stamp.wrapping_add(1);
         if self.stamp == 0 {
             sessions.slab.iter_mut().for_each(|(_, session)| session.stamp = 0);
-            self.stamp = 1;
+            self.stamp = FIRST_STAMP;
         }
         (receivers, self.stamp)
     }

@@ -6,7 +6,7 @@ use super::codec::RequestContext;
 use super::payload::{Body, Payload, SharedFrame};
 use super::receivers::Receivers;
 use super::session_id::HOST;
-use crate::limits::IfFull;
+use crate::limits::{IfFull, NAME_COST, REQUEST_COST, SCAN_COST};
 use crate::marks::{Mark, mark};
 use crate::name::name_fault;
 use crate::wire::{Answer, ErrorCode, Ids, Kind, Names, Status, UserId, deliver_head, mail_head};
@@ -86,7 +86,8 @@ impl<L> Hub<L> {
         }
         self.flush_batch();
         let refuse_full = self.refuses_full(slot);
-        let receivers = self.resolver.resolve_names(&mut self.sessions, &self.names, names.iter(), refuse_full);
+        let receivers = self.resolver.resolve_names(&mut self.sessions, &mut self.names, names.iter(), refuse_full);
+        self.budget.requests += Cost::work(names.len() * NAME_COST);
         if receivers.any_full && self.wait_for_receivers(slot, &receivers, waited) {
             self.resolver.recycle(receivers);
             return Step::Blocked;
@@ -110,26 +111,25 @@ impl<L> Hub<L> {
         self.limits.if_full == IfFull::Refuse || self.sessions[slot].waits.has_given_up()
     }
 
-    /// Makes the sender wait for each receiver that has no room. Returns whether there is one. A sender that `waited`
+    /// Makes the sender wait for the first receiver that has no room. Returns whether there is one. A sender that `waited`
     /// before may fill a queue to 1.5 times the limit.
     #[cold]
     fn wait_for_receivers(&mut self, sender: usize, receivers: &Receivers, waited: bool) -> bool {
-        let limit = if waited { self.limits.queue.saturating_add(self.limits.queue / 2) } else { 0 };
-        let mut waits = false;
-        for receiver in receivers.slots.iter().map(|&slot| slot as usize) {
-            let session = &self.sessions[receiver];
-            if session.is_full() && session.outbox.queued() > limit {
-                mark(Mark::SenderWaits);
-                self.wait_for(sender, receiver);
-                if self.limits.if_full == IfFull::Close {
-                    self.sessions.effects.overflowed.push(receiver);
-                }
-                waits = true;
-            } else if self.sessions[receiver].is_full() {
-                mark(Mark::LetInOverTheLimit);
-            }
+        let limit = if waited { self.sessions.queue_limit.saturating_mul(3) / 2 } else { 0 };
+        let full = receivers.slots.iter().map(|&slot| slot as usize).filter(|&slot| self.sessions[slot].is_full());
+        let without_room = full.filter(|&slot| self.sessions[slot].outbox.queued() > limit);
+        let Some(first) = without_room.clone().next() else {
+            mark(Mark::LetInOverTheLimit);
+            return false;
+        };
+        mark(Mark::SenderWaits);
+        if self.limits.if_full == IfFull::Close {
+            let overflowed: Vec<usize> = without_room.collect();
+            self.sessions.effects.overflowed.extend(overflowed);
         }
-        waits
+        self.wait_for(sender, first);
+        self.budget.requests += Cost::work(REQUEST_COST + receivers.statuses.len() * SCAN_COST);
+        true
     }
 
     /// Delivers a body to its receivers, and answers the sender if it asks for a receipt.
@@ -160,8 +160,8 @@ impl<L> Hub<L> {
     #[cold]
     fn fail_refused(&mut self, slot: usize, context: &RequestContext<'_>, kind: Kind, count: u32) {
         mark(Mark::RefusedWithoutReceipt);
-        let own = if self.limits.if_full == IfFull::Refuse { "" } else { ", as is yours" };
-        let text = format!("not delivered to {count} receivers: their queues are full{own}; read, then try again");
+        let advice = if self.sessions[slot].full { ", as is yours; read, then try again" } else { "; try again later" };
+        let text = format!("not delivered to {count} receivers: their queues are full{advice}");
         self.fail_request(slot, context, kind, ErrorCode::LimitReached, text);
     }
 
@@ -222,7 +222,7 @@ impl<L> Hub<L> {
     pub fn send_for_host(&mut self, names: &[&str], body: &[u8]) -> Vec<Status> {
         self.flush_batch();
         let names = names.iter().copied();
-        let mut receivers = self.resolver.resolve_names(&mut self.sessions, &self.names, names, true);
+        let mut receivers = self.resolver.resolve_names(&mut self.sessions, &mut self.names, names, true);
         if self.is_over_memory() {
             receivers.refuse_all();
         }

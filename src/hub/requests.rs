@@ -9,14 +9,16 @@
 
 use super::Hub;
 use super::batch::begins_alike;
+use super::budget::Cost;
 use super::codec::RequestContext;
 use super::payload::Body;
 use super::relay::Step;
 use super::session::{Backlog, Phase, Session};
-use crate::limits::{LIST_FRAME_IDS, SPARSE};
+use super::slices::LongWork;
+use crate::limits::{REQUEST_COST, SPARSE, STATS_COST};
 use crate::marks::{Mark, mark};
 use crate::name::name_fault;
-use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Ids, Kind, Request, SERVER, UserId, VERSION};
+use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Kind, Request, SERVER, UserId, VERSION};
 
 /// How [`Hub::execute`] executes a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,7 +129,7 @@ impl<L> Hub<L> {
     fn execute_frame<'a>(&mut self, slot: usize, frame: Frame<'a>, waited: bool) -> Option<Frame<'a>> {
         let (header, len) = (frame.header, frame.header.frame_len());
         let context = RequestContext::tagged(header.tag);
-        self.frames_received += 1;
+        self.frames_received += u64::from(!waited);
         match Request::decode(header, frame.payload()) {
             Ok(request) => match self.dispatch(slot, &context, &request, waited) {
                 Step::Done => {}
@@ -141,6 +143,9 @@ impl<L> Hub<L> {
         }
         if let Some(kind) = Kind::of_request(header.kind) {
             self.stats.frames.count(kind, 1, len);
+        }
+        if waited {
+            self.end_wait(slot);
         }
         self.after_request(slot);
         None
@@ -156,7 +161,7 @@ impl<L> Hub<L> {
         execution: Execution,
     ) -> Outcome {
         self.fan_out.batch.is_expected = execution.more;
-        self.frames_received += 1;
+        self.frames_received += u64::from(!execution.waited);
         if self.joins_batch(slot, request) {
             self.count_request(slot, request);
             return Outcome::Done;
@@ -165,6 +170,9 @@ impl<L> Hub<L> {
             Step::Done => {}
             Step::Blocked => return Outcome::Blocked,
             Step::Deliver(delivery) => self.deliver(slot, context, delivery, request.body().into()),
+        }
+        if execution.waited {
+            self.end_wait(slot);
         }
         self.count_request(slot, request);
         Outcome::Done
@@ -187,13 +195,10 @@ impl<L> Hub<L> {
         self.flush_batch();
     }
 
-    /// After a request was executed: decides whether the next one has to wait.
+    /// After a request was executed: charges it, and decides whether the next one has to wait.
     pub(super) fn after_request(&mut self, slot: usize) {
-        let session = &self.sessions[slot];
-        if session.full && session.outbox.queued() > self.room_for_answers(session.encoding) {
-            mark(Mark::SelfWaits);
-            self.wait_for(slot, slot);
-        }
+        self.budget.requests.copied += REQUEST_COST;
+        self.wait_for_own_reader(slot);
         self.charge_rate(slot);
         self.postpone_if_spent(slot);
     }
@@ -218,7 +223,9 @@ impl<L> Hub<L> {
             Request::Who { room } => self.who(slot, context, room),
             Request::Hello { name, .. } => self.hello(slot, context, name),
             Request::Identity => self.reply(slot, context, &Answer::Identity(self.sessions[slot].id)),
-            Request::List => self.list(slot, context),
+            Request::List => {
+                self.begin_long_request(slot, context, LongWork::List(UserId(0), self.sessions.newest_id()));
+            }
             Request::Ping(body) => self.reply(slot, context, &Answer::Pong(body)),
             Request::Bye => self.leave(slot),
             Request::Stats => self.tell_stats(slot, context),
@@ -243,11 +250,16 @@ impl<L> Hub<L> {
             server: SERVER,
         };
         self.reply(slot, context, &answer);
-        if self.sessions[slot].name.as_deref().unwrap_or_default() != name {
-            self.leave_all_rooms(slot);
-            self.set_name(slot, name);
+        let session = &self.sessions[slot];
+        log::debug!("{} said HELLO", session.label());
+        if session.name.as_deref().unwrap_or_default() == name {
+            return;
         }
-        log::debug!("{} said HELLO", self.sessions[slot].label());
+        if session.rooms.is_empty() {
+            self.set_name(slot, name);
+        } else {
+            self.begin_long_request(slot, context, LongWork::Rename(name.into()));
+        }
     }
 
     /// STATS: replies with the counters, only to clients on this machine.
@@ -255,6 +267,7 @@ impl<L> Hub<L> {
         self.flush_batch();
         if self.sessions[slot].is_local {
             let json = self.stats().to_json();
+            self.budget.requests += Cost::work(STATS_COST);
             return self.reply(slot, context, &Answer::Stats(&json));
         }
         self.stats.faults += 1;
@@ -271,30 +284,13 @@ impl<L> Hub<L> {
         ids
     }
 
-    fn list(&mut self, slot: usize, context: &RequestContext<'_>) {
-        let ids = self.others(slot);
-        let mut block = Vec::new();
-        let mut parts = ids.chunks(LIST_FRAME_IDS).peekable();
-        loop {
-            block.clear();
-            Ids::encode(parts.next().unwrap_or_default(), &mut block);
-            let users = Ids::new(&block).expect("a block of whole ids");
-            let more = parts.peek().is_some();
-            self.reply(slot, context, &Answer::List { users, more });
-            if !more {
-                break;
-            }
-        }
-    }
-
     /// Appends an answer to a session's outbox.
     pub(super) fn reply(&mut self, slot: usize, context: &RequestContext<'_>, answer: &Answer<'_>) {
         self.flush_batch();
         let fan_out = &mut self.fan_out;
-        let len = self.sessions.append(slot, |session| {
-            let (before, encoding) = (session.outbox.queued(), session.encoding);
+        let len = self.sessions.answer(slot, |session| {
+            let encoding = session.encoding;
             session.outbox.append(&mut fan_out.pool, |run| fan_out.codecs.encode(encoding, context, answer, run));
-            session.outbox.queued() - before
         });
         if let Some(len) = len {
             self.stats.frames.count(answer.kind(), 1, len);
@@ -303,14 +299,31 @@ impl<L> Hub<L> {
 
     /// Appends a push to the outbox of one session.
     pub(super) fn push(&mut self, slot: usize, answer: &Answer<'_>) {
-        self.reply(slot, &RequestContext::default(), answer);
+        self.flush_batch();
+        let (fan_out, context) = (&mut self.fan_out, RequestContext::default());
+        let len = self.sessions.append(slot, |session| {
+            let (before, encoding) = (session.outbox.queued(), session.encoding);
+            session.outbox.append(&mut fan_out.pool, |run| fan_out.codecs.encode(encoding, &context, answer, run));
+            session.outbox.queued() - before
+        });
+        if let Some(len) = len {
+            self.stats.frames.count(answer.kind(), 1, len);
+        }
     }
 
-    /// Appends bytes that are in the session's own encoding already, and no answer of the hub.
+    /// Appends bytes that are in the session's own encoding already, and no answer of the hub. If its peer does not read
+    /// them, its requests wait.
     pub fn push_bytes(&mut self, slot: usize, bytes: &[u8]) {
         self.flush_batch();
         let pool = &mut self.fan_out.pool;
-        self.sessions.append(slot, |session| session.outbox.append(pool, |run| run.extend_from_slice(bytes)));
+        self.budget.requests += Cost::work(bytes.len());
+        if self
+            .sessions
+            .answer(slot, |session| session.outbox.append(pool, |run| run.extend_from_slice(bytes)))
+            .is_some()
+        {
+            self.wait_for_own_reader(slot);
+        }
     }
 
     /// Sends a session the error of its request, and makes it depart if the error is fatal.

@@ -1,9 +1,11 @@
 //! One connection as the hub sees it.
 
 use super::codec::{Encoding, Protocol};
+use super::holders::Holder;
 use super::outbox::Outbox;
 use super::rate_limit::TokenBucket;
 use super::role::Role;
+use super::slices::LongRequest;
 use super::waits::{Reason, Waits};
 use crate::wire::{Decoder, ErrorCode, UserId};
 use std::sync::Arc;
@@ -77,6 +79,14 @@ pub struct Session<L> {
     pub(super) closed_with: Option<ErrorCode>,
     pub(super) backlog: Backlog,
     pub(super) role: Role,
+    /// Its class among the [holders](super::holders) of memory, and its index there.
+    pub(super) holder: Holder,
+    /// Bytes of answers to its own requests that are not sent yet; at most [`answers_end`](Session::answers_end).
+    pub(super) answers: u32,
+    /// Bytes of its outbox up to the end of the last of these answers.
+    pub(super) answers_end: u32,
+    /// The request of it that is not complete. Boxed, because few sessions have one.
+    pub(super) long_request: Option<Box<LongRequest>>,
     /// Whether it is on this machine.
     pub(super) is_local: bool,
     /// What the loop keeps.
@@ -109,6 +119,10 @@ impl<L> Session<L> {
             closed_with: None,
             backlog: Backlog::Empty,
             role: protocol.role,
+            holder: Holder::default(),
+            answers: 0,
+            answers_end: 0,
+            long_request: None,
             is_local,
             link,
         }
@@ -151,9 +165,14 @@ impl<L> Session<L> {
         self.is_open() && self.waits.is_blocked()
     }
 
-    /// Whether its requests wait for a full receiver, and not only for the next turn or its rate limit.
+    /// Whether its requests wait for a full receiver.
     pub fn waits_for_receiver(&self) -> bool {
-        self.is_open() && self.waits.is_blocked_on_receivers()
+        self.is_open() && self.waits.is_blocked_by(Reason::Receiver)
+    }
+
+    /// Whether its requests wait for its own peer, who has to read answers first.
+    pub fn waits_for_reader(&self) -> bool {
+        self.is_open() && self.waits.is_blocked_by(Reason::OwnAnswers)
     }
 
     /// Whether its requests wait because of the rate limit.
@@ -204,6 +223,11 @@ impl<L> Session<L> {
     /// Bytes of input that are not executed yet: of an unfinished frame, or of requests that wait.
     pub fn unparsed(&self) -> usize {
         self.decoder.kept() + self.kept_by_gateway as usize
+    }
+
+    /// Bytes of its outbox up to the end of the last answer to a request of its own.
+    pub fn unread_answers(&self) -> usize {
+        self.answers_end as usize
     }
 
     /// Whether whole requests are among the unparsed input.

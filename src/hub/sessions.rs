@@ -2,9 +2,11 @@
 
 use super::codec::Protocol;
 use super::effects::Effects;
+use super::holders::{Holder, Places};
 use super::session::Session;
 use super::session_id::{slot_of, user_id};
 use super::waits::Reason;
+use crate::limits::SLOT_BITS;
 use crate::marks::{Mark, mark};
 use crate::wire::UserId;
 use slab::Slab;
@@ -47,6 +49,11 @@ impl<L> Sessions<L> {
     /// Whether all four billion ids have been given.
     pub fn is_out_of_ids(&self) -> bool {
         self.generation == u32::MAX
+    }
+
+    /// An id that no session given an id so far exceeds.
+    pub fn newest_id(&self) -> UserId {
+        user_id(self.generation, (1 << SLOT_BITS) - 1)
     }
 
     /// Adds a session with a new id. There must be an id left.
@@ -92,8 +99,20 @@ impl<L> Sessions<L> {
     pub fn mark_dirty(&mut self, slot: usize) {
         if let Some(session) = self.slab.get_mut(slot).filter(|session| !session.dirty) {
             session.dirty = true;
-            self.effects.dirty.push(slot);
+            self.effects.dirty.push_back(slot);
         }
+    }
+
+    /// Lets `write` append an answer to a request of this session, if there is such a session. Returns how many bytes
+    /// it has.
+    #[inline]
+    pub fn answer(&mut self, slot: usize, write: impl FnOnce(&mut Session<L>)) -> Option<usize> {
+        self.append(slot, |session| {
+            let before = session.outbox.queued();
+            write(session);
+            session.note_answer(before);
+            session.outbox.queued() - before
+        })
     }
 
     /// Removes a reason to wait. If it was the last one, the session is resumed.
@@ -110,13 +129,40 @@ impl<L> Session<L> {
     pub(super) fn note_queued(&mut self, slot: usize, effects: &mut Effects, queue_limit: usize) {
         if !self.dirty {
             self.dirty = true;
-            effects.dirty.push(slot);
+            effects.dirty.push_back(slot);
         }
         if self.outbox.queued() > queue_limit && !self.full && self.is_open() {
             mark(Mark::SessionFull);
             self.full = true;
             effects.filled.push(slot);
         }
+    }
+}
+
+impl<L> Session<L> {
+    /// Notes that what its outbox has beyond `before` bytes are answers to its own requests.
+    #[inline]
+    pub(super) fn note_answer(&mut self, before: usize) {
+        let queued = self.outbox.queued();
+        self.answers = self.answers.saturating_add((queued - before) as u32);
+        self.answers_end = queued as u32;
+    }
+
+    /// Notes that the oldest bytes of its outbox are sent. Returns whether answers were among them.
+    #[inline]
+    pub(super) fn note_answers_sent(&mut self, bytes: usize) -> bool {
+        let had_answers = self.answers > 0;
+        if had_answers {
+            self.answers_end = self.answers_end.saturating_sub(bytes as u32);
+            self.answers = self.answers.min(self.answers_end);
+        }
+        had_answers
+    }
+}
+
+impl<L> Places for Sessions<L> {
+    fn place(&mut self, slot: u32) -> &mut Holder {
+        &mut self[slot as usize].holder
     }
 }
 

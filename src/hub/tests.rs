@@ -21,18 +21,27 @@ fn enter(hub: &mut Hub<()>) -> (usize, UserId) {
 fn ask(hub: &mut Hub<()>, slot: usize, request: Request<'_>) {
     let mut bytes = Vec::new();
     request.encode(3, &mut bytes);
-    hub.begin_turn();
+    hub.begin_turn(true);
     hub.receive(slot, &bytes);
 }
 
 /// Runs turns until no session waits only for the next turn.
 fn turn(hub: &mut Hub<()>) {
-    while !hub.effects_mut().postponed.is_empty() || !hub.effects_mut().resumed.is_empty() || hub.owes_departures() {
-        hub.begin_turn();
-        let resumed = std::mem::take(&mut hub.effects_mut().resumed);
+    while is_busy(hub) {
+        hub.begin_turn(true);
+        let mut resumed = std::mem::take(&mut hub.effects_mut().resumed);
+        resumed.extend(std::iter::from_fn(|| hub.end_postponement()));
         resumed.into_iter().for_each(|slot| hub.resume(slot));
+        hub.serve_long_requests();
         hub.announce_departures();
     }
+}
+
+/// Whether there is something to do in another turn.
+fn is_busy(hub: &Hub<()>) -> bool {
+    let effects = hub.effects();
+    let is_idle = effects.postponed.is_empty() && effects.resumed.is_empty();
+    !is_idle || hub.owes_departures() || hub.owes_slices()
 }
 
 /// Takes the whole frames out of an outbox.
@@ -244,7 +253,7 @@ fn prefixed_ping(len: usize) -> Vec<u8> {
 
 /// Executes a request that comes as a value.
 fn execute(hub: &mut Hub<()>, slot: usize, request: &Request<'_>) {
-    hub.begin_turn();
+    hub.begin_turn(true);
     let outcome = hub.execute(slot, &RequestContext::tagged(3), request, Execution::default());
     assert_eq!(outcome, Outcome::Done);
     hub.finish_input();
@@ -306,9 +315,10 @@ fn a_request_that_is_blocked_does_nothing_until_it_is_executed_again() {
     Ids::encode(&[hub.session(bob).expect("bob").id()], &mut block);
     let receivers = Ids::new(&block).expect("one id");
     let relay = Request::Relay { receivers, body: &[7; 2500], receipt: true };
-    hub.begin_turn();
+    hub.begin_turn(true);
     execute(&mut hub, ann, &relay);
-    hub.begin_turn();
+    hub.begin_turn(true);
+    assert_eq!(hub.end_postponement(), Some(ann));
     let before = hub.session(bob).expect("bob").outbox().queued();
     let again = |hub: &mut Hub<()>, waited| {
         hub.execute(ann, &RequestContext::tagged(4), &relay, Execution { waited, more: false })

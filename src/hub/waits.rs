@@ -1,29 +1,32 @@
 //! Why the requests of a session wait. Nothing else decides whether requests are executed and the socket is read. A new
 //! reason, such as the answer to a ticket, is a variant of [`Reason`].
 
-/// A reason to wait, except for full receivers, which are counted: see [`Waits::block_on_receiver`].
+/// A reason to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Reason {
-    /// The budget of this turn is spent: requests go on in the next turn.
+    /// The session has spent its share of this turn: requests go on in the next turn.
     NextTurn = 1,
     /// The session sent requests faster than the rate limit allows.
     RateLimit = 2,
+    /// A receiver is full. A session may wait for itself.
+    Receiver = 4,
+    /// The session has not read the answers to its own requests.
+    OwnAnswers = 8,
+    /// A [long request](super::slices) of the session is not complete.
+    LongRequest = 16,
 }
 
 /// All reasons for which a session's requests wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Waits {
-    /// The number of full receivers that it waits for. A session may wait for itself, until it has read its own
-    /// answers.
-    receivers: u32,
-    /// The number of this wait for full receivers. A wait that was given up has another number, so that a receiver that
-    /// drains later does not end a newer wait.
+    /// The number of this wait for a full receiver. A wait that was given up has another number, so that a receiver
+    /// that drains later does not end a newer wait.
     round: u32,
     /// A bit for each [`Reason`].
     reasons: u8,
-    /// It gave up waiting, because it may have been part of a deadlock: until it is no longer full itself, what it
-    /// sends to full receivers is refused.
+    /// It gave up waiting for a receiver: until the request is executed, and the session is no longer full itself, what
+    /// it sends to full receivers is refused.
     gave_up: bool,
 }
 
@@ -31,12 +34,7 @@ impl Waits {
     /// Whether there is any reason to wait.
     #[inline]
     pub fn is_blocked(&self) -> bool {
-        self.receivers > 0 || self.reasons != 0
-    }
-
-    /// Whether it waits for a full receiver.
-    pub fn is_blocked_on_receivers(&self) -> bool {
-        self.receivers > 0
+        self.reasons != 0
     }
 
     /// Whether this is one of its reasons.
@@ -58,31 +56,26 @@ impl Waits {
         was_blocked && !self.is_blocked()
     }
 
-    /// Adds one more full receiver. Returns the number of the wait, which [`unblock_receiver`](Waits::unblock_receiver)
-    /// needs.
+    /// Begins to wait for a full receiver. Returns the number of the wait, which
+    /// [`unblock_receiver`](Waits::unblock_receiver) needs.
     pub fn block_on_receiver(&mut self) -> u32 {
-        self.receivers += 1;
+        self.round = self.round.wrapping_add(1);
+        self.block(Reason::Receiver);
         self.round
     }
 
-    /// A receiver of the wait with this number is no longer full. Returns whether the session goes on.
+    /// The receiver of the wait with this number is no longer full. Returns whether the session goes on.
     pub fn unblock_receiver(&mut self, round: u32) -> bool {
-        if round != self.round || self.receivers == 0 {
-            return false;
-        }
-        self.receivers -= 1;
-        !self.is_blocked()
+        round == self.round && self.unblock(Reason::Receiver)
     }
 
-    /// Gives up waiting for receivers. Returns whether the session goes on.
-    pub fn give_up_on_receivers(&mut self) -> bool {
-        self.receivers = 0;
-        self.round = self.round.wrapping_add(1);
+    /// Gives up waiting for a receiver. Returns whether the session goes on.
+    pub fn give_up_on_receiver(&mut self) -> bool {
         self.gave_up = true;
-        !self.is_blocked()
+        self.unblock(Reason::Receiver)
     }
 
-    /// Whether it gave up waiting for receivers, and has not been [reset](Waits::wait_again) since.
+    /// Whether it gave up waiting for a receiver, and has not been [reset](Waits::wait_again) since.
     pub fn has_given_up(&self) -> bool {
         self.gave_up
     }
@@ -101,10 +94,9 @@ mod tests {
     fn a_session_goes_on_when_its_last_reason_is_gone() {
         let mut waits = Waits::default();
         let round = waits.block_on_receiver();
-        assert_eq!(waits.block_on_receiver(), round);
         assert!(waits.block(Reason::NextTurn) && !waits.block(Reason::NextTurn));
-        assert!(!waits.unblock_receiver(round) && !waits.unblock(Reason::NextTurn));
-        assert!(waits.is_blocked() && waits.is_blocked_on_receivers());
+        assert!(!waits.unblock(Reason::NextTurn));
+        assert!(waits.is_blocked() && waits.is_blocked_by(Reason::Receiver));
         assert!(waits.unblock_receiver(round) && !waits.is_blocked());
         assert!(!waits.unblock_receiver(round), "it does not go on twice");
     }
@@ -121,7 +113,7 @@ mod tests {
     fn a_wait_that_was_given_up_is_not_ended_again() {
         let mut waits = Waits::default();
         let old = waits.block_on_receiver();
-        assert!(waits.give_up_on_receivers() && waits.has_given_up());
+        assert!(waits.give_up_on_receiver() && waits.has_given_up());
         let new = waits.block_on_receiver();
         assert!(!waits.unblock_receiver(old) && waits.is_blocked());
         assert!(waits.unblock_receiver(new));

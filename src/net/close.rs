@@ -8,6 +8,7 @@ use super::link::{Condition, Inbound, Stage};
 use super::timeouts::Timeout;
 use super::{Loop, Os};
 use crate::hub::{Gateway, Role, Session};
+use crate::limits::REMOVALS;
 use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 
@@ -35,13 +36,16 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.drain_deadline.is_some_and(|at| self.now >= at || self.hub.has_only_http_callers())
     }
 
-    /// Starts the timeout of sessions that have become full, closes them at once if the limits say so, and advances
-    /// departed sessions towards the end of their links.
+    /// Starts the timeouts of sessions that have become full or have to read their answers, closes full ones at once if
+    /// the limits say so, and advances departed sessions towards the end of their links.
     pub(super) fn handle_full_and_departed(&mut self) {
         while let Some(slot) = self.hub.effects_mut().filled.pop() {
             if self.is_full_and_present(slot) {
                 self.start_timeout(slot, Timeout::Stall);
-                self.update_reading_timeout(slot, false);
+            }
+            self.update_reading_timeout(slot, false);
+            if self.hub.session(slot).is_some_and(Session::waits_for_reader) {
+                self.start_timeout(slot, Timeout::Unread);
             }
         }
         while let Some(slot) = self.hub.effects_mut().overflowed.pop() {
@@ -134,10 +138,11 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Removes the links that are closing. Slots are vacated only here, so that a slot on a list of this turn never
-    /// refers to a newer session.
+    /// Removes links that are closing, as many as one turn has time for. Slots are vacated only here, so that a slot on a
+    /// list of this turn never refers to a newer session.
     pub(super) fn reap(&mut self) {
-        while let Some(slot) = self.closing.pop() {
+        for _ in 0..REMOVALS {
+            let Some(slot) = self.closing.pop() else { return };
             self.timeouts.stop_all(&mut self.hub, slot, self.now);
             self.gateway.forget(slot);
             self.hub.remove(slot);

@@ -1,46 +1,60 @@
-//! Closing sessions for which the hub holds too much: sessions that do not read, and under memory pressure the largest
-//! holders.
+//! Closing sessions for which the hub holds too much: sessions that do not read, and at the memory limit those that hold
+//! most.
 
 use super::link::Stage;
-use super::memory_pressure::{is_under_pressure, largest_holder};
+use super::memory_pressure::MemoryPressure;
 use super::{Loop, Os};
-use crate::hub::Gateway;
-use crate::limits::EVICTIONS;
+use crate::hub::{Gateway, Session};
+use crate::limits::LAST_FRAME;
 use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 
 impl<O: Os, G: Gateway> Loop<O, G> {
-    /// Checks for memory pressure at the end of a turn, and makes room if it has lasted too long.
-    pub(super) fn check_memory(&mut self) {
-        if self.memory.check(&mut self.hub, self.now) {
-            self.evict();
-            self.memory.restart(&self.hub, self.now);
+    /// At the memory limit: closes those that hold most, as many as it takes until a sixteenth is free. There is no
+    /// grace, because all others would wait for it. But what is queued was offered to all of them before.
+    pub(super) fn relieve_memory(&mut self) {
+        if !self.hub.is_over_memory() || !self.is_flushed {
+            return;
+        }
+        self.hub.stats.squeezes += 1;
+        let limit = self.hub.limits().memory;
+        if self.memory.warns(self.now) {
+            log::warn!("the memory limit of {limit} B is reached: closing the sessions for which most is held");
+        }
+        while self.hub.held() >= limit - limit / 16
+            && let Some(slot) = self.hub.largest_holder()
+        {
+            self.evict(slot);
         }
     }
 
-    /// Closes the session that holds the most, and further sessions until a quarter of the limit is free. Each is still
-    /// sent the rest of a partly sent frame, and then the reason.
-    fn evict(&mut self) {
-        let enough = self.hub.held().saturating_sub(self.hub.limits().memory / 4);
-        for evicted in 0..EVICTIONS {
-            let is_tight = self.hub.held() > enough && is_under_pressure(&self.hub);
-            let Some(slot) = largest_holder(&self.hub).filter(|_| is_tight) else { return };
-            let Some(session) = self.hub.session(slot) else { return };
-            let (queued, half) = (session.outbox().queued(), session.unparsed());
-            let (label, held) = (session.label(), self.hub.held());
-            log::warn!("evicting {label}: {queued} B queued, {half} B unparsed; the hub holds {held} B");
-            if !session.is_open() {
-                // This session was closed just now and has not read the reason yet. Its memory becomes free when it is
-                // removed.
-                if evicted == 0 {
-                    mark(Mark::EvictedDeparted);
-                    self.mark_closing(slot);
-                }
-                return;
-            }
+    /// Closes sessions that are in the way of those whose requests are not read, if these have waited long enough.
+    pub(super) fn relieve_crowd(&mut self) {
+        if !self.memory.check(&mut self.hub, self.now) {
+            return;
+        }
+        self.hub.stats.squeezes += 1;
+        while let Some(slot) = MemoryPressure::in_the_way(&mut self.hub) {
+            self.evict(slot);
+        }
+    }
+
+    /// Closes a session to free its memory. It is still sent the rest of a partly sent frame and then the reason, unless
+    /// that rest is large. If it was closed before and has not read the reason yet, it has no more time for that.
+    fn evict(&mut self, slot: usize) {
+        let is_open = self.hub.session(slot).is_some_and(Session::is_open);
+        self.hub.truncate_outbox(slot);
+        let keeps_little = self.hub.session(slot).is_some_and(|session| session.outbox().bound() <= LAST_FRAME);
+        if is_open {
             mark(Mark::Evicted);
-            self.hub.truncate_outbox(slot);
             self.close_holder(slot, "memory limit reached; this client holds the most");
+        }
+        if is_open && keeps_little {
+            self.hub.note_holding(slot);
+        } else {
+            mark(Mark::EvictedDeparted);
+            self.mark_closing(slot);
+            self.hub.clear_outbox(slot);
         }
     }
 

@@ -5,7 +5,7 @@ use super::link::Link;
 use super::timeouts::{Timeout, TimerKind, bytes_due};
 use super::{Loop, Os};
 use crate::hub::{Gateway, Session};
-use crate::limits::{CLOSING_RATE, FRAME_RATE};
+use crate::limits::{CLOSING_RATE, EXPIRIES, FRAME_RATE};
 use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 
@@ -16,7 +16,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         let Some(session) = self.hub.session_mut(slot) else { return };
         session.link.queued_before = saturated(session.outbox().queued());
         if timeout.kind() == TimerKind::Reading {
-            session.link.kept_before = saturated(session.unparsed());
+            let progress = if timeout == Timeout::Unread { session.unread_answers() } else { session.unparsed() };
+            session.link.progress_before = saturated(progress);
         }
         self.timeouts.start(&mut self.hub, slot, timeout, self.now);
     }
@@ -31,13 +32,19 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         if !self.readiness.is_behind() {
             self.expire(&[Timeout::InboundIdle, Timeout::Probed, Timeout::FirstFrame, Timeout::Frame]);
         }
-        self.expire(&[Timeout::OutboundIdle, Timeout::RateLimit, Timeout::Deadlock]);
+        self.expire(&[Timeout::OutboundIdle, Timeout::RateLimit, Timeout::Deadlock, Timeout::Receiver]);
     }
 
     /// Handles the timeouts of writing that have expired by now.
     pub(super) fn expire_writing(&mut self) {
         if !self.readiness.is_behind() {
-            self.expire(&[Timeout::Stall, Timeout::FinalStall, Timeout::Linger, Timeout::ShutdownLinger]);
+            self.expire(&[
+                Timeout::Unread,
+                Timeout::Stall,
+                Timeout::FinalStall,
+                Timeout::Linger,
+                Timeout::ShutdownLinger,
+            ]);
         }
     }
 
@@ -45,7 +52,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     fn expire(&mut self, timeouts: &[Timeout]) {
         for &timeout in timeouts {
             let is_of_writing = timeout.kind() == TimerKind::Writing;
-            while let Some(slot) = self.timeouts.pop(&mut self.hub, timeout, self.now) {
+            for _ in 0..EXPIRIES {
+                let Some(slot) = self.timeouts.pop(&mut self.hub, timeout, self.now) else { break };
                 if is_of_writing || self.hub.session(slot).is_some_and(Session::is_open) {
                     self.handle_expired(slot, timeout);
                 }
@@ -60,7 +68,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             Timeout::OutboundIdle => self.send_heartbeat(slot),
             Timeout::FirstFrame | Timeout::Frame => self.close_unless_frame_grew(slot, timeout),
             Timeout::RateLimit => self.check_rate(slot),
-            Timeout::Deadlock => self.hub.break_deadlock(slot),
+            Timeout::Deadlock | Timeout::Receiver => self.hub.give_up_on_receiver(slot),
+            Timeout::Unread => self.close_unless_answers_read(slot),
             Timeout::Stall | Timeout::FinalStall | Timeout::Linger | Timeout::ShutdownLinger => {
                 self.close_stalled(slot);
             }
@@ -122,7 +131,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     fn close_unless_frame_grew(&mut self, slot: usize, timeout: Timeout) {
         let Some(session) = self.hub.session(slot) else { return };
         let (time, kept) = (self.timeouts.time_of(timeout), session.unparsed());
-        let grown = kept.saturating_sub(session.link.kept_before as usize);
+        let grown = kept.saturating_sub(session.link.progress_before as usize);
         if session.link.is_readable() || grown >= bytes_due(time, FRAME_RATE) {
             mark(Mark::FrameGrew);
             return self.start_timeout(slot, timeout);
@@ -139,6 +148,16 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             mark(Mark::StillRateLimited);
             self.start_timeout(slot, Timeout::RateLimit);
         }
+    }
+
+    /// A peer had time to read answers that its next request waits for. It gets the same time again if it has read
+    /// some.
+    fn close_unless_answers_read(&mut self, slot: usize) {
+        let Some(session) = self.hub.session(slot).filter(|session| session.waits_for_reader()) else { return };
+        if saturated(session.unread_answers()) < session.link.progress_before {
+            return self.start_timeout(slot, Timeout::Unread);
+        }
+        self.close_too_slow(slot);
     }
 
     fn close_stalled(&mut self, slot: usize) {

@@ -4,6 +4,7 @@ use super::link::{Link, Stage};
 use super::timeouts::{Timeout, TimerKind};
 use super::{Loop, Os};
 use crate::hub::{Gateway, Outbox, Session};
+use crate::limits::{FLUSH_BYTES, FLUSHES};
 use crate::marks::{Mark, mark};
 use std::io::{self, IoSlice};
 
@@ -12,10 +13,23 @@ use std::io::{self, IoSlice};
 const SLICES: usize = 16;
 
 impl<O: Os, G: Gateway> Loop<O, G> {
-    /// Flushes each dirty link once.
+    /// Flushes each dirty link once, as many as one turn has time for. Half of them are those that have waited longest,
+    /// and the others the newest, so that a reply need not wait until a room of thousands is told.
     pub(super) fn flush_dirty(&mut self) {
-        while let Some(slot) = self.hub.effects_mut().dirty.pop() {
+        let bytes_before = self.hub.stats.bytes_out;
+        self.is_flushed = false;
+        for number in 0..FLUSHES {
+            let dirty = &mut self.hub.effects_mut().dirty;
+            let next = if number < FLUSHES / 2 { dirty.pop_back() } else { dirty.pop_front() };
+            let Some(slot) = next else {
+                self.is_flushed = true;
+                return;
+            };
             self.flush(slot);
+            if self.hub.stats.bytes_out - bytes_before >= FLUSH_BYTES {
+                mark(Mark::FlushedInPart);
+                return;
+            }
         }
     }
 
@@ -53,6 +67,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
                 }
             }
         }
+        self.hub.note_holding(slot);
         self.shut_if_sent(slot);
     }
 

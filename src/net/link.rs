@@ -45,8 +45,9 @@ pub struct Link<S> {
     pub(super) timers: Timers,
     /// Bytes that were queued when its last timeout of writing started: shows whether its peer has read since.
     pub(super) queued_before: u32,
-    /// Bytes of an unfinished frame that had arrived when its last timeout of reading started.
-    pub(super) kept_before: u32,
+    /// When its last timeout of reading started: bytes of an unfinished frame that had arrived, or, if that is
+    /// `Timeout::Unread`, bytes up to the end of the unread answers.
+    pub(super) progress_before: u32,
     pub(super) stage: Stage,
     /// Idle at first: the edge will come.
     pub(super) inbound: Inbound,
@@ -65,7 +66,7 @@ impl<S> Link<S> {
             socket,
             timers: Timers::new(),
             queued_before: 0,
-            kept_before: 0,
+            progress_before: 0,
             stage: Stage::Open,
             inbound: Inbound::Idle,
             condition,

@@ -73,6 +73,8 @@ pub struct Loop<O: Os, G: Gateway = NativeOnly> {
     trim: Trim,
     /// Links to remove at the end of this turn, each once.
     closing: Vec<usize>,
+    /// The last turn has flushed all dirty links.
+    is_flushed: bool,
     /// While the hub shuts down: the deadline.
     drain_deadline: Option<Duration>,
 }
@@ -98,6 +100,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             memory: MemoryPressure::default(),
             trim: Trim::default(),
             closing: Vec::new(),
+            is_flushed: true,
             drain_deadline: None,
             hub: Hub::with_codecs(limits, gateway.codecs()),
             gateway,
@@ -132,11 +135,12 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     /// Whether the next turn has something to do without an edge.
     fn has_work(&self) -> bool {
         let effects = self.hub.effects();
-        let postponed = !effects.postponed.is_empty() && !self.hub.is_over_memory();
         let to_read = [self.read_queue.slots(), &effects.resumed];
         self.readiness.has_more()
             || self.acceptor.has_work()
-            || postponed
+            || !effects.postponed.is_empty()
+            || !self.closing.is_empty()
+            || self.hub.owes_slices()
             || self.hub.owes_departures()
             || !effects.is_done()
             || self.is_drained()
@@ -145,7 +149,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
 
     /// How long from `now` to the next deadline of any kind.
     fn time_to_deadline(&self, now: Duration) -> Option<Duration> {
-        let of_parts = [self.timeouts.next(), self.acceptor.next(), self.memory.next(&self.hub), self.trim.next()];
+        let of_parts = [self.timeouts.next(), self.acceptor.next(), self.memory.next(), self.trim.next()];
         let deadlines = of_parts.into_iter().chain([self.hub.next_room_expiry(), self.drain_deadline]);
         Some(deadlines.flatten().min()?.saturating_sub(now))
     }
@@ -165,7 +169,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         let timeout = [timeout, patience].into_iter().flatten().min();
         self.readiness.wait(&mut self.os, timeout, now)?;
         self.tick();
-        self.hub.begin_turn();
+        self.hub.begin_turn(self.is_flushed);
         self.hub.stats.turns += 1;
         Ok(())
     }
@@ -187,12 +191,14 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.note_edges();
         self.accept_waiting();
         self.read_ready();
+        self.hub.serve_long_requests();
         self.hub.announce_departures();
         self.expire_reading();
         self.flush_dirty();
         self.expire_writing();
         self.handle_full_and_departed();
-        self.check_memory();
+        self.relieve_memory();
+        self.relieve_crowd();
         self.trim.check(&mut self.hub, self.now);
         self.reap();
     }

@@ -21,26 +21,46 @@ enum Received {
 }
 
 impl<O: Os, G: Gateway> Loop<O, G> {
-    /// Reads each link in the queue, and then those that need not wait any more. Links that may not be read under
-    /// memory pressure stay in the queue, in front of new ones. So do all remaining links once the budget of this turn
-    /// is spent.
+    /// Serves each link in the queue, those that need not wait any more, and then in turns those that have spent their
+    /// share, until the budget of this turn is spent. Links that may not be read under memory pressure stay in the queue,
+    /// in front of new ones. So do all remaining links once the budget is spent.
     pub(super) fn read_ready(&mut self) {
         for slot in std::mem::take(&mut self.hub.effects_mut().resumed) {
             self.queue_to_read(slot);
         }
         let mut ready = self.read_queue.begin_turn();
+        let mut waiting = ready.len() + self.hub.effects().postponed.len();
+        // Those that have had a share get the next one whatever comes.
+        if waiting > ready.len()
+            && let Some(slot) = self.hub.end_postponement()
+        {
+            self.serve_share(slot, waiting);
+        }
         ready.retain(|&slot| {
             let is_held_back = !self.memory.may_read(&self.hub, slot);
             let stays = is_held_back || self.hub.is_turn_spent();
             if is_held_back {
                 self.pause_frame_timeout(slot);
             } else if !stays {
-                self.serve(slot);
+                self.serve_share(slot, waiting);
             }
             self.close_if_broken(slot);
+            waiting -= 1;
             stays
         });
         self.read_queue.put_back(ready);
+        while !self.hub.is_turn_spent()
+            && let Some(slot) = self.hub.end_postponement()
+        {
+            self.serve_share(slot, self.hub.effects().postponed.len() + 1);
+        }
+    }
+
+    /// Serves a link until it has nothing more or has spent its share of this turn. So many links wait, this one
+    /// included.
+    fn serve_share(&mut self, slot: usize, waiting: usize) {
+        self.hub.begin_share(waiting);
+        self.serve(slot);
     }
 
     /// Puts a link in the queue of those to read.
@@ -66,6 +86,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             }
         }
         self.read(slot);
+        self.hub.note_holding(slot);
         self.update_reading_timeout(slot, self.hub.frames_received() > frames);
     }
 
@@ -77,12 +98,14 @@ impl<O: Os, G: Gateway> Loop<O, G> {
                 mark(Mark::ReadBudget);
                 return self.queue_to_read(slot);
             }
-            if !self.memory.may_read(&self.hub, slot) {
+            let most = self.memory.may_receive(&self.hub, slot);
+            if most == 0 {
                 return self.queue_to_read(slot);
             }
-            match self.receive(slot) {
+            match self.receive(slot, most) {
                 Received::Bytes(count) => {
                     self.hub.stats.bytes_in += count as u64;
+                    self.hub.charge_received(count);
                     self.note_received(slot);
                     self.hand_to_hub(slot, count);
                     taken += count;
@@ -95,16 +118,18 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Receives from a link once.
-    fn receive(&mut self, slot: usize) -> Received {
+    /// Receives from a link once, at most so many bytes.
+    fn receive(&mut self, slot: usize, most: usize) -> Received {
         let Some(session) = self.hub.session_mut(slot) else { return Received::Broken };
+        let room = most.min(self.buffer.len());
+        let buffer = &mut self.buffer[..room];
         loop {
-            return match self.os.receive(&mut session.link.socket, &mut self.buffer) {
+            return match self.os.receive(&mut session.link.socket, buffer) {
                 Ok(0) => Received::End,
                 Ok(count) => {
                     // A short read has emptied the socket, which saves the call that would say so. If something else
                     // cut it short (see `Edge`), no further edge comes for what is left.
-                    if count < self.buffer.len() && session.link.condition == Condition::Normal {
+                    if count < buffer.len() && session.link.condition == Condition::Normal {
                         session.link.inbound = Inbound::Idle;
                     }
                     Received::Bytes(count)
@@ -165,7 +190,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     pub(super) fn update_reading_timeout(&mut self, slot: usize, is_new: bool) {
         let Some(session) = self.hub.session(slot) else { return };
         let (wanted, running) = (reading_timeout(session), session.link.timers.running(TimerKind::Reading));
-        let restarts = is_new && is_of_a_frame(wanted);
+        let restarts = is_new && (is_of_a_frame(wanted) || wanted == Some(Timeout::Receiver));
         if wanted == running && !restarts {
             return;
         }
@@ -197,9 +222,11 @@ fn reading_timeout<S>(session: &Session<Link<S>>) -> Option<Timeout> {
         None
     } else if session.is_rate_limited() {
         Some(Timeout::RateLimit)
-    } else if session.is_waiting() {
-        (session.waits_for_receiver() && session.is_full()).then_some(Timeout::Deadlock)
-    } else if session.unparsed() == 0 {
+    } else if session.waits_for_receiver() {
+        Some(if session.is_full() { Timeout::Deadlock } else { Timeout::Receiver })
+    } else if session.waits_for_reader() {
+        Some(Timeout::Unread)
+    } else if session.is_waiting() || session.unparsed() == 0 {
         None
     } else {
         Some(if session.phase() == Phase::Active { Timeout::Frame } else { Timeout::FirstFrame })

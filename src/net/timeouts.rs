@@ -25,6 +25,10 @@ pub(super) enum Timeout {
     RateLimit,
     /// The session waits for a full receiver and is full itself: the two may be waiting for each other.
     Deadlock,
+    /// A request of the session waits for full receivers.
+    Receiver,
+    /// The peer does not read the answers to its own requests, and its next request waits for that.
+    Unread,
     /// The session is full or has departed, and its peer does not read what is queued.
     Stall,
     /// The same after the session was closed as too slow: the time to read the error.
@@ -43,7 +47,7 @@ pub(super) enum TimerKind {
     Inbound,
     /// How long nothing is sent.
     Outbound,
-    /// The timeouts of reading: an unfinished frame, the rate limit, a possible deadlock.
+    /// The timeouts of reading: an unfinished frame, and the reasons why requests wait.
     Reading,
     /// The timeouts of writing, until the end of the connection.
     Writing,
@@ -57,7 +61,7 @@ type Row = (Timeout, TimerKind, fn(usize, Duration) -> Deadlines, fn(&Limits) ->
 
 /// Every timeout, in the order of [`Timeout`].
 #[rustfmt::skip]
-const TABLE: [Row; 11] = [
+const TABLE: [Row; 13] = [
     (Timeout::InboundIdle, TimerKind::Inbound, Deadlines::slack, |limits| limits.idle / 2),
     (Timeout::Probed, TimerKind::Inbound, Deadlines::slack, |limits| limits.idle / 2),
     (Timeout::OutboundIdle, TimerKind::Outbound, Deadlines::slack, |limits| limits.heartbeat),
@@ -65,6 +69,8 @@ const TABLE: [Row; 11] = [
     (Timeout::Frame, TimerKind::Reading, Deadlines::exact, |limits| limits.frame_time),
     (Timeout::RateLimit, TimerKind::Reading, Deadlines::exact, time_of_a_request),
     (Timeout::Deadlock, TimerKind::Reading, Deadlines::exact, |limits| DEADLOCK_TIME.min(limits.stall / 2)),
+    (Timeout::Receiver, TimerKind::Reading, Deadlines::exact, |limits| limits.stall),
+    (Timeout::Unread, TimerKind::Reading, Deadlines::exact, |limits| limits.idle),
     (Timeout::Stall, TimerKind::Writing, Deadlines::exact, |limits| limits.stall),
     (Timeout::FinalStall, TimerKind::Writing, Deadlines::exact, |limits| FINAL_STALL.min(limits.stall)),
     (Timeout::Linger, TimerKind::Writing, Deadlines::exact, |limits| limits.linger),

@@ -43,6 +43,13 @@ impl Bench {
         self.hub.finish_input();
     }
 
+    /// Begins a turn, in which all that wait for their share or for a slice have it.
+    fn next_turn(&mut self) {
+        self.hub.begin_turn(true);
+        while self.hub.end_postponement().is_some() {}
+        self.hub.serve_long_requests();
+    }
+
     fn resume(&mut self, slot: usize) {
         self.web.resume(&mut self.hub, slot);
         self.hub.finish_input();
@@ -94,7 +101,7 @@ fn fill(bench: &mut Bench, slot: usize) {
     while !bench.session(slot).is_full() {
         bench.hub.relay_for_host(&[id], &[0; 1 << 20]);
     }
-    bench.hub.begin_turn();
+    bench.next_turn();
 }
 
 /// What a client may send: messages, some of which are no requests, a close frame, and frames that break the protocol.
@@ -139,7 +146,7 @@ fn outcome(limits: &Limits, protocol: Option<Encoding>, pieces: &[&[u8]]) -> (Ve
     for piece in pieces {
         bench.receive(slot, piece);
         while bench.session(slot).is_waiting() {
-            bench.hub.begin_turn();
+            bench.next_turn();
             bench.resume(slot);
         }
     }

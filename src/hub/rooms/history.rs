@@ -64,11 +64,12 @@ impl History {
         if self.is_empty() { 0 } else { newest + 1 - self.events.len() as u64 }
     }
 
-    /// The frames of the events with an id above `after`, oldest first, if the newest is `newest`.
-    pub fn after(&self, after: u64, newest: u64) -> impl Iterator<Item = &SharedFrame> {
+    /// The frames of the events with an id above `after`, each with its id, oldest first, if the newest is `newest`.
+    pub fn after(&self, after: u64, newest: u64) -> impl Iterator<Item = (&SharedFrame, u64)> {
         let wanted = usize::try_from(newest.saturating_sub(after)).unwrap_or(usize::MAX);
         let skipped = self.events.len().saturating_sub(wanted);
-        self.events.range(skipped..).map(|kept| &kept.frame)
+        let first = newest + 1 - (self.events.len() - skipped) as u64;
+        self.events.range(skipped..).map(|kept| &kept.frame).zip(first..)
     }
 }
 
@@ -85,7 +86,7 @@ mod tests {
     }
 
     fn ids(history: &History, after: u64, newest: u64) -> Vec<u8> {
-        history.after(after, newest).map(|frame| frame.as_bytes()[0]).collect()
+        history.after(after, newest).map(|(frame, _)| frame.as_bytes()[0]).collect()
     }
 
     #[test]

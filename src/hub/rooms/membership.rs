@@ -1,13 +1,26 @@
 //! JOIN, LEAVE and WHO; how rooms are created, closed and removed.
 
 use super::members::Author;
+use crate::hub::budget::Cost;
 use crate::hub::codec::RequestContext;
+use crate::hub::slices::{LongWork, Slice, least};
 use crate::hub::{Hub, Session};
-use crate::limits::WHO_FRAME_MEMBERS;
+use crate::limits::{REQUEST_COST, SCAN_COST, WHO_FRAME_MEMBERS, WHO_SLICE_MEMBERS};
 use crate::marks::{Mark, mark};
 use crate::name::name_fault;
-use crate::wire::{Answer, ErrorCode, EventType, Kind, Members};
+use crate::wire::{Answer, ErrorCode, EventType, Kind, Members, UserId};
+use std::sync::Arc;
 use std::time::Duration;
+
+/// How far a WHO is answered.
+#[derive(Debug)]
+pub(in crate::hub) struct WhoCursor {
+    key: u32,
+    /// The id of the last session that was sent.
+    after: UserId,
+    /// The newest id when the request came.
+    until: UserId,
+}
 
 impl<L> Hub<L> {
     /// JOIN.
@@ -72,7 +85,8 @@ impl<L> Hub<L> {
     pub(in crate::hub) fn leave_room(&mut self, slot: usize, context: &RequestContext<'_>, room: &str) {
         if let Some(key) = self.own_room(slot, context, Kind::Leave, room) {
             self.reply(slot, context, &Answer::Left);
-            self.remove_member(slot, key, false);
+            let cost = self.remove_member(slot, key, false);
+            self.budget.requests += cost;
         }
     }
 
@@ -84,7 +98,7 @@ impl<L> Hub<L> {
         kind: Kind,
         room: &str,
     ) -> Option<u32> {
-        let found = self.rooms.find(room).filter(|&key| self.rooms.at(key).members.contains(slot as u32));
+        let found = self.rooms.find(room).filter(|&key| self.is_member(slot, key));
         if found.is_none() {
             let (code, why) = match name_fault(room) {
                 Some(why) => (ErrorCode::BadName, why.to_owned()),
@@ -95,16 +109,23 @@ impl<L> Hub<L> {
         found
     }
 
+    /// Whether there is a room with this key, and the session is in it.
+    pub(in crate::hub) fn is_member(&self, slot: usize, key: u32) -> bool {
+        self.rooms.get(key).is_some_and(|room| room.members.contains(slot as u32))
+    }
+
     /// Removes a session from a room, and sends the event to the other members, and to the session itself if `told`.
-    fn remove_member(&mut self, slot: usize, key: u32, told: bool) {
+    /// Returns the cost.
+    fn remove_member(&mut self, slot: usize, key: u32, told: bool) -> Cost {
         let author = self.author(slot);
         let what = self.rooms.at(key).members.departure_event(author.name.as_ref());
-        self.emit_presence(key, what, &author, (!told).then_some(slot));
+        let cost = self.emit(key, what, &author, &[], (!told).then_some(slot)).cost;
         let index = self.rooms.at_mut(key).members.remove(slot as u32, author.name.as_ref());
         if let Some(index) = index {
             self.remove_from_session(slot, index);
         }
         self.remove_if_deserted(key);
+        Cost::work(REQUEST_COST) + cost
     }
 
     /// Removes the room at `index` from a session's own list.
@@ -116,11 +137,11 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Removes a session from all its rooms. The session receives the events too.
-    pub(in crate::hub) fn leave_all_rooms(&mut self, slot: usize) {
-        while let Some(&key) = self.sessions[slot].rooms.last() {
-            self.remove_member(slot, key, true);
-        }
+    /// Removes a session from the last of its rooms. The session receives the event too. Returns the cost; `None` if it
+    /// is in no room.
+    pub(in crate::hub) fn leave_a_room(&mut self, slot: usize) -> Option<Cost> {
+        let key = *self.sessions[slot].rooms.last()?;
+        Some(self.remove_member(slot, key, true))
     }
 
     /// A room without members is kept for a while if it remembers anything, and is removed otherwise.
@@ -171,25 +192,62 @@ impl<L> Hub<L> {
 
     /// WHO.
     pub(in crate::hub) fn who(&mut self, slot: usize, context: &RequestContext<'_>, room: &str) {
-        let Some(key) = self.own_room(slot, context, Kind::Who, room) else { return };
-        let sessions = self.sessions_in(key);
-        let mut block = Vec::new();
-        let mut parts = sessions.chunks(WHO_FRAME_MEMBERS).peekable();
-        while let Some(part) = parts.next() {
-            block.clear();
-            part.iter().for_each(|Author { session, name }| {
-                Members::encode(*session, name.as_deref().unwrap_or_default(), &mut block);
-            });
-            let members = Members::new(&block).expect("they are whole");
-            self.reply(slot, context, &Answer::Who { members, more: parts.peek().is_some() });
+        if let Some(key) = self.own_room(slot, context, Kind::Who, room) {
+            let until = self.sessions.newest_id();
+            self.begin_long_request(slot, context, LongWork::Who(WhoCursor { key, after: UserId(0), until }));
         }
+    }
+
+    /// Sends some frames of WHO: the next sessions in the room, including departed ones whose departure is not announced
+    /// yet.
+    pub(in crate::hub) fn who_slice(
+        &mut self,
+        slot: usize,
+        context: &RequestContext<'_>,
+        cursor: &mut WhoCursor,
+    ) -> (Slice, Cost) {
+        let is_member = self.is_member(slot, cursor.key);
+        let mut next = Vec::new();
+        let more = is_member && {
+            let wanted =
+                self.authors_in(cursor.key).filter(|author| author.0 > cursor.after && author.0 <= cursor.until);
+            least(&mut next, WHO_SLICE_MEMBERS, wanted)
+        };
+        let (mut blocks, mut cost) = (Vec::new(), Cost::NONE);
+        for part in next.chunks(WHO_FRAME_MEMBERS) {
+            let mut block = Vec::new();
+            part.iter().for_each(|(id, name)| Members::encode(*id, name.map_or("", |name| name), &mut block));
+            cost += Cost::work(2 * block.len());
+            blocks.push(block);
+        }
+        cursor.after = next.last().map_or(cursor.until, |(id, _)| *id);
+        if is_member {
+            cost += Cost::work(self.rooms.at(cursor.key).members.count() * SCAN_COST);
+        }
+        // An answer has at least one frame.
+        if blocks.is_empty() {
+            blocks.push(Vec::new());
+        }
+        let last = blocks.len() - 1;
+        for (number, block) in blocks.iter().enumerate() {
+            let members = Members::new(block).expect("they are whole");
+            self.reply(slot, context, &Answer::Who { members, more: more || number < last });
+        }
+        (if more { Slice::More } else { Slice::Last }, cost)
+    }
+
+    /// The ids and names of the sessions in a room, in no order.
+    fn authors_in(&self, key: u32) -> impl Iterator<Item = (UserId, Option<&Arc<str>>)> {
+        let members = &self.rooms.at(key).members;
+        let present = members.slots().iter().map(|&slot| &self.sessions[slot as usize]);
+        let present = present.map(|session| (session.id, session.name.as_ref()));
+        present.chain(members.departed().map(|author| (author.session, author.name.as_ref())))
     }
 
     /// The sessions in a room, by ascending id, including departed ones whose departure is not announced yet.
     pub(in crate::hub) fn sessions_in(&self, key: u32) -> Vec<Author> {
-        let members = &self.rooms.at(key).members;
-        let present = members.slots().iter().map(|&slot| self.author(slot as usize));
-        let mut sessions: Vec<Author> = present.chain(members.departed().cloned()).collect();
+        let authors = self.authors_in(key).map(|(session, name)| Author { session, name: name.cloned() });
+        let mut sessions: Vec<Author> = authors.collect();
         sessions.sort_unstable_by_key(|author| author.session);
         sessions
     }

@@ -14,4 +14,6 @@ mod replay;
 mod room;
 
 pub(super) use members::Author;
+pub(super) use membership::WhoCursor;
+pub(super) use replay::Replay;
 pub(super) use room::Rooms;

@@ -6,7 +6,7 @@ use crate::hub::budget::Cost;
 use crate::hub::codec::RequestContext;
 use crate::hub::payload::{Payload, SharedFrame};
 use crate::hub::{Hub, SharedEvent};
-use crate::limits::{MAX_COPIED_EVENT, MIN_SHARED_EVENT};
+use crate::limits::{MAX_COPIED_EVENT, MIN_SHARED_EVENT, SCAN_COST};
 use crate::name::name_fault;
 use crate::wire::{Answer, ErrorCode, EventRef, EventType, Kind};
 
@@ -116,6 +116,7 @@ impl<L> Hub<L> {
         if !is_shared && posted.missed == 0 && what == EventType::Message {
             self.open_batch_for_room(key, except);
         }
-        Cost::of(posted.told as usize, len, payload.cost()) + posted.encoding
+        let missed = Cost::work(posted.missed as usize * SCAN_COST);
+        Cost::of(posted.told as usize, len, payload.cost()) + posted.encoding + missed
     }
 }

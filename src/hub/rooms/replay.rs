@@ -1,13 +1,30 @@
-//! HISTORY: events that a room remembers, sent again.
+//! HISTORY: events that a room remembers, sent again in slices.
 
 use crate::hub::budget::Cost;
 use crate::hub::codec::RequestContext;
+use crate::hub::slices::{LongWork, Slice};
 use crate::hub::{Hub, Session};
+use crate::limits::{REPLAY_COST, SLICE};
 use crate::marks::{Mark, mark};
 use crate::wire::{Answer, EventRef, HEADER_LEN, Header, Kind, flag};
 
+/// How far a HISTORY is answered.
+#[derive(Debug)]
+pub(in crate::hub) struct Replay {
+    key: u32,
+    /// The id of the last event that was sent, or what the request said.
+    after: u64,
+    /// The newest event when the request came: later ones are live.
+    until: u64,
+    /// Events that may still be sent, by the request.
+    limit: u32,
+    /// Bytes that may still be sent: half a queue in all, but at least one event.
+    bytes_left: usize,
+    sent: u32,
+}
+
 impl<L> Hub<L> {
-    /// HISTORY.
+    /// HISTORY: at most `limit` events, and not more than fill half a queue, but at least one if there is one.
     pub(in crate::hub) fn history(
         &mut self,
         slot: usize,
@@ -17,41 +34,63 @@ impl<L> Hub<L> {
         limit: u32,
     ) {
         if let Some(key) = self.own_room(slot, context, Kind::History, room) {
-            let end = self.replay(slot, context, key, after, limit);
-            self.reply(slot, context, &end);
+            let (until, bytes_left) = (self.rooms.at(key).newest, self.limits.queue / 2);
+            let replay = Replay { key, after, until, limit, bytes_left, sent: 0 };
+            self.begin_long_request(slot, context, LongWork::History(replay));
         }
     }
 
-    /// Sends events again: at most `limit`, and not more than fill half a queue, but at least one if there is one.
-    /// Returns the answer that ends them.
-    fn replay(
+    /// Sends some of the events, or the answer that ends them.
+    pub(in crate::hub) fn replay_slice(
         &mut self,
         slot: usize,
         context: &RequestContext<'_>,
-        key: u32,
-        after: u64,
-        limit: u32,
-    ) -> Answer<'static> {
+        replay: &mut Replay,
+    ) -> (Slice, Cost) {
         self.flush_batch();
-        let (room, codecs) = (self.rooms.at(key), self.fan_out.codecs);
-        let Session { outbox, encoding, .. } = &mut self.sessions[slot];
+        if !self.is_member(slot, replay.key) {
+            // The room was closed between two slices.
+            self.reply(slot, context, &Answer::HistoryEnd { oldest: 0, newest: replay.until, sent: replay.sent });
+            return (Slice::Last, Cost::NONE);
+        }
+        let (slice, cost) = self.replay_some(slot, context, replay);
+        self.sessions.note_queued(slot);
+        if slice == Slice::Last {
+            let room = self.rooms.at(replay.key);
+            let (oldest, newest) = (room.history.oldest(room.newest), room.newest);
+            self.reply(slot, context, &Answer::HistoryEnd { oldest, newest, sent: replay.sent });
+        }
+        (slice, cost)
+    }
+
+    fn replay_some(&mut self, slot: usize, context: &RequestContext<'_>, replay: &mut Replay) -> (Slice, Cost) {
+        let (room, codecs) = (self.rooms.at(replay.key), self.fan_out.codecs);
+        let session = &mut self.sessions[slot];
+        let Session { outbox, encoding, .. } = &mut *session;
         let prefix = codecs.get(*encoding).map(|codec| codec.frame_prefix());
-        let enough = outbox.queued() + self.limits.queue / 2;
-        let (mut sent, mut encoded, mut head) = (0, 0, Vec::new());
-        for frame in room.history.after(after, room.newest).take(limit as usize) {
+        let (mut cost, mut head, start) = (Cost::NONE, Vec::new(), outbox.queued());
+        let mut slice = Slice::Last;
+        let wanted = replay.until.saturating_sub(replay.after) as usize;
+        for (frame, id) in room.history.after(replay.after, room.newest).take(wanted) {
             let bytes = frame.as_bytes();
-            if sent > 0 && outbox.queued() + bytes.len() > enough {
+            if replay.limit == 0 || id > replay.until {
+                break;
+            }
+            if replay.sent > 0 && bytes.len() > replay.bytes_left {
                 mark(Mark::HistoryCut);
                 break;
             }
+            if outbox.queued() - start >= SLICE {
+                slice = Slice::More;
+                break;
+            }
+            let before = outbox.queued();
             head.clear();
             if let Some(None) = prefix {
                 let event = EventRef::from_frame(bytes).expect("a history keeps events");
                 let answer = Answer::Event { event, replay: true };
-                let before = outbox.queued();
-                let pool = &mut self.fan_out.pool;
-                outbox.append(pool, |run| codecs.encode(*encoding, context, &answer, run));
-                encoded += outbox.queued() - before;
+                outbox.append(&mut self.fan_out.pool, |run| codecs.encode(*encoding, context, &answer, run));
+                cost += Cost::work(outbox.queued() - before);
             } else {
                 if let Some(Some(prefix)) = prefix {
                     prefix(bytes.len(), &mut head);
@@ -59,12 +98,13 @@ impl<L> Hub<L> {
                 head.extend_from_slice(&replay_header(bytes, context).encode());
                 outbox.replay(&head, frame, self.limits.share_from, &mut self.fan_out.pool);
             }
+            cost += Cost::work(REPLAY_COST + bytes.len().min(self.limits.share_from));
             self.stats.frames.count(Kind::Event, 1, bytes.len());
-            sent += 1;
+            replay.bytes_left = replay.bytes_left.saturating_sub(outbox.queued() - before);
+            (replay.after, replay.limit, replay.sent) = (id, replay.limit - 1, replay.sent + 1);
         }
-        let end = Answer::HistoryEnd { oldest: room.history.oldest(room.newest), newest: room.newest, sent };
-        self.budget.requests += Cost::of(1, encoded, encoded);
-        end
+        session.note_answer(start);
+        (slice, cost)
     }
 }
 

@@ -93,6 +93,11 @@ impl Rooms {
         key
     }
 
+    /// The room with this key, if there is one.
+    pub fn get(&self, key: u32) -> Option<&Room> {
+        self.rooms.get(key as usize).map(|room| &**room)
+    }
+
     /// The room with this key.
     ///
     /// # Panics

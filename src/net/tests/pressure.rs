@@ -1,6 +1,7 @@
 //! Clients that do not read, and the clients that send to them.
 
 use super::*;
+use crate::limits::ANSWER_WINDOW;
 
 #[test]
 fn a_sender_waits_for_a_full_receiver_and_goes_on_below_half() {
@@ -143,8 +144,7 @@ fn a_client_that_does_not_read_its_answers_is_not_read() {
     bench.send(wire, &pings);
     bench.settle();
     let queued = bench.net.hub().session(0).expect("it is here").outbox().queued();
-    let room = 2 * Limits::default().queue + MEGABYTE.len();
-    assert!((room..room + 200).contains(&queued), "{queued} bytes");
+    assert!((ANSWER_WINDOW..ANSWER_WINDOW + 200).contains(&queued), "{queued} bytes");
     bench.world().make_room(wire, usize::MAX);
     bench.settle();
     assert_eq!(bench.answers(wire).len(), 90_000);

@@ -124,10 +124,11 @@ impl Run {
     }
 
     fn resume(&mut self) {
-        self.hub.begin_turn();
-        while let Some(slot) = self.hub.effects_mut().resumed.pop() {
-            self.hub.resume(slot);
-        }
+        self.hub.begin_turn(true);
+        let mut resumed = std::mem::take(&mut self.hub.effects_mut().resumed);
+        resumed.extend(std::iter::from_fn(|| self.hub.end_postponement()));
+        resumed.into_iter().for_each(|slot| self.hub.resume(slot));
+        self.hub.serve_long_requests();
         self.hub.announce_departures();
     }
 
@@ -164,7 +165,9 @@ impl Run {
                 self.read(slot, user, usize::MAX);
             }
             self.resume();
-            if queued == 0 && self.hub.effects_mut().postponed.is_empty() && !self.hub.owes_departures() {
+            let effects = self.hub.effects();
+            let is_idle = effects.postponed.is_empty() && effects.resumed.is_empty();
+            if queued == 0 && is_idle && !self.hub.owes_departures() && !self.hub.owes_slices() {
                 break;
             }
         }

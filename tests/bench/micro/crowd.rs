@@ -48,9 +48,9 @@ impl Crowd {
 
     /// A turn of the loop: handles what one session sent, and flushes all outboxes.
     fn turn(&mut self, from: usize, read: &[u8]) {
-        self.hub.begin_turn();
+        self.hub.begin_turn(true);
         self.hub.receive(from, black_box(read));
-        while let Some(slot) = self.hub.effects_mut().dirty.pop() {
+        while let Some(slot) = self.hub.effects_mut().dirty.pop_front() {
             self.hub.mark_flushed(slot);
             while let Some(count) = self.offered(slot) {
                 self.hub.sent(slot, count);

@@ -1,0 +1,213 @@
+//! Long requests: those that look at many sessions or events, or tell many rooms, are executed in slices.
+//!
+//! LIST, WHO and HISTORY are answered, and a session that changes its name leaves its rooms, one slice at a time. A slice
+//! ends after some [`SLICE`] bytes. If the turn's budget for long requests is spent, or others wait for theirs, the
+//! request waits in a queue and has its next slice when it is its turn; so however much a few sessions ask for, others
+//! are answered in the same turn. If the session has not read its answers, the request leaves the queue until it has:
+//! a long answer needs no more memory than a [window](Hub::has_answer_room) of it.
+//!
+//! While a request of it is not complete, a session's further requests wait.
+
+use super::Hub;
+use super::budget::Cost;
+use super::codec::RequestContext;
+use super::rooms::{Replay, WhoCursor};
+use super::session_id::slot_of;
+use super::waits::Reason;
+use crate::limits::{LIST_FRAME_IDS, SCAN_COST};
+use crate::marks::{Mark, mark};
+use crate::wire::{Answer, Ids, UserId};
+use std::collections::VecDeque;
+
+/// What is left to do of a long request.
+#[derive(Debug)]
+pub(super) enum LongWork {
+    /// LIST: the users whose ids are above the first and not above the second.
+    List(UserId, UserId),
+    /// WHO.
+    Who(WhoCursor),
+    /// HISTORY.
+    History(Replay),
+    /// HELLO with another name: the session leaves its rooms under the old one first.
+    Rename(Box<str>),
+}
+
+/// A request that is not complete.
+#[derive(Debug)]
+pub(super) struct LongRequest {
+    work: LongWork,
+    tag: Option<u16>,
+    room: Box<str>,
+}
+
+/// What became of a long request in one slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slice {
+    /// It is complete.
+    Last,
+    /// There is more to do.
+    More,
+}
+
+/// The sessions with a long request that may have its next slice, in the order in which they take turns.
+pub(super) type LongRequests = VecDeque<UserId>;
+
+impl<L> Hub<L> {
+    /// Begins a long request: executes as much of it as the budget allows at once, unless others wait.
+    pub(super) fn begin_long_request(&mut self, slot: usize, context: &RequestContext<'_>, mut work: LongWork) {
+        self.flush_batch();
+        if self.long_requests.is_empty() && self.run_long_request(slot, context, &mut work) == Slice::Last {
+            return;
+        }
+        mark(Mark::LongRequestSliced);
+        let session = &mut self.sessions[slot];
+        session.waits.block(Reason::LongRequest);
+        session.long_request = Some(Box::new(LongRequest { work, tag: context.tag, room: context.room.into() }));
+        self.queue_long_request(slot);
+    }
+
+    /// Puts a long request into the queue, unless its session has to read first.
+    fn queue_long_request(&mut self, slot: usize) {
+        if self.wait_for_own_reader(slot) {
+            return;
+        }
+        self.stats.slices += 1;
+        self.long_requests.push_back(self.sessions[slot].id);
+    }
+
+    /// Executes long requests in turns, as far as the budget allows.
+    pub fn serve_long_requests(&mut self) {
+        while !self.budget.is_spent_on_long_requests()
+            && !self.is_over_memory()
+            && let Some(id) = self.long_requests.pop_front()
+        {
+            let slot = slot_of(id);
+            let session = self.sessions.get_mut(slot).filter(|session| session.id == id);
+            if let Some(request) = session.and_then(|session| session.long_request.take()) {
+                self.serve_long_request(slot, request);
+            }
+        }
+    }
+
+    fn serve_long_request(&mut self, slot: usize, mut request: Box<LongRequest>) {
+        let LongRequest { work, tag, room } = &mut *request;
+        let context = RequestContext { tag: *tag, room, closes: false };
+        match self.long_slice(slot, &context, work) {
+            Slice::Last => self.sessions.unblock(slot, Reason::LongRequest),
+            Slice::More => {
+                self.sessions[slot].long_request = Some(request);
+                self.queue_long_request(slot);
+            }
+        }
+    }
+
+    /// Whether long requests wait for their next slice.
+    pub fn owes_slices(&self) -> bool {
+        !self.long_requests.is_empty()
+    }
+
+    /// A session has read what it had not: its long request goes on. Returns whether it has one.
+    pub(super) fn resume_long_request(&mut self, slot: usize) -> bool {
+        let session = &self.sessions[slot];
+        let has_one = session.long_request.is_some();
+        if has_one {
+            self.long_requests.push_back(session.id);
+        }
+        has_one
+    }
+
+    /// Executes slices of one request until the budget is spent or its session has to read.
+    fn run_long_request(&mut self, slot: usize, context: &RequestContext<'_>, work: &mut LongWork) -> Slice {
+        while !self.budget.is_spent_on_long_requests() && self.has_answer_room(slot) {
+            if self.long_slice(slot, context, work) == Slice::Last {
+                return Slice::Last;
+            }
+        }
+        Slice::More
+    }
+
+    /// Executes one slice.
+    fn long_slice(&mut self, slot: usize, context: &RequestContext<'_>, work: &mut LongWork) -> Slice {
+        let (slice, cost) = match work {
+            LongWork::List(after, until) => self.list_slice(slot, context, after, *until),
+            LongWork::Who(cursor) => self.who_slice(slot, context, cursor),
+            LongWork::History(replay) => self.replay_slice(slot, context, replay),
+            LongWork::Rename(name) => self.rename_slice(slot, name),
+        };
+        self.budget.long_requests += cost;
+        slice
+    }
+
+    /// Sends one frame of LIST: the next users above `after`.
+    fn list_slice(
+        &mut self,
+        slot: usize,
+        context: &RequestContext<'_>,
+        after: &mut UserId,
+        until: UserId,
+    ) -> (Slice, Cost) {
+        let mut ids = std::mem::take(&mut self.scratch.ids);
+        let wanted = |id: UserId| id > *after && id <= until;
+        let others = self.sessions.slab.iter().filter(|(key, session)| *key != slot && session.is_addressable());
+        let more = least(&mut ids, LIST_FRAME_IDS, others.map(|(_, session)| session.id).filter(|id| wanted(*id)));
+        let mut block = Vec::with_capacity(size_of_val(&ids[..]));
+        Ids::encode(&ids, &mut block);
+        let users = Ids::new(&block).expect("a block of whole ids");
+        self.reply(slot, context, &Answer::List { users, more });
+        let cost = Cost::work(self.sessions.len() * SCAN_COST + block.len());
+        *after = ids.last().copied().unwrap_or(until);
+        self.scratch.ids = ids;
+        (if more { Slice::More } else { Slice::Last }, cost)
+    }
+
+    /// Leaves one room, and takes the new name after the last one.
+    fn rename_slice(&mut self, slot: usize, name: &str) -> (Slice, Cost) {
+        if let Some(cost) = self.leave_a_room(slot) {
+            return (Slice::More, cost);
+        }
+        self.set_name(slot, name);
+        log::debug!("{} has another name", self.sessions[slot].label());
+        (Slice::Last, Cost::NONE)
+    }
+}
+
+/// Sets `least` to the first `count` of some values, in ascending order. Returns whether there are more. Looks at each
+/// value once, and keeps twice as many as are wanted.
+pub(super) fn least<T: Ord>(least: &mut Vec<T>, count: usize, values: impl Iterator<Item = T>) -> bool {
+    least.clear();
+    let mut more = false;
+    for value in values {
+        least.push(value);
+        if least.len() >= 2 * count {
+            least.select_nth_unstable(count);
+            least.truncate(count);
+            more = true;
+        }
+    }
+    if least.len() > count {
+        least.select_nth_unstable(count);
+        least.truncate(count);
+        more = true;
+    }
+    least.sort_unstable();
+    more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_least_are_the_front_of_all_sorted(values in prop::collection::vec(any::<u16>(), 0..100), count in 1usize..40) {
+            let mut found = Vec::new();
+            let more = least(&mut found, count, values.iter().copied());
+            let mut sorted = values.clone();
+            sorted.sort_unstable();
+            prop_assert_eq!(more, sorted.len() > count);
+            sorted.truncate(count);
+            prop_assert_eq!(found, sorted);
+        }
+    }
+}
