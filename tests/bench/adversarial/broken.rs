@@ -1,28 +1,23 @@
-//! `cargo bench --bench adversarial`: what hostile and broken clients cost the daemon and the other clients, from the
-//! kernel's accounting.
+//! Broken and greedy clients, and what they cost the daemon and the others, from the kernel's accounting.
 
-mod harness;
-mod processor;
-#[path = "../support/mod.rs"]
-mod support;
-
-use harness::generator::Target;
-use processor::processor_secs;
+use crate::harness::generator::Target;
+use crate::processor::processor_secs;
+use crate::support::*;
 use std::io::Write;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
-use support::*;
 
-fn main() {
-    a_stalled_receiver();
-    unfinished_bodies();
-    out_of_descriptors();
-    resets();
-    heartbeats();
-}
+/// The cases by their keys. Each prints what it found.
+pub const CASES: [(&str, fn()); 5] = [
+    ("stalled", a_stalled_receiver),
+    ("unfinished", unfinished_bodies),
+    ("descriptors", out_of_descriptors),
+    ("resets", resets),
+    ("heartbeats", heartbeats),
+];
 
 /// The median and the 99th percentile of the time that one client's messages take to another, in microseconds: 2,000 of
 /// them, one every 500 us.

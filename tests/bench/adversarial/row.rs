@@ -1,0 +1,138 @@
+//! The row of a case: its figures, what is right, and whether they are.
+
+use crate::client::BOUND;
+use crate::scene::{Case, Scene};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The wait in milliseconds that 99 of 100 requests may have.
+const P99: f64 = 30.0;
+
+/// The longest turn that is right, in microseconds: a bound of the hub's counters.
+const TURN: u64 = 16_384;
+
+/// The memory that is right, by what the options allow.
+const MEMORY_FACTOR: f64 = 1.25;
+
+pub const HEAD: &str = "\
+| case | p50 ms | p99 ms | longest ms | late ms | longest turn ms | turns over 16 ms | peak MB | base MB | allowed MB \
+| verdict |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|";
+
+/// What a case has come to.
+pub struct Row {
+    key: &'static str,
+    value: Value,
+    longest_text: String,
+    /// What is not as it should be.
+    pub misses: Vec<String>,
+    /// What else there is to say.
+    notes: Vec<String>,
+}
+
+impl Row {
+    /// Reads the figures of a case that has run.
+    pub fn of(case: &'static Case, scene: Scene) -> Row {
+        let mut misses = scene.faults;
+        let mut notes = scene.notes;
+        let peak = scene.hub.peak();
+        let counters = scene.hub.counters();
+        let (turn, slow) = match &counters {
+            Ok(counters) => (Some(counters.longest_turn()), Some(counters.turns_from(TURN))),
+            Err(error) => {
+                misses.push(format!("no answer to STATS in {} s: {error}", BOUND.as_secs()));
+                (None, None)
+            }
+        };
+        if turn.is_some_and(|turn| turn == 0 || turn > TURN) {
+            misses.push("turn".to_owned());
+        }
+        let connections = counters.map_or(0, |counters| counters.connections());
+        let most = (scene.hub.allowed as f64 * MEMORY_FACTOR) as u64 + scene.hub.base + connections;
+        if peak > most {
+            misses.push("memory".to_owned());
+        }
+        let mut value = json!({
+            "case": case.key, "longestTurnUs": turn, "turnsOver16Ms": slow, "peakBytes": peak,
+            "baseBytes": scene.hub.base, "connectionBytes": connections, "allowedBytes": scene.hub.allowed,
+        });
+        let mut longest_text = "–".to_owned();
+        for (index, (innocent, waits)) in scene.waits.iter().enumerate() {
+            let (p50, p99, longest) = (waits.quantile(0.5), waits.quantile(0.99), waits.longest());
+            value[innocent.what] = json!({
+                "p50Ms": p50, "p99Ms": p99, "longestMs": longest, "lateMs": millis(waits.late),
+                "requests": waits.count(), "unanswered": waits.unanswered, "refused": waits.refused,
+            });
+            if longest > millis(innocent.aim) {
+                misses.push(format!("{} longest", innocent.what));
+            }
+            if index == 0 && p99 > P99 {
+                misses.push(format!("{} p99", innocent.what));
+            }
+            if waits.refused + waits.unanswered > 0 {
+                let why = waits.why.as_deref().unwrap_or_default();
+                misses.push(format!(
+                    "{} of {} without answer ({why})",
+                    waits.refused + waits.unanswered,
+                    innocent.what
+                ));
+            }
+            if index == 0 {
+                longest_text = waits.longest_text();
+            } else {
+                notes.push(format!(
+                    "{}: {} in all, p50 {p50:.1}, p99 {p99:.1}, longest {} ms",
+                    innocent.what,
+                    waits.count(),
+                    waits.longest_text()
+                ));
+            }
+        }
+        Row { key: case.key, value, longest_text, misses, notes }
+    }
+
+    /// The row of a case that did not come about.
+    pub fn failed(case: &'static Case, why: &str) -> Row {
+        let misses = vec![format!("the case failed: {why}")];
+        Row { key: case.key, value: json!({"case": case.key}), longest_text: "–".to_owned(), misses, notes: vec![] }
+    }
+
+    /// A line of a Markdown table, and the notes below it.
+    pub fn markdown(&self) -> String {
+        let number = |value: &Value, unit: f64| value.as_f64().map(|number| number / unit);
+        let text = |number: Option<f64>| number.map_or("–".to_owned(), |number| format!("{number:.1}"));
+        let ping = |name: &str| text(number(&self.value["PING"][name], 1.0));
+        let bytes = |name: &str| text(number(&self.value[name], 1e6));
+        let turn = match self.value["longestTurnUs"].as_u64() {
+            None => "–".to_owned(),
+            Some(0) => "beyond all".to_owned(),
+            Some(micros) => format!("< {:.1}", micros as f64 / 1e3),
+        };
+        let slow = self.value["turnsOver16Ms"].as_u64().map_or("–".to_owned(), |count| count.to_string());
+        let verdict = if self.misses.is_empty() { "as aimed".to_owned() } else { self.misses.join("; ") };
+        let notes: String = self.notes.iter().map(|note| format!("; {note}")).collect();
+        format!(
+            "| {} | {} | {} | {} | {} | {turn} | {slow} | {} | {} | {} | {verdict}{notes} |",
+            self.key,
+            ping("p50Ms"),
+            ping("p99Ms"),
+            self.longest_text,
+            ping("lateMs"),
+            bytes("peakBytes"),
+            bytes("baseBytes"),
+            bytes("allowedBytes"),
+        )
+    }
+
+    /// The same as one JSON object.
+    pub fn json(&self) -> Value {
+        let mut value = self.value.clone();
+        value["misses"] = json!(self.misses);
+        value["notes"] = json!(self.notes);
+        value
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
