@@ -4,7 +4,7 @@ use crate::support::*;
 use mio::net::TcpStream as PolledStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, SockRef, Socket, Type};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const SMALL_BUFFER: usize = 4096;
 const SMALL_SEGMENT: u32 = 536;
 
 /// One native client.
-pub struct Client(pub TcpStream);
+pub struct Client(pub BufReader<TcpStream>);
 
 impl Client {
     pub fn connect(address: &str) -> io::Result<Client> {
@@ -35,11 +35,11 @@ impl Client {
     fn with(stream: TcpStream) -> io::Result<Client> {
         stream.set_read_timeout(Some(BOUND))?;
         stream.set_write_timeout(Some(BOUND))?;
-        Ok(Client(stream))
+        Ok(Client(BufReader::new(stream)))
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        self.0.get_mut().write_all(bytes)
     }
 
     pub fn receive(&mut self) -> io::Result<Frame> {
@@ -79,6 +79,12 @@ impl Client {
     /// Takes a name.
     pub fn hello(&mut self, name: &str) -> io::Result<()> {
         self.ask(&hello(name), 0x81).map(drop)
+    }
+
+    /// Its own id.
+    pub fn id(&mut self) -> io::Result<u64> {
+        let reply = self.ask(&frame(IDENTITY, 0, 0, []), 0x82)?;
+        reply.payload.try_into().map(u64::from_be_bytes).map_err(|_| ErrorKind::InvalidData.into())
     }
 
     /// Fills the history of a room with `count` events of `len` bytes.
@@ -201,6 +207,11 @@ impl Crowd {
             }
         }
         count
+    }
+
+    /// Each reads one byte, if it has come.
+    pub fn sip(&mut self) {
+        self.all.iter_mut().for_each(|stream| drop(stream.read(&mut [0])));
     }
 
     /// Reads until nothing has come for a moment, at most for `bound`. Returns whether that was reached.

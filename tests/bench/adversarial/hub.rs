@@ -12,7 +12,7 @@ const MEMORY: u64 = 256 << 20;
 const HISTORY_TOTAL: u64 = 256 << 20;
 
 /// What an idle connection may cost beside what the options name: see `footprint`.
-const CONNECTION: u64 = 300;
+pub const CONNECTION: u64 = 300;
 
 /// A running daemon.
 pub struct Hub {
@@ -49,6 +49,11 @@ impl Hub {
 
     pub fn connect(&self) -> io::Result<Client> {
         Client::connect(self.native())
+    }
+
+    /// Bytes in memory now.
+    pub fn memory(&self) -> u64 {
+        self.daemon.status("VmRSS") * 1024
     }
 
     /// The most bytes that it ever had in memory.
@@ -101,6 +106,16 @@ impl Counters {
         let bound = |name: &str| name.trim_start_matches("under-").trim_end_matches("-us").parse().unwrap_or(0);
         let times = self.0["turn-times"].as_object();
         times.into_iter().flatten().map(|(name, count)| (bound(name), count.as_u64().unwrap_or(0))).collect()
+    }
+
+    /// Rooms that sessions have joined, each for itself.
+    pub fn joined(&self) -> u64 {
+        self.0["frames-out"]["JOIN reply"]["frames"].as_u64().unwrap_or(0)
+    }
+
+    /// Sessions that are connected.
+    pub fn users(&self) -> u64 {
+        self.0["users"].as_u64().unwrap_or(0)
     }
 
     /// Bytes that idle connections may have taken.

@@ -91,9 +91,11 @@ impl Waits {
     fn failed(&mut self, error: &io::Error) {
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => self.unanswered += 1,
-            _ => self.refused += 1,
+            _ => {
+                self.refused += 1;
+                self.why.get_or_insert_with(|| error.to_string());
+            }
         }
-        self.why.get_or_insert_with(|| error.to_string());
     }
 
     pub fn add(&mut self, more: &Waits) {

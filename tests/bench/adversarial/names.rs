@@ -3,6 +3,7 @@
 use crate::client::{Client, hello, join};
 use crate::hub::Hub;
 use crate::innocents::Innocent;
+use crate::more::reader;
 use crate::scene::{Case, Scene};
 use crate::support::*;
 use std::io;
@@ -20,11 +21,8 @@ pub const CASES: [Case; 1] =
     [Case::new("3-borrowed", "every 5 s one takes the name bob, fills itself and does not read (16 s)", borrowed)];
 
 fn borrowed(scene: &mut Scene) -> io::Result<()> {
-    let mut bob = scene.hub.connect()?;
-    bob.hello("bob")?;
-    bob.0.set_read_timeout(None)?;
-    // The real bob reads all, until the hub ends.
-    thread::spawn(move || while bob.receive().is_ok() {});
+    // The real bob reads all.
+    reader(&scene.hub, "bob")?;
     scene.innocents.push(Innocent::sends("bob", Duration::from_millis(20), SEND_WAIT));
     scene.time = scene.time.max(TIME);
     scene.hub.connect()?.fill("big", 1000, 1000)?;

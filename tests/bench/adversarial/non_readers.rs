@@ -31,7 +31,6 @@ fn unread_history(scene: &mut Scene) -> io::Result<()> {
 }
 
 fn unread_list(scene: &mut Scene) -> io::Result<()> {
-    need_descriptors(15_500);
     let _sessions = Crowd::connect(scene.hub.native(), 15_000)?;
     let asks = frame(LIST, 0, 1, []).repeat(100);
     scene.attack(|hub, until| waves(hub.native(), &asks, until)).map(drop)
@@ -57,7 +56,7 @@ fn unread_http(scene: &mut Scene) -> io::Result<()> {
 }
 
 /// New ones come every two seconds, ask this, and stay without reading. Returns them, because none goes by itself.
-fn waves(address: &str, asks: &[u8], until: Instant) -> io::Result<Vec<Crowd>> {
+pub fn waves(address: &str, asks: &[u8], until: Instant) -> io::Result<Vec<Crowd>> {
     let mut all = Vec::new();
     while Instant::now() < until {
         let mut wave = Crowd::connect_small(address, ASKERS)?;
@@ -84,7 +83,7 @@ fn publish_to_non_readers(scene: &mut Scene, bytes: usize) -> io::Result<()> {
     let event = frame(PUBLISH, 0, 0, publish("crowd", &[7; 64]));
     let events = event.repeat(bytes / event.len());
     let taken = scene.attack(|hub, until| {
-        let mut publisher = hub.connect()?.0;
+        let mut publisher = hub.connect()?.0.into_inner();
         publisher.set_write_timeout(Some(Duration::from_millis(500)))?;
         let mut rest = &events[..];
         while !rest.is_empty() && Instant::now() < until {

@@ -69,13 +69,11 @@ impl Row {
             if index == 0 && p99 > P99 {
                 misses.push(format!("{} p99", innocent.what));
             }
-            if waits.refused + waits.unanswered > 0 {
-                let why = waits.why.as_deref().unwrap_or_default();
-                misses.push(format!(
-                    "{} of {} without answer ({why})",
-                    waits.refused + waits.unanswered,
-                    innocent.what
-                ));
+            if waits.unanswered > 0 {
+                misses.push(format!("{} {} without answer", waits.unanswered, innocent.what));
+            }
+            if let Some(why) = &waits.why {
+                misses.push(format!("{} {} refused: {why}", waits.refused, innocent.what));
             }
             if index == 0 {
                 longest_text = waits.longest_text();

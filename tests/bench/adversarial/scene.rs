@@ -83,6 +83,10 @@ impl Scene {
     pub fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
+
+    pub fn fault(&mut self, fault: impl Into<String>) {
+        self.faults.push(fault.into());
+    }
 }
 
 /// How long a case may take to set itself up.

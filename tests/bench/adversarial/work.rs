@@ -27,22 +27,22 @@ pub const CASES: [Case; 5] = [
 
 fn lists(scene: &mut Scene) -> io::Result<()> {
     let _sessions = Crowd::connect(scene.hub.native(), 8000)?;
-    flood(scene, 40, &[], &frame(LIST, 0, 1, []).repeat(100))
+    flood(scene, Hub::native, 40, &[], &frame(LIST, 0, 1, []).repeat(100))
 }
 
 fn histories(scene: &mut Scene) -> io::Result<()> {
     scene.hub.connect()?.fill("small", 1024, 1)?;
-    flood(scene, 1, &join("small"), &frame(HISTORY, 0, 1, history("small", 0, u32::MAX)).repeat(1000))
+    flood(scene, Hub::native, 1, &join("small"), &frame(HISTORY, 0, 1, history("small", 0, u32::MAX)).repeat(1000))
 }
 
 fn stats(scene: &mut Scene) -> io::Result<()> {
-    flood(scene, 1, &[], &frame(STATS, 0, 1, []).repeat(1000))
+    flood(scene, Hub::native, 1, &[], &frame(STATS, 0, 1, []).repeat(1000))
 }
 
 /// So many clients say one thing first, and then ask again and again as fast as they can read the answers.
-pub fn flood(scene: &mut Scene, count: usize, first: &[u8], asks: &[u8]) -> io::Result<()> {
+pub fn flood(scene: &mut Scene, address: fn(&Hub) -> &str, count: usize, first: &[u8], asks: &[u8]) -> io::Result<()> {
     let read = scene.attack(|hub, until| {
-        let mut clients = Crowd::connect(hub.native(), count)?;
+        let mut clients = Crowd::connect(address(hub), count)?;
         clients.send(|_| first.to_vec());
         let read = clients.flood(asks, until);
         // They read the rest while the innocents wait for their last answers.
