@@ -120,6 +120,12 @@ impl Waits {
         self.micros.len()
     }
 
+    /// All of it on one line.
+    pub fn line(&self) -> String {
+        let [p50, p99] = [0.5, 0.99].map(|quantile| self.quantile(quantile));
+        format!("{} in all, p50 {p50:.1}, p99 {p99:.1}, longest {} ms", self.count(), self.longest_text())
+    }
+
     /// The longest wait as text, with a sign if it was not waited for to the end.
     pub fn longest_text(&self) -> String {
         let sign = if self.unanswered > 0 { "≥ " } else { "" };

@@ -32,6 +32,7 @@ const TRIMMED: Duration = Duration::from_millis(1500);
 const GONE: Duration = Duration::from_secs(3);
 
 const LITTLE: &[&str] = &["--memory", "8M", "--history-total", "4M"];
+const LESS: &[&str] = &["--memory", "4M", "--history-total", "1M"];
 
 pub const CASES: [Case; 4] = [
     Case {
@@ -42,7 +43,7 @@ pub const CASES: [Case; 4] = [
         options: &["--history", "0"],
         ..Case::new("4a-default", "the same with the default memory, and rooms that remember nothing", join_all)
     },
-    Case { options: LITTLE, ..Case::new("4b-rooms", "one makes 65,536 rooms by empty PUBLISHes", publish_all) },
+    Case { options: LESS, ..Case::new("4b-rooms", "one makes 65,536 rooms by empty PUBLISHes", publish_all) },
     Case::new("5-every-room", "one takes every room by PUBLISH and leaves; others want a new room", take_all),
 ];
 

@@ -1,6 +1,8 @@
 //! The row of a case: its figures, what is right, and whether they are.
 
 use crate::client::BOUND;
+use crate::hub::Hub;
+use crate::innocents::{Innocent, Waits};
 use crate::scene::{Case, Scene};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -33,60 +35,66 @@ pub struct Row {
 impl Row {
     /// Reads the figures of a case that has run.
     pub fn of(case: &'static Case, scene: Scene) -> Row {
-        let mut misses = scene.faults;
-        let mut notes = scene.notes;
-        let peak = scene.hub.peak();
-        let counters = scene.hub.counters();
-        let (turn, slow) = match &counters {
-            Ok(counters) => (Some(counters.longest_turn()), Some(counters.turns_from(TURN))),
-            Err(error) => {
-                misses.push(format!("no answer to STATS in {} s: {error}", BOUND.as_secs()));
-                (None, None)
-            }
+        let longest_text = scene.waits[0].1.longest_text();
+        let mut row = Row {
+            key: case.key,
+            value: json!({"case": case.key}),
+            longest_text,
+            misses: scene.faults,
+            notes: scene.notes,
         };
-        if turn.is_some_and(|turn| turn == 0 || turn > TURN) {
-            misses.push("turn".to_owned());
-        }
-        let connections = counters.map_or(0, |counters| counters.connections());
-        let most = (scene.hub.allowed as f64 * MEMORY_FACTOR) as u64 + scene.hub.base + connections;
-        if peak > most {
-            misses.push("memory".to_owned());
-        }
-        let mut value = json!({
-            "case": case.key, "longestTurnUs": turn, "turnsOver16Ms": slow, "peakBytes": peak,
-            "baseBytes": scene.hub.base, "connectionBytes": connections, "allowedBytes": scene.hub.allowed,
-        });
-        let mut longest_text = "–".to_owned();
+        row.hub(&scene.hub);
         for (index, (innocent, waits)) in scene.waits.iter().enumerate() {
-            let (p50, p99, longest) = (waits.quantile(0.5), waits.quantile(0.99), waits.longest());
-            value[innocent.what] = json!({
-                "p50Ms": p50, "p99Ms": p99, "longestMs": longest, "lateMs": millis(waits.late),
-                "requests": waits.count(), "unanswered": waits.unanswered, "refused": waits.refused,
-            });
-            if longest > millis(innocent.aim) {
-                misses.push(format!("{} longest", innocent.what));
+            row.waits(innocent, waits);
+            if index == 0 && waits.quantile(0.99) > P99 {
+                row.misses.push(format!("{} p99", innocent.what));
             }
-            if index == 0 && p99 > P99 {
-                misses.push(format!("{} p99", innocent.what));
-            }
-            if waits.unanswered > 0 {
-                misses.push(format!("{} {} without answer", waits.unanswered, innocent.what));
-            }
-            if let Some(why) = &waits.why {
-                misses.push(format!("{} {} refused: {why}", waits.refused, innocent.what));
-            }
-            if index == 0 {
-                longest_text = waits.longest_text();
-            } else {
-                notes.push(format!(
-                    "{}: {} in all, p50 {p50:.1}, p99 {p99:.1}, longest {} ms",
-                    innocent.what,
-                    waits.count(),
-                    waits.longest_text()
-                ));
+            if index > 0 {
+                row.notes.push(format!("{}: {}", innocent.what, waits.line()));
             }
         }
-        Row { key: case.key, value, longest_text, misses, notes }
+        row
+    }
+
+    /// What the hub and the kernel say of it.
+    fn hub(&mut self, hub: &Hub) {
+        let peak = hub.peak();
+        let (mut turn, mut slow, mut connections) = (None, None, 0);
+        match hub.counters() {
+            Ok(counters) => {
+                (turn, slow) = (Some(counters.longest_turn()), Some(counters.turns_from(TURN)));
+                connections = counters.connections();
+            }
+            Err(error) => self.misses.push(format!("no answer to STATS in {} s: {error}", BOUND.as_secs())),
+        }
+        if turn.is_some_and(|turn| turn == 0 || turn > TURN) {
+            self.misses.push("turn".to_owned());
+        }
+        if peak > (hub.allowed as f64 * MEMORY_FACTOR) as u64 + hub.base + connections {
+            self.misses.push("memory".to_owned());
+        }
+        let figures = [("longestTurnUs", turn), ("turnsOver16Ms", slow), ("peakBytes", Some(peak))];
+        let bytes = [("baseBytes", hub.base), ("connectionBytes", connections), ("allowedBytes", hub.allowed)];
+        let bytes = bytes.map(|(name, bytes)| (name, Some(bytes)));
+        figures.into_iter().chain(bytes).for_each(|(name, figure)| self.value[name] = json!(figure));
+    }
+
+    /// How long innocents waited for one kind of answer.
+    fn waits(&mut self, innocent: &Innocent, waits: &Waits) {
+        self.value[innocent.what] = json!({
+            "p50Ms": waits.quantile(0.5), "p99Ms": waits.quantile(0.99), "longestMs": waits.longest(),
+            "lateMs": millis(waits.late), "requests": waits.count(),
+            "unanswered": waits.unanswered, "refused": waits.refused,
+        });
+        if waits.longest() > millis(innocent.aim) {
+            self.misses.push(format!("{} longest", innocent.what));
+        }
+        if waits.unanswered > 0 {
+            self.misses.push(format!("{} {} without answer", waits.unanswered, innocent.what));
+        }
+        if let Some(why) = &waits.why {
+            self.misses.push(format!("{} {} refused: {why}", waits.refused, innocent.what));
+        }
     }
 
     /// The row of a case that did not come about.

@@ -30,6 +30,9 @@ impl Case {
     }
 }
 
+/// No attack: what the innocents and the machine show by themselves.
+pub const QUIET: [Case; 1] = [Case::new("0-quiet", "nobody attacks", |scene| scene.attack(|_, _| Ok(())))];
+
 /// A case that runs.
 pub struct Scene {
     pub hub: Hub,
