@@ -105,7 +105,7 @@ mod server;
 mod stats;
 
 pub use address::{Address, AddressError};
-pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Push, Welcome};
+pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Pages, Push, Welcome};
 pub use error::{Gone, HostError, LimitError, SetupError};
 pub use escape::{escape_unfit, is_unshowable};
 pub use hub::{HOST, Listener, SharedEvent};
