@@ -434,6 +434,21 @@ fn on_a_terminal_no_line_is_lost_of_several_that_arrive_in_one_write() {
 }
 
 #[test]
+fn a_terminal_shows_the_beginning_of_a_very_long_message() {
+    let daemon = Daemon::start();
+    let mut bob = daemon.connect();
+    bob.hello("bob");
+    let (mut child, mut keys, mut terminal) = Terminal::start(&daemon.addresses[0], "ann");
+    terminal.edits(1);
+    bob.send(&frame(SEND, 0, 0, send(&["ann"], &[b'w'; 1 << 20])));
+    // The colon and the blank before the message are of its 4000 characters.
+    terminal.shows("w ... and 1044578 more characters");
+    keys.write_all(b"\x04").expect("it reads");
+    assert_eq!(child.wait().expect("it was started").code(), Some(0));
+    assert!(terminal.shown.len() < 20_000, "{}", terminal.shown.len());
+}
+
+#[test]
 fn after_a_restart_people_on_terminals_still_see_each_other() {
     let path = TempPath::new("terminals.sock");
     let address = format!("unix:{}", path.as_str());
