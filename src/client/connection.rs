@@ -2,7 +2,7 @@
 //! that arrive meanwhile. It does not know what the requests mean.
 
 use super::error::ClientError;
-use super::io::{MAX_PAYLOAD, MAX_REPLY, READ_BYTES, is_timeout, time_left};
+use super::io::{MAX_PAYLOAD, MAX_REPLY, MAX_REPLY_PAYLOAD, READ_BYTES, is_timeout, time_left};
 use super::push::{Push, Pushes};
 use super::stream::Stream;
 use crate::address::Address;
@@ -101,8 +101,10 @@ impl Connection {
             if let Some(value) = value.map_err(wrong)? {
                 return Ok(value);
             }
+            // A single frame may be larger: an event with a body that the hub allows.
+            let is_first = bytes == 0;
             bytes += length as usize;
-            if bytes > MAX_REPLY {
+            if bytes > MAX_REPLY && !is_first {
                 return Err(ClientError::TooMuch { what: "in one reply", max: MAX_REPLY });
             }
         }
@@ -306,12 +308,18 @@ fn check_front(front: &[u8]) -> Result<Option<Header>, Fault> {
         return Err(Fault::new(ErrorCode::UnknownKind, kind, 0, text));
     }
     match Header::decode(front) {
-        Some(header) if header.length > MAX_PAYLOAD => {
+        Some(header) if header.length > max_payload(header.kind) => {
             let text = format!("it announced a payload of {} bytes", header.length);
             Err(Fault::new(ErrorCode::TooLarge, header.kind, header.tag, text))
         }
         header => Ok(header),
     }
+}
+
+/// The longest payload of a frame from a hub. Only pushes have bodies.
+fn max_payload(kind: u8) -> u32 {
+    let has_body = [Kind::Deliver, Kind::Mail, Kind::Event].iter().any(|with_body| *with_body as u8 == kind);
+    if has_body { MAX_PAYLOAD } else { MAX_REPLY_PAYLOAD }
 }
 
 fn queue_or_read<T>(

@@ -10,6 +10,9 @@ pub const READ_BYTES: usize = 64 * 1024;
 /// The longest payload accepted from a hub: the largest body, and the fields that precede it in an event.
 pub const MAX_PAYLOAD: u32 = MAX_BODY + 1024;
 
+/// The longest payload accepted of a frame without a body. A hub sends at most some hundred KiB of a reply in a frame.
+pub const MAX_REPLY_PAYLOAD: u32 = 4 << 20;
+
 /// The most bytes of one reply, in all its frames. A hub has at most 2^22 sessions; this is the LIST of as many ids.
 pub const MAX_REPLY: usize = 32 << 20;
 

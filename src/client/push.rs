@@ -54,10 +54,11 @@ impl Pushes {
     ///
     /// # Errors
     ///
-    /// If too many bytes are queued already: others can send faster than a program takes.
+    /// If too many bytes are queued already: others can send faster than a program takes. A single push may be larger,
+    /// for the hub may allow larger bodies.
     pub(super) fn push(&mut self, push: Push) -> Result<(), ClientError> {
         self.bytes += push.size();
-        if self.bytes > MAX_QUEUED {
+        if self.bytes > MAX_QUEUED && !self.queue.is_empty() {
             return Err(ClientError::TooMuch { what: "that this client had no time to take", max: MAX_QUEUED });
         }
         self.queue.push_back(push);

@@ -161,6 +161,38 @@ fn pushes_that_come_in_place_of_a_reply_are_queued_up_to_a_bound() {
 }
 
 #[test]
+fn a_single_body_may_be_as_large_as_the_hub_allows() {
+    let body = vec![b'x'; 70 << 20];
+    let address = hub(move |stream, asked| match asked.kind {
+        HISTORY => {
+            stream.write_all(&message(1, asked.tag, 1, &body))?;
+            let end = [&1u64.to_be_bytes()[..], &1u64.to_be_bytes(), &1u32.to_be_bytes()].concat();
+            stream.write_all(&frame(0x8A, 0, asked.tag, end))
+        }
+        _ => {
+            stream.write_all(&frame(DELIVER, 0, 0, [&9u64.to_be_bytes()[..], &body].concat()))?;
+            stream.write_all(&frame(asked.kind | 0x80, 0, asked.tag, 7u64.to_be_bytes()))
+        }
+    });
+    let mut client = Client::connect(&address).expect("a hub");
+    assert_eq!(client.identity().expect("a reply"), cubby::UserId(7));
+    assert_eq!(client.queued(), 1);
+    assert_eq!(client.history("lobby", 0, 9).expect("a page").events[0].body.len(), 70 << 20);
+}
+
+#[test]
+fn a_reply_in_one_frame_without_end_is_refused_by_its_header() {
+    let address = hub(|stream, asked| {
+        let mut head = frame(asked.kind | 0x80, 0, asked.tag, []);
+        head[4..].copy_from_slice(&(1u32 << 30).to_be_bytes());
+        stream.write_all(&head)
+    });
+    let (code, said, _) = call(&address, &["list", "--timeout", "5"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("it announced a payload of 1073741824 bytes"), "{said}");
+}
+
+#[test]
 fn a_history_without_end_is_given_up_and_its_pages_are_not() {
     let serve = || {
         let mut id = 0;

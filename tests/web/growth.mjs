@@ -66,6 +66,14 @@ assert.ok(pages < 5, `${pages} pages`);
 assert.equal(gaps.at(-1).to, 1000);
 stuck.close();
 
+// A single event may be as large as the hub allows.
+const large = await connect('ws://hub', { WebSocket: hubOf((socket, request, tag) => {
+	socket.tell({ ...event(1, 'w'.repeat(65e6)), replay: true, tag });
+	socket.tell(end(tag, 1, 1));
+}) });
+assert.equal((await large.history('lobby')).events[0].body.length, 65e6);
+large.close();
+
 // Requests that are never answered, as those of a program that answers every message of a flood.
 const silent = await connect('ws://hub', { WebSocket: hubOf(() => {}) });
 const asking = Array.from({ length: 65536 }, () => silent.ping());

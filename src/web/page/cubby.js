@@ -397,13 +397,13 @@ export class Cubby {
 		this.#settle(tag).resolve(key ? { ...message, [key]: parts } : message);
 	}
 
-	/** Adds to an answer that comes in parts, which it returns. One without end is given up. */
+	/** Adds to an answer that comes in parts, which it returns. One without end is given up, but not a single event. */
 	#gather(tag, parts, chars) {
 		const pending = this.#pending.get(tag);
 		if (!pending) return;
 		pending.chars += chars;
 		for (const part of parts) pending.parts.push(part);
-		if (pending.chars < ANSWER_CHARS) return pending.parts;
+		if (pending.chars < ANSWER_CHARS || pending.parts.length < 2) return pending.parts;
 		this.#settle(tag).reject(new CubbyError('the answer has no end', { code: TOO_LARGE, request: pending.type }));
 	}
 
