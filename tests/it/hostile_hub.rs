@@ -1,11 +1,13 @@
 //! The client against hubs that never come to an end: what others send must neither fill its memory nor keep it for
 //! ever.
 
+use crate::chat::Chat;
 use crate::support::*;
 use cubby::{Client, ClientError};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -29,19 +31,21 @@ impl Asked {
     }
 }
 
-/// Starts a hub that greets one client, and answers everything else by `answer`. Returns its address.
+/// Starts a hub that greets one client after the other, and answers everything else by `answer`. Returns its address.
 fn hub(mut answer: impl FnMut(&mut TcpStream, &Asked) -> io::Result<()> + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a client comes");
-        while let Some(asked) = Asked::read(&mut stream) {
-            let answered = match asked.kind {
-                HELLO => stream.write_all(&welcome(asked.tag)),
-                _ => answer(&mut stream, &asked),
-            };
-            if answered.is_err() {
-                return;
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a client comes");
+            while let Some(asked) = Asked::read(&mut stream) {
+                let answered = match asked.kind {
+                    HELLO => stream.write_all(&welcome(asked.tag)),
+                    _ => answer(&mut stream, &asked),
+                };
+                if answered.is_err() {
+                    break;
+                }
             }
         }
     });
@@ -60,8 +64,17 @@ fn joined(tag: u16) -> Vec<u8> {
 
 /// An EVENT: a message in the lobby.
 fn message(flags: u8, tag: u16, id: u64, body: &[u8]) -> Vec<u8> {
+    message_in("lobby", flags, tag, id, body)
+}
+
+fn message_in(room: &str, flags: u8, tag: u16, id: u64, body: &[u8]) -> Vec<u8> {
     let numbers = [id, 1_700_000_000_000, 9].map(u64::to_be_bytes).concat();
-    frame(EVENT, flags, tag, [&[1][..], &numbers, &str8("lobby"), &str8("mallory"), body].concat())
+    frame(EVENT, flags, tag, [&[1][..], &numbers, &str8(room), &str8("mallory"), body].concat())
+}
+
+/// The end of the reply to HISTORY.
+fn history_end(tag: u16, newest: u64) -> Vec<u8> {
+    frame(0x8A, 0, tag, [&1u64.to_be_bytes()[..], &newest.to_be_bytes(), &1u32.to_be_bytes()].concat())
 }
 
 /// A part of the reply to LIST or WHO, with many users, and more to follow.
@@ -166,8 +179,7 @@ fn a_single_body_may_be_as_large_as_the_hub_allows() {
     let address = hub(move |stream, asked| match asked.kind {
         HISTORY => {
             stream.write_all(&message(1, asked.tag, 1, &body))?;
-            let end = [&1u64.to_be_bytes()[..], &1u64.to_be_bytes(), &1u32.to_be_bytes()].concat();
-            stream.write_all(&frame(0x8A, 0, asked.tag, end))
+            stream.write_all(&history_end(asked.tag, 1))
         }
         _ => {
             stream.write_all(&frame(DELIVER, 0, 0, [&9u64.to_be_bytes()[..], &body].concat()))?;
@@ -201,8 +213,7 @@ fn a_history_without_end_is_given_up_and_its_pages_are_not() {
                 id += 1;
                 stream.write_all(&message(1, asked.tag, id, &vec![b'x'; 1 << 20]))?;
             }
-            let end = [&1u64.to_be_bytes()[..], &u64::MAX.to_be_bytes(), &2u32.to_be_bytes()].concat();
-            stream.write_all(&frame(0x8A, 0, asked.tag, end))
+            stream.write_all(&history_end(asked.tag, u64::MAX))
         })
     };
     let mut client = Client::connect(&serve()).expect("a hub");
@@ -215,6 +226,54 @@ fn a_history_without_end_is_given_up_and_its_pages_are_not() {
         ids.extend(events.iter().map(|event| event.id));
     }
     assert!(ids.iter().copied().eq(1..=99), "{ids:?}");
+}
+
+#[test]
+fn a_question_with_too_long_an_answer_is_not_asked_again_after_a_reconnect() {
+    let lists = Arc::new(AtomicUsize::new(0));
+    let counted = lists.clone();
+    let address = hub(move |stream, asked| match asked.kind {
+        LIST => {
+            counted.fetch_add(1, Ordering::Relaxed);
+            without_end(stream, &part(asked))
+        }
+        _ => stream.write_all(&frame(asked.kind | 0x80, 0, asked.tag, 7u64.to_be_bytes())),
+    });
+    let mut ann = Chat::start(&address, "ann");
+    ann.type_line("list");
+    assert!(ann.said().contains("more than 33554432 bytes in one reply; trying to reconnect"));
+    assert_eq!(ann.said(), "cubby: the hub is back");
+    assert_eq!(ann.end(), (vec![], vec![], Some(0)));
+    assert_eq!(lists.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_hub_cannot_put_anyone_into_rooms_that_they_did_not_join() {
+    // An event that shows a gap, and a history with events of ever new rooms.
+    let rooms = |flags, tag| (1..5).flat_map(move |id| message_in(&format!("room {id}"), flags, tag, id, b"boo"));
+    let address = hub(move |stream, asked| match asked.kind {
+        JOIN => {
+            stream.write_all(&joined(asked.tag))?;
+            stream.write_all(&[rooms(0, 0).collect(), message(0, 0, 5, b"hello")].concat())
+        }
+        HISTORY => {
+            stream.write_all(&rooms(1, asked.tag).collect::<Vec<u8>>())?;
+            stream.write_all(&history_end(asked.tag, 5))
+        }
+        _ => stream.write_all(&frame(asked.kind | 0x80, 0, asked.tag, 7u64.to_be_bytes())),
+    });
+    let mut ann = Chat::start(&address, "ann");
+    ann.type_line("sub lobby");
+    assert!(ann.said().contains("r/lobby no longer remembers"));
+    assert_eq!(ann.shown(), "[r/lobby]> (@mallory): hello");
+    ann.type_line("rooms");
+    assert_eq!(ann.end(), (vec!["r/lobby".to_owned()], vec![], Some(0)));
+    let mut sub = cubby(&address, &["sub", "lobby"]);
+    let mut child = sub.stdout(Stdio::piped()).spawn().expect("it starts");
+    let first = BufReader::new(child.stdout.take().expect("piped")).lines().next();
+    child.kill().expect("it goes on until then");
+    child.wait().expect("it was started");
+    assert_eq!(first.expect("a line").expect("text"), "[r/lobby]> (@mallory): hello");
 }
 
 #[test]
