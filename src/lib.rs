@@ -113,6 +113,8 @@ pub use limits::{IfFull, Limits};
 pub use name::name_fault;
 pub use server::{Builder, EventSender, Events, EventsWaker, Handle, Server, WhenFull, event_channel};
 pub use stats::{Frames, METRICS, Metric, MetricType, Stats, TURN_TIMES, Tally};
+#[cfg(feature = "ws")]
+pub use web::is_origin;
 pub use wire::{ErrorCode, Event, EventRef, EventType, Status, UserId};
 
 /// The README's example is compiled and run as well.

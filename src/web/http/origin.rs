@@ -22,6 +22,11 @@ pub fn is_own(origin: &str, host: &str) -> bool {
     default_port(origin.scheme).is_some() && origin.is_same(Origin { scheme: origin.scheme, site: host })
 }
 
+/// Whether a text is the origin of web pages, as in `https://example.org`: a scheme, a host, and perhaps a port.
+pub fn is_origin(text: &str) -> bool {
+    Origin::parse(text).is_some()
+}
+
 /// Whether both texts name the same origin.
 pub fn is_same(one: &str, other: &str) -> bool {
     matches!((Origin::parse(one), Origin::parse(other)), (Some(one), Some(other)) if one.is_same(other))
@@ -146,7 +151,7 @@ mod tests {
     #[test]
     fn an_origin_that_the_operator_allows_is_compared_by_its_parts_too() {
         assert!(is_same("https://chat.example", "HTTPS://Chat.Example:443"));
-        assert!(is_same("chrome-extension://abc", "chrome-extension://abc"));
+        assert!(is_same("chrome-extension://abc", "chrome-extension://abc") && is_origin("chrome-extension://abc"));
         for (one, other) in [
             ("https://chat.example", "http://chat.example"),
             ("https://chat.example", "https://chat.example:444"),
