@@ -7,6 +7,7 @@ use crate::support::*;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 /// Sends a text to ann under a name of its own.
 fn mail_as(client: &mut Raw, name: &str, body: &str) {
@@ -61,8 +62,7 @@ fn mail_under_ever_new_names_goes_into_one_inbox() {
     ann.wait_for(&format!("({top}).includes('older messages were let go')"));
     assert_eq!(ann.evaluate("document.getElementById('composer').hidden"), true);
     // One answer makes a talk of bob's request, which then belongs into the address.
-    ann.evaluate("document.getElementById('jump').click()");
-    ann.wait_for(&has_line("the last request"));
+    ann.wait_for(&format!("(document.getElementById('jump').click(), {})", has_line("the last request")));
     ann.evaluate("[...document.querySelectorAll('#log button')].at(-1).click()");
     ann.wait_for("document.getElementById('title').textContent.includes('bob')");
     assert_eq!((count_of(&ann, "the last request"), count(&ann, "[role=tab]")), (1, 3));
@@ -92,7 +92,8 @@ fn those_whom_one_has_answered_open_few_tabs_again_and_none_in_the_address() {
         ann.wait_for(&format!("document.getElementById('title').textContent.includes('friend {number}')"));
         say(&ann, "hi to you");
         assert!(friend.receive().payload.ends_with(b"hi to you"));
-        ann.wait_for("document.querySelectorAll('#outbox > *').length === 0");
+        // Only once the hub has confirmed it, or the page asks whether to drop it.
+        ann.wait_for("[...document.querySelectorAll('#log .text')].some((text) => text.textContent === 'hi to you')");
         click(&ann, "#leave");
         ann.wait_for("document.querySelectorAll('[role=tab]').length === 1");
     }
@@ -163,11 +164,13 @@ fn neither_the_members_of_a_room_nor_the_questions_for_them_grow_without_end() {
     // Each gap in the numbers asks the history, and then who is here.
     let gaps = "(async () => { for (let count = 0; count < 20; count++) { tell(last += 50, 'message'); \
                 await new Promise((done) => setTimeout(done, 30)); } })()";
+    let begun = Instant::now();
     ann.evaluate(gaps);
     assert_eq!(ann.evaluate("asked.filter((type) => type === 'history').length >= 20"), true);
-    ann.evaluate("new Promise((done) => setTimeout(done, 2500)).then(() => true)");
+    ann.evaluate("new Promise((done) => setTimeout(done, 1500)).then(() => true)");
     let who = ann.evaluate("asked.filter((type) => type === 'who').length").as_u64().expect("a number");
-    assert!((1..=3).contains(&who), "{who} times, at most once a second");
+    let secs = begun.elapsed().as_secs();
+    assert!((1..=secs + 2).contains(&who), "{who} times in {secs} s, at most once a second");
 }
 
 #[test]
