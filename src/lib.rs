@@ -105,7 +105,7 @@ mod server;
 mod stats;
 
 pub use address::{Address, AddressError};
-pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Push, Welcome};
+pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Pages, Push, Welcome};
 pub use error::{Gone, HostError, LimitError, SetupError};
 pub use escape::{escape_unfit, is_unshowable};
 pub use hub::{HOST, Listener, SharedEvent};
@@ -113,6 +113,8 @@ pub use limits::{IfFull, Limits};
 pub use name::name_fault;
 pub use server::{Builder, EventSender, Events, EventsWaker, Handle, Server, WhenFull, event_channel};
 pub use stats::{Frames, METRICS, Metric, MetricType, Stats, TURN_TIMES, Tally};
+#[cfg(feature = "ws")]
+pub use web::is_origin;
 pub use wire::{ErrorCode, Event, EventRef, EventType, Status, UserId};
 
 /// The README's example is compiled and run as well.

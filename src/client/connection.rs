@@ -2,12 +2,11 @@
 //! that arrive meanwhile. It does not know what the requests mean.
 
 use super::error::ClientError;
-use super::io::{MAX_PAYLOAD, READ_BYTES, is_timeout};
-use super::push::Push;
+use super::io::{MAX_PAYLOAD, MAX_REPLY, MAX_REPLY_PAYLOAD, READ_BYTES, is_timeout, time_left};
+use super::push::{Push, Pushes};
 use super::stream::Stream;
 use crate::address::Address;
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, Header, Kind, KindRow, Request};
-use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -30,10 +29,12 @@ pub struct Connection {
     /// Received bytes; the range `unread` is not decoded yet.
     buffer: Box<[u8]>,
     unread: Range<usize>,
-    pushes: VecDeque<Push>,
+    pushes: Pushes,
     last_tag: u16,
     /// How long to wait for each reply.
     timeout: Duration,
+    /// When to wait no longer, whatever is asked and however much arrives.
+    end: Option<Instant>,
     /// A frame is partly written, so no other frame may be sent now.
     is_writing: bool,
 }
@@ -49,9 +50,10 @@ impl Connection {
             decoder: Decoder::default(),
             buffer: vec![0; READ_BYTES].into(),
             unread: 0..0,
-            pushes: VecDeque::new(),
+            pushes: Pushes::default(),
             last_tag: 0,
             timeout,
+            end: None,
             is_writing: false,
         })
     }
@@ -60,18 +62,56 @@ impl Connection {
         self.timeout = timeout;
     }
 
-    /// Sends a request and waits for its reply, as [`reply`](Connection::reply) does.
+    pub fn set_end(&mut self, end: Option<Instant>) {
+        self.end = end;
+    }
+
+    /// How many pushes are queued.
+    pub fn queued(&self) -> usize {
+        self.pushes.len()
+    }
+
+    /// Sends a request and waits for its reply, which is one frame. `read` returns `None` for a reply that does not fit
+    /// the request; that is an error.
     pub fn ask<T>(
         &mut self,
         request: Request<'_>,
-        read: impl FnMut(Answer<'_>) -> Option<T>,
+        mut read: impl FnMut(Answer<'_>) -> Option<T>,
+    ) -> Result<T, ClientError> {
+        self.ask_all(request, |answer| read(answer).map(Some))
+    }
+
+    /// Sends a request and waits for its reply, which may have several frames: while `read` returns `Some(None)`, more
+    /// follow. All of them together have the time and the bytes of one reply.
+    pub fn ask_all<T>(
+        &mut self,
+        request: Request<'_>,
+        mut read: impl FnMut(Answer<'_>) -> Option<Option<T>>,
     ) -> Result<T, ClientError> {
         let tag = self.send(request)?;
-        self.reply(tag, read)
+        let deadline = self.deadline();
+        let mut bytes = 0;
+        loop {
+            let reply = self.receive(deadline, |header, answer| {
+                (header.tag == tag).then(|| (header.length, read(answer).ok_or(answer.kind())))
+            })?;
+            let Some((length, value)) = reply else { continue };
+            let wrong =
+                |kind: Kind| ClientError::NoHub(format!("it replied with {}, which was not asked for", kind.name()));
+            if let Some(value) = value.map_err(wrong)? {
+                return Ok(value);
+            }
+            // A single frame may be larger: an event with a body that the hub allows.
+            let is_first = bytes == 0;
+            bytes += length as usize;
+            if bytes > MAX_REPLY && !is_first {
+                return Err(ClientError::TooMuch { what: "in one reply", max: MAX_REPLY });
+            }
+        }
     }
 
     /// Sends a request and returns its tag.
-    pub fn send(&mut self, request: Request<'_>) -> Result<u16, ClientError> {
+    fn send(&mut self, request: Request<'_>) -> Result<u16, ClientError> {
         // Pushes have tag 0, so requests never use it.
         self.last_tag = self.last_tag.checked_add(1).unwrap_or(1);
         let mut frame = Vec::new();
@@ -80,44 +120,45 @@ impl Connection {
         Ok(self.last_tag)
     }
 
-    /// Waits for the reply with this tag. `read` returns `None` for a reply that does not fit the request; that is an
-    /// error.
-    pub fn reply<T>(&mut self, tag: u16, mut read: impl FnMut(Answer<'_>) -> Option<T>) -> Result<T, ClientError> {
-        let deadline = self.deadline();
-        loop {
-            let reply = self
-                .receive(deadline, |reply_tag, answer| (reply_tag == tag).then(|| read(answer).ok_or(answer.kind())))?;
-            match reply {
-                Some(Ok(value)) => return Ok(value),
-                Some(Err(kind)) => {
-                    return Err(ClientError::NoHub(format!(
-                        "it replied with {}, which was not asked for",
-                        kind.name()
-                    )));
-                }
-                None => {}
-            }
-        }
-    }
-
     /// The next push, waiting at most `timeout` for it (`None`: for ever). `None` if none came in time.
     pub fn next_push(&mut self, timeout: Option<Duration>) -> Result<Option<Push>, ClientError> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        if timeout == Some(Duration::ZERO) && self.pushes.is_empty() && self.unread.is_empty() {
-            self.fill_now()?;
+        if timeout == Some(Duration::ZERO) {
+            return self.next_push_now();
         }
-        while self.pushes.is_empty() {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        while self.pushes.len() == 0 {
             match self.receive(deadline, |_, _| Some(())) {
                 Err(ClientError::TimedOut) => return Ok(None),
                 other => other?,
             };
         }
-        Ok(self.pushes.pop_front())
+        Ok(self.pushes.pop())
+    }
+
+    /// The next push that has arrived. Frames of other kinds can not keep it reading for ever.
+    fn next_push_now(&mut self) -> Result<Option<Push>, ClientError> {
+        for _ in 0..READS_PER_STEP {
+            if self.pushes.len() == 0 && self.unread.is_empty() && !self.fill_now()? {
+                return Ok(None);
+            }
+            while self.pushes.len() == 0 && !self.unread.is_empty() {
+                // Of a frame that has arrived in part, the rest may have arrived as well.
+                match self.receive(Some(Instant::now()), |_, _| Some(())) {
+                    Ok(_) | Err(ClientError::TimedOut) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if let Some(push) = self.pushes.pop() {
+                return Ok(Some(push));
+            }
+        }
+        Ok(None)
     }
 
     /// When the next reply is late; `None` if the clock cannot express it.
     fn deadline(&self) -> Option<Instant> {
-        Instant::now().checked_add(self.timeout)
+        let late = Instant::now().checked_add(self.timeout);
+        late.into_iter().chain(self.end).min()
     }
 
     /// Writes whole frames. While the hub does not read, the client reads: the hub may be waiting for that.
@@ -135,6 +176,9 @@ impl Connection {
                 Ok(written) => {
                     bytes = &bytes[written..];
                     deadline = self.deadline();
+                    if !bytes.is_empty() {
+                        time_left(self.end).map_err(|_| ClientError::TimedOut)?;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_timeout(&error) => {
@@ -178,11 +222,11 @@ impl Connection {
     }
 
     /// Receives one frame. Pushes are queued, heartbeats are answered, and a frame that ends the connection is an
-    /// error. Any other frame goes to `read` with its tag, and the result of `read` is returned.
+    /// error. Any other frame goes to `read` with its header, and the result of `read` is returned.
     fn receive<T>(
         &mut self,
         deadline: Option<Instant>,
-        read: impl FnOnce(u16, Answer<'_>) -> Option<T>,
+        read: impl FnOnce(Header, Answer<'_>) -> Option<T>,
     ) -> Result<Option<T>, ClientError> {
         loop {
             let mut input = &self.buffer[self.unread.clone()];
@@ -212,10 +256,7 @@ impl Connection {
     fn fill(&mut self, deadline: Option<Instant>) -> Result<(), ClientError> {
         // Bytes that are already in this process take no time.
         if !self.stream.has_unread() {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Err(ClientError::TimedOut);
-            }
+            let left = time_left(deadline).map_err(|_| ClientError::TimedOut)?;
             self.stream.set_read_timeout(left).map_err(ClientError::Io)?;
         }
         let read = loop {
@@ -227,12 +268,13 @@ impl Connection {
         self.filled(read)
     }
 
-    /// Reads what the system holds, without waiting.
-    fn fill_now(&mut self) -> Result<(), ClientError> {
+    /// Reads what the system holds, without waiting. Returns whether that was anything.
+    fn fill_now(&mut self) -> Result<bool, ClientError> {
         let read = self.stream.read_now(&mut self.buffer);
         match self.filled(read) {
-            Err(ClientError::TimedOut) => Ok(()),
-            other => other,
+            Ok(()) => Ok(true),
+            Err(ClientError::TimedOut) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -266,7 +308,7 @@ fn check_front(front: &[u8]) -> Result<Option<Header>, Fault> {
         return Err(Fault::new(ErrorCode::UnknownKind, kind, 0, text));
     }
     match Header::decode(front) {
-        Some(header) if header.length > MAX_PAYLOAD => {
+        Some(header) if header.length > max_payload(header.kind) => {
             let text = format!("it announced a payload of {} bytes", header.length);
             Err(Fault::new(ErrorCode::TooLarge, header.kind, header.tag, text))
         }
@@ -274,20 +316,26 @@ fn check_front(front: &[u8]) -> Result<Option<Header>, Fault> {
     }
 }
 
+/// The longest payload of a frame from a hub. Only pushes have bodies.
+fn max_payload(kind: u8) -> u32 {
+    let has_body = [Kind::Deliver, Kind::Mail, Kind::Event].iter().any(|with_body| *with_body as u8 == kind);
+    if has_body { MAX_PAYLOAD } else { MAX_REPLY_PAYLOAD }
+}
+
 fn queue_or_read<T>(
-    pushes: &mut VecDeque<Push>,
+    pushes: &mut Pushes,
     frame: &Frame<'_>,
-    read: impl FnOnce(u16, Answer<'_>) -> Option<T>,
+    read: impl FnOnce(Header, Answer<'_>) -> Option<T>,
 ) -> Result<Option<T>, ClientError> {
     match Answer::decode(frame.header, frame.payload()) {
         Ok(Answer::Closing { code, text }) => Err(ClientError::Closing { code, text: text.to_owned() }),
         Ok(Answer::Error { code, fatal, text, .. }) => Err(ClientError::Refused { code, fatal, text: text.to_owned() }),
         Ok(answer) => match Push::of(&answer) {
             Some(push) => {
-                pushes.push_back(push);
+                pushes.push(push)?;
                 Ok(None)
             }
-            None => Ok(read(frame.header.tag, answer)),
+            None => Ok(read(frame.header, answer)),
         },
         // A newer hub may send pushes that this client does not know. They are skipped; an unknown reply is an error.
         Err(_) if is_unknown_push(frame.header.kind) => Ok(None),

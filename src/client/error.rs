@@ -59,6 +59,13 @@ pub enum ClientError {
         /// The name's length in bytes.
         len: usize,
     },
+    /// The hub sends more than this client keeps.
+    TooMuch {
+        /// Of what: of one reply, or of pushes that nobody took.
+        what: &'static str,
+        /// How many bytes of that are kept.
+        max: usize,
+    },
     /// The server is not a hub, or sends something that this client does not understand.
     NoHub(String),
 }
@@ -78,6 +85,7 @@ impl fmt::Display for ClientError {
                 write!(f, "there are {count} receivers; this hub accepts 1 to {max} in one request")
             }
             ClientError::NameTooLong { len } => write!(f, "the name has {len} bytes; at most 255 are possible"),
+            ClientError::TooMuch { what, max } => write!(f, "the hub sends more than {max} bytes {what}"),
             ClientError::NoHub(what) => {
                 write!(f, "the server is not a Cubby hub, or not one that this client understands: {what}")
             }
@@ -97,6 +105,7 @@ impl std::error::Error for ClientError {
             | ClientError::TooLarge { .. }
             | ClientError::Receivers { .. }
             | ClientError::NameTooLong { .. }
+            | ClientError::TooMuch { .. }
             | ClientError::NoHub(_) => None,
         }
     }

@@ -5,6 +5,7 @@ mod error;
 #[cfg(feature = "ws")]
 mod handshake;
 mod io;
+mod pages;
 mod push;
 mod rooms;
 mod stream;
@@ -13,6 +14,7 @@ mod users;
 mod websocket;
 
 pub use error::ClientError;
+pub use pages::Pages;
 pub use push::{Delivery, Mail, Push};
 pub use rooms::{History, Joined};
 
@@ -20,7 +22,7 @@ use crate::address::Address;
 use crate::wire::{Answer, Request, UserId};
 use connection::Connection;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the client waits for the connection and for each reply, unless told otherwise. It is well above the time
 /// for which a hub lets one slow receiver delay its senders.
@@ -43,9 +45,10 @@ pub struct Welcome {
 
 /// One connection to a hub.
 ///
-/// Pushes that arrive while the client writes or waits for a reply are queued for [`next`](Client::next), in order and
-/// without limit: call it often if many arrive. The client answers the hub's heartbeats whenever it reads. So call
-/// `next` at least once a minute even if you expect nothing: a hub closes clients that are silent for too long (90 s by
+/// Pushes that arrive while the client writes or waits for a reply are queued for [`next`](Client::next), in order:
+/// call it often if many arrive. If more than 64 MiB of them are queued, or one reply has more than 32 MiB, the error
+/// is [`TooMuch`](ClientError::TooMuch). The client answers the hub's heartbeats whenever it reads. So call `next` at
+/// least once a minute even if you expect nothing: a hub closes clients that are silent for too long (90 s by
 /// default). After an error the connection cannot be used any more, and you must connect again. The exceptions are
 /// [`Refused`](ClientError::Refused) that is not fatal, and errors that are found before anything is sent.
 ///
@@ -86,14 +89,17 @@ impl Client {
         Client::connect_as(address, "", DEFAULT_TIMEOUT)
     }
 
-    /// Connects with a name (which may be empty), and waits at most `timeout` for this and for each reply.
+    /// Connects with a name (which may be empty), and waits at most `timeout` for this (but for looking up the host's
+    /// name, which the system limits), and for each reply.
     ///
     /// # Errors
     ///
     /// Those of [`connect`](Client::connect), and [`ClientError::Refused`] if the hub does not accept the name.
     pub fn connect_as(address: &str, name: &str, timeout: Duration) -> Result<Client, ClientError> {
         let address: Address = address.parse().map_err(ClientError::Address)?;
+        let end = Instant::now().checked_add(timeout);
         let mut connection = Connection::open(&address, timeout)?;
+        connection.set_end(end);
         let welcome = connection.ask(Request::Hello { name, token: "" }, |answer| {
             let Answer::Welcome { user, max_body, max_receivers, heartbeat_secs, server, .. } = answer else {
                 return None;
@@ -101,6 +107,7 @@ impl Client {
             let heartbeat = Duration::from_secs(heartbeat_secs.into());
             Some(Welcome { user, max_body, max_receivers, heartbeat, server: server.to_owned() })
         })?;
+        connection.set_end(None);
         Ok(Client { connection, welcome })
     }
 
@@ -109,9 +116,21 @@ impl Client {
         &self.welcome
     }
 
-    /// Sets how long to wait for each reply from now on.
+    /// Sets how long to wait for each reply from now on. A reply of several frames has this time for all of them.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.connection.set_timeout(timeout);
+    }
+
+    /// Sets a moment from which on every request fails with [`TimedOut`](ClientError::TimedOut) instead of waiting, so
+    /// that several requests together take no longer (`None`: no such moment). It does not limit
+    /// [`next`](Client::next).
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.connection.set_end(deadline);
+    }
+
+    /// How many pushes have arrived that [`next`](Client::next) returns without reading further.
+    pub fn queued(&self) -> usize {
+        self.connection.queued()
     }
 
     /// The next push: a body that was relayed or sent to this client, or an event of one of its rooms. Waits at most

@@ -1,6 +1,7 @@
 //! The client's requests about rooms.
 
-use super::{Client, ClientError, check_name};
+use super::io::MAX_REPLY;
+use super::{Client, ClientError, Pages, check_name};
 use crate::wire::{Answer, Event, Request, UserId};
 
 /// The state of a room when this session joined it.
@@ -88,20 +89,15 @@ impl Client {
     pub fn history(&mut self, room: &str, after: u64, limit: u32) -> Result<History, ClientError> {
         check_name(room)?;
         let mut events = Vec::new();
-        let tag = self.connection.send(Request::History { room, after, limit })?;
-        loop {
-            let end = self.connection.reply(tag, |answer| {
-                if let Answer::Event { event, replay: true } = answer {
-                    events.push(event.to_event());
-                    return Some(None);
-                }
-                let Answer::HistoryEnd { oldest, newest, .. } = answer else { return None };
-                Some(Some((oldest, newest)))
-            })?;
-            if let Some((oldest, newest)) = end {
-                return Ok(History { events, oldest, newest });
+        let (oldest, newest) = self.connection.ask_all(Request::History { room, after, limit }, |answer| {
+            if let Answer::Event { event, replay: true } = answer {
+                events.push(event.to_event());
+                return Some(None);
             }
-        }
+            let Answer::HistoryEnd { oldest, newest, .. } = answer else { return None };
+            Some(Some((oldest, newest)))
+        })?;
+        Ok(History { events, oldest, newest })
     }
 
     /// All events that a room remembers with ids above `after`, oldest first, in as many requests as needed. Events
@@ -109,16 +105,19 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`history`](Client::history).
+    /// Those of [`history`](Client::history), and [`ClientError::TooMuch`] if their bodies have more than 32 MiB: then
+    /// ask for them by [`Pages`].
     pub fn events_after(&mut self, room: &str, after: u64) -> Result<Vec<Event>, ClientError> {
         let History { mut events, newest, .. } = self.history(room, after, u32::MAX)?;
-        while let Some(last) = events.last().map(|event| event.id).filter(|last| *last < newest) {
-            let page = self.history(room, last, u32::MAX)?.events;
-            // A page without progress would repeat this for ever.
-            if page.first().is_none_or(|first| first.id <= last) {
-                break;
+        let mut pages = Pages::new(room, events.last().map_or(newest, |event| event.id), newest);
+        let size = |events: &[Event]| events.iter().map(|event| size_of::<Event>() + event.body.len()).sum::<usize>();
+        let mut bytes = size(&events);
+        while let Some(page) = pages.next(self)? {
+            bytes += size(&page);
+            if bytes > MAX_REPLY {
+                return Err(ClientError::TooMuch { what: "of one room's history", max: MAX_REPLY });
             }
-            events.extend(page.into_iter().filter(|event| event.id <= newest));
+            events.extend(page);
         }
         Ok(events)
     }
@@ -133,16 +132,11 @@ impl Client {
     pub fn who(&mut self, room: &str) -> Result<Vec<(UserId, String)>, ClientError> {
         check_name(room)?;
         let mut all = Vec::new();
-        let tag = self.connection.send(Request::Who { room })?;
-        loop {
-            let more = self.connection.reply(tag, |answer| {
-                let Answer::Who { members, more } = answer else { return None };
-                all.extend(members.iter().map(|(id, name)| (id, name.to_owned())));
-                Some(more)
-            })?;
-            if !more {
-                return Ok(all);
-            }
-        }
+        self.connection.ask_all(Request::Who { room }, |answer| {
+            let Answer::Who { members, more } = answer else { return None };
+            all.extend(members.iter().map(|(id, name)| (id, name.to_owned())));
+            Some((!more).then_some(()))
+        })?;
+        Ok(all)
     }
 }

@@ -1,5 +1,6 @@
 //! A blocking byte stream of frames: TCP, a unix socket, or WebSocket.
 
+use super::io::time_left;
 #[cfg(feature = "ws")]
 use super::websocket::WebSocket;
 use crate::address::Address;
@@ -7,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub enum Stream {
@@ -18,18 +19,20 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// Connects within `timeout`, all steps together.
     pub fn connect(address: &Address, timeout: Duration) -> io::Result<Stream> {
+        let deadline = Instant::now().checked_add(timeout);
         match address {
             Address::Unix(path) => {
                 let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
                 socket.connect_timeout(&socket2::SockAddr::unix(path)?, timeout)?;
                 Ok(Stream::Unix(socket.into()))
             }
-            Address::Tcp(host_and_port) => tcp(host_and_port, timeout).map(Stream::Tcp),
+            Address::Tcp(host_and_port) => tcp(host_and_port, deadline).map(Stream::Tcp),
             #[cfg(feature = "ws")]
             Address::Ws { host_and_port, path } => {
-                let socket = tcp(host_and_port, timeout)?;
-                Ok(Stream::Ws(WebSocket::open(socket, host_and_port, path, timeout)?.into()))
+                let socket = tcp(host_and_port, deadline)?;
+                Ok(Stream::Ws(WebSocket::open(socket, host_and_port, path, deadline)?.into()))
             }
             #[cfg(not(feature = "ws"))]
             Address::Ws { .. } => {
@@ -121,10 +124,14 @@ impl Stream {
 }
 
 /// Connects to the first of a host's addresses that accepts the connection.
-fn tcp(host_and_port: &str, timeout: Duration) -> io::Result<TcpStream> {
+fn tcp(host_and_port: &str, deadline: Option<Instant>) -> io::Result<TcpStream> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in host_and_port.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, timeout) {
+        let connected = match time_left(deadline)? {
+            Some(left) => TcpStream::connect_timeout(&address, left),
+            None => TcpStream::connect(address),
+        };
+        match connected {
             Ok(stream) => return stream.set_nodelay(true).map(|()| stream),
             Err(error) => failed = error,
         }

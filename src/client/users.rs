@@ -29,20 +29,15 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the connection broke or no reply came in time.
+    /// If the connection broke, no whole reply came in time, or it has more ids than a hub has users.
     pub fn list(&mut self) -> Result<Vec<UserId>, ClientError> {
         let mut all = Vec::new();
-        let tag = self.connection.send(Request::List)?;
-        loop {
-            let more = self.connection.reply(tag, |answer| {
-                let Answer::List { users, more } = answer else { return None };
-                all.extend(users.iter());
-                Some(more)
-            })?;
-            if !more {
-                return Ok(all);
-            }
-        }
+        self.connection.ask_all(Request::List, |answer| {
+            let Answer::List { users, more } = answer else { return None };
+            all.extend(users.iter());
+            Some((!more).then_some(()))
+        })?;
+        Ok(all)
     }
 
     /// Relays a body to users; a user that is named twice gets it once. Returns a status for each id, in the given

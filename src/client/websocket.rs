@@ -2,7 +2,7 @@
 //! are received but not read, or written but not sent. The framing itself (RFC 6455) is not here.
 
 use super::handshake::{self, Reply};
-use super::io::{MAX_PAYLOAD, READ_BYTES, is_timeout};
+use super::io::{MAX_PAYLOAD, READ_BYTES, is_timeout, time_left};
 use crate::json::base64;
 use crate::wire::HEADER_LEN;
 use crate::wire::websocket::{self as framing, Message, MessageReader, Side};
@@ -63,19 +63,24 @@ impl Random {
 }
 
 impl WebSocket {
-    /// Performs the handshake on a new connection, within `timeout`.
+    /// Performs the handshake on a new connection, until `deadline`.
     ///
     /// # Errors
     ///
     /// The system's error; or why the server refuses or is not a hub, and what to do about it.
-    pub fn open(socket: TcpStream, host_and_port: &str, path: &str, timeout: Duration) -> io::Result<WebSocket> {
+    pub fn open(
+        socket: TcpStream,
+        host_and_port: &str,
+        path: &str,
+        deadline: Option<Instant>,
+    ) -> io::Result<WebSocket> {
         let mut opened = WebSocket {
             socket,
             messages: MessageReader::new(Side::Server),
             buffer: vec![0; READ_BYTES].into(),
             frames: Vec::new(),
             unread: 0,
-            deadline: Instant::now().checked_add(timeout),
+            deadline,
             outbound: Vec::new(),
             sent: 0,
             due: 0,
@@ -87,7 +92,7 @@ impl WebSocket {
         let host = host_and_port.strip_suffix(":80").unwrap_or(host_and_port);
         let mut request = Vec::new();
         handshake::put_request(host, path, &key, &mut request);
-        opened.socket.set_write_timeout(Some(timeout))?;
+        opened.socket.set_write_timeout(time_left(deadline).map_err(name_timeout)?)?;
         opened.socket.write_all(&request)?;
         opened.await_handshake(&key)?;
         Ok(opened)
@@ -166,11 +171,7 @@ impl WebSocket {
 
     /// Limits the next read of the socket to the time until the deadline.
     fn apply_deadline(&self) -> io::Result<()> {
-        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            return Err(name_timeout(io::ErrorKind::WouldBlock.into()));
-        }
-        self.socket.set_read_timeout(left)
+        self.socket.set_read_timeout(time_left(self.deadline).map_err(name_timeout)?)
     }
 
     /// Reads from the socket once.

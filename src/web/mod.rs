@@ -24,6 +24,7 @@ mod policy;
 mod websocket;
 
 pub use encoding::{BINARY, HTTP, JSON};
+pub use http::origin::is_origin;
 pub use policy::Policy;
 
 use crate::hub::{Codecs, Gateway, Hub, Protocol, Role, Session};

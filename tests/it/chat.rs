@@ -418,6 +418,37 @@ fn on_a_terminal_incoming_lines_do_not_disturb_the_line_being_typed() {
 }
 
 #[test]
+fn on_a_terminal_no_line_is_lost_of_several_that_arrive_in_one_write() {
+    let daemon = Daemon::start();
+    let mut bob = daemon.connect();
+    bob.join("lobby");
+    let (mut child, mut keys, mut terminal) = Terminal::start(&daemon.addresses[0], "ann");
+    terminal.edits(1);
+    keys.write_all(b"attach lobby\rone\rtwo\r//\rquit\r").expect("it reads");
+    assert_eq!(bob.event().what, JOINED);
+    for expected in ["one", "two"] {
+        assert_eq!(bob.event().body, expected.as_bytes());
+    }
+    assert_eq!(bob.event().what, LEFT);
+    assert_eq!(child.wait().expect("it was started").code(), Some(0));
+}
+
+#[test]
+fn a_terminal_shows_the_beginning_of_a_very_long_message() {
+    let daemon = Daemon::start();
+    let mut bob = daemon.connect();
+    bob.hello("bob");
+    let (mut child, mut keys, mut terminal) = Terminal::start(&daemon.addresses[0], "ann");
+    terminal.edits(1);
+    bob.send(&frame(SEND, 0, 0, send(&["ann"], &[b'w'; 1 << 20])));
+    // The colon and the blank before the message are of its 4000 characters.
+    terminal.shows("w ... and 1044578 more characters");
+    keys.write_all(b"\x04").expect("it reads");
+    assert_eq!(child.wait().expect("it was started").code(), Some(0));
+    assert!(terminal.shown.len() < 20_000, "{}", terminal.shown.len());
+}
+
+#[test]
 fn after_a_restart_people_on_terminals_still_see_each_other() {
     let path = TempPath::new("terminals.sock");
     let address = format!("unix:{}", path.as_str());

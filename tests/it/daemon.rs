@@ -17,7 +17,7 @@ fn refused(arguments: &[&str]) -> (i32, String) {
 
 #[test]
 fn a_wrong_option_ends_it_with_2_and_is_named() {
-    let cases: [(&[&str], &str); 16] = [
+    let cases: [(&[&str], &str); 20] = [
         (&["--frobnicate"], "frobnicate"),
         (&["--heartbeat-sec", "5"], "did you mean --heartbeat-secs?"),
         (&["--listen"], "listen"),
@@ -26,6 +26,10 @@ fn a_wrong_option_ends_it_with_2_and_is_named() {
         (&["--listen", "unix:"], "--listen"),
         (&["--listen", "ws://127.0.0.1:8080"], "--ws HOST:PORT"),
         (&["--ws", "ws://127.0.0.1:8080"], "is not HOST:PORT"),
+        (&["--origin", "null"], "is not an origin"),
+        (&["--origin", "file://"], "is not an origin"),
+        (&["--origin", "https://chat.example/"], "is not an origin"),
+        (&["--origin", "https://chat.example:https"], "is not an origin"),
         (&["--max-body", "huge"], "--max-body"),
         (&["--max-body", "0"], "--max-body"),
         (&["--max-body", "2G"], "--max-body"),

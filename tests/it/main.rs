@@ -12,6 +12,7 @@ mod encodings;
 mod event_log;
 mod faults;
 mod host;
+mod hostile_hub;
 #[cfg(feature = "ws")]
 mod http;
 mod limits;

@@ -162,9 +162,21 @@ fn a_page_of_the_hubs_own_or_of_an_origin_named_may_ask() {
         "https://chat.example:444",
         "https://chat.example.evil",
         "http://127.0.0.1:3001",
+        "file://",
+        "file://hub",
+        "capacitor://hub",
+        "http://hub/",
+        "http://",
     ] {
         let refused = answer(&daemon, &handshake(&format!("Origin: {origin}\r\n")));
         assert_eq!(refused.refusal(), 403, "{origin}");
+    }
+    // A request that names no host, or an empty one, has no origin that could be its own.
+    for origin in ["file://", "http://", "null", "", "http://hub"] {
+        let request = handshake(&format!("Origin: {origin}\r\n"));
+        assert_eq!(answer(&daemon, &request.replace("Host: hub\r\n", "Host:\r\n")).refusal(), 403, "{origin}");
+        let old = format!("POST /rooms/lobby HTTP/1.0\r\nOrigin: {origin}\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(answer(&daemon, &old).refusal(), 403, "{origin}");
     }
     let twice = handshake("Origin: http://hub\r\nOrigin: http://evil\r\n");
     assert_eq!(answer(&daemon, &twice).refusal(), 400);

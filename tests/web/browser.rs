@@ -6,44 +6,44 @@ use crate::support::*;
 use std::process::Command;
 
 /// The two addresses of a daemon: native and HTTP.
-fn addresses(daemon: &Daemon) -> (String, String) {
+pub fn addresses(daemon: &Daemon) -> (String, String) {
     (daemon.addresses[0].clone(), daemon.addresses[1].clone())
 }
 
-fn hub() -> Daemon {
+pub fn hub() -> Daemon {
     Daemon::with(&["--listen", "127.0.0.1:0", "--ws", "127.0.0.1:0"])
 }
 
 /// A chat page with this name in this room.
-fn enter<'b>(browser: &'b Browser, http: &str, name: &str, room: &str) -> Page<'b> {
+pub fn enter<'b>(browser: &'b Browser, http: &str, name: &str, room: &str) -> Page<'b> {
     let page = browser.open(&format!("{http}/#name={name}&room={room}"), 1000, 700);
     page.wait_for(&format!("{ONLINE} && !document.getElementById('app').hidden && {}", has_line("joined")));
     page
 }
 
-const ONLINE: &str = "document.body.dataset.online === 'true'";
+pub const ONLINE: &str = "document.body.dataset.online === 'true'";
 
 /// Whether the log has a line with this text.
-fn has_line(text: &str) -> String {
+pub fn has_line(text: &str) -> String {
     let text = serde_json::Value::from(text);
     format!("[...document.querySelectorAll('#log > *')].some(line => line.textContent.includes({text}))")
 }
 
 /// How many messages in the log have exactly this text.
-fn count_of(page: &Page<'_>, text: &str) -> u64 {
+pub fn count_of(page: &Page<'_>, text: &str) -> u64 {
     let text = serde_json::Value::from(text);
     let script = format!("[...document.querySelectorAll('#log .text')].filter(p => p.textContent === {text}).length");
     page.evaluate(&script).as_u64().expect("a number")
 }
 
 /// Publishes in a room, skipping events that arrive meanwhile.
-fn speak(client: &mut Raw, body: &[u8]) {
+pub fn speak(client: &mut Raw, body: &[u8]) {
     client.send(&frame(PUBLISH, RECEIPT, 9, publish("lobby", body)));
     while client.receive().kind != 0x89 {}
 }
 
 /// A native client that has joined the lobby and published `message 1` to `message {count}` there.
-fn say_numbered(native: &str, count: usize) -> Raw {
+pub fn say_numbered(native: &str, count: usize) -> Raw {
     let mut client = Raw::connect(native);
     client.join("lobby");
     for number in 1..=count {
@@ -63,7 +63,7 @@ fn next_message(client: &mut Raw) -> Vec<u8> {
 }
 
 /// Types a message and sends it, by the keyboard alone.
-fn say(page: &Page<'_>, text: &str) {
+pub fn say(page: &Page<'_>, text: &str) {
     page.evaluate("document.getElementById('compose').focus()");
     page.type_text(text);
     page.press("Enter");

@@ -2,6 +2,7 @@
 
 mod browser;
 mod devtools;
+mod growth;
 mod scripts;
 #[path = "../support/mod.rs"]
 mod support;

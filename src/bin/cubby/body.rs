@@ -1,13 +1,16 @@
 //! Reads the body that a command sends, from a file or from standard input.
 
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::show;
+use cubby::Client;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::path::PathBuf;
 
-/// Reads a body of at most `max` bytes.
-pub fn read(file: Option<PathBuf>, max: u32) -> Result<Vec<u8>, Failure> {
+/// Reads the body that this client is to send. The command's time begins anew after that: who types or pipes the body
+/// may take long.
+pub fn read(call: &Call, client: &mut Client) -> Result<Vec<u8>, Failure> {
+    let (file, max) = (call.path("file"), client.welcome().max_body);
     let name = file.as_ref().map_or("standard input".to_owned(), |file| file.display().to_string());
     let failed = |error: io::Error| Failure::Other(format!("cannot read {name}: {error}"));
     let source: Box<dyn Read> = match file {
@@ -24,5 +27,6 @@ pub fn read(file: Option<PathBuf>, max: u32) -> Result<Vec<u8>, Failure> {
     if body.len() > max as usize {
         return Err(Failure::Other(format!("{name} is larger than the {max} bytes that this hub accepts")));
     }
+    client.set_deadline(call.settings.deadline());
     Ok(body)
 }

@@ -83,7 +83,7 @@ const OPTIONS: &[OptionRow<'_>] = &[
     ("s", "save", "DIR", "listen: save each body as a file in this directory"),
     ("", "mess", "", "chat: append each incoming line to ./NAME.mess"),
     ("j", "json", "", "print JSON, one object per line"),
-    ("t", "timeout", "SECS", "how long to wait for the hub's replies (30)"),
+    ("t", "timeout", "SECS", "how long to wait for the hub (30)"),
     ("h", "help", "", "print this help; deploy/REFERENCE.md says more"),
     ("V", "version", "", "print the version"),
 ];

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::{body, show};
 use cubby::json::EventJson;
-use cubby::{Event, Push};
+use cubby::{Client, Event, Pages, Push};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 pub fn publish(call: &Call) -> Result<(), Failure> {
     let Call { settings, arguments, .. } = call;
     let room = &arguments[0];
-    let mut client = settings.connect()?;
-    let body = body::read(call.path("file"), client.welcome().max_body)?;
+    let mut client = settings.connect_briefly()?;
+    let body = body::read(call, &mut client)?;
     let id = client.publish(room, &body)?;
     if settings.json {
         show::json(&json!({"type": "published", "room": room, "id": id}))
@@ -27,7 +27,7 @@ pub fn publish(call: &Call) -> Result<(), Failure> {
 pub fn who(call: &Call) -> Result<(), Failure> {
     let Call { settings, arguments, .. } = call;
     let room = &arguments[0];
-    let mut client = settings.connect()?;
+    let mut client = settings.connect_briefly()?;
     client.join(room)?;
     let own = client.welcome().user;
     let members: Vec<_> = client.who(room)?.into_iter().filter(|(id, _)| *id != own).collect();
@@ -48,36 +48,47 @@ pub fn subscribe(call: &Call) -> Result<(), Failure> {
     let mut client = settings.connect()?;
     let mut printer = Printer { settings, printed: BTreeMap::new() };
     for room in rooms {
-        let before = client.join(room)?.newest.saturating_sub(1);
-        let past = if history == 0 { Vec::new() } else { client.events_after(room, before.saturating_sub(history))? };
-        past.into_iter().try_for_each(|event| printer.print(event))?;
+        let newest = client.join(room)?.newest;
+        printer.printed.entry(room.clone()).or_insert(newest.saturating_sub(history.saturating_add(1)));
+        if history > 0 {
+            printer.catch_up(&mut client, room, newest)?;
+        }
     }
     while let Some(push) = client.next(None)? {
         if let Push::Event(event) = push {
-            printer.print(event)?;
+            printer.print(&event)?;
         }
     }
     Ok(())
 }
 
-/// Prints each event once, even if it is both in the history and pushed.
+/// Prints each event of the rooms once, even if it is both in the history and pushed.
 struct Printer<'a> {
     settings: &'a Settings,
-    /// The id of the newest event that was printed, by room.
+    /// For each of the rooms: the id of the newest event that was printed, or that is older than what is to be printed.
     printed: BTreeMap<String, u64>,
 }
 
 impl Printer<'_> {
-    fn print(&mut self, event: Event) -> Result<(), Failure> {
-        if self.printed.get(&event.room).is_some_and(|&id| id >= event.id) {
-            return Ok(());
+    /// Prints the history up to the event `newest`, page by page as it comes.
+    fn catch_up(&mut self, client: &mut Client, room: &str, newest: u64) -> Result<(), Failure> {
+        let printed = self.printed.get(room).copied().unwrap_or(newest);
+        let mut pages = Pages::new(room, printed, newest);
+        while let Some(events) = pages.next(client)? {
+            events.iter().try_for_each(|event| self.print(event))?;
         }
-        if self.settings.json {
-            show::json(&EventJson::with_unix_ms(&event.view()))?;
-        } else {
-            show::line(&show::event(&event))?;
-        }
-        self.printed.insert(event.room, event.id);
         Ok(())
+    }
+
+    fn print(&mut self, event: &Event) -> Result<(), Failure> {
+        let Some(printed) = self.printed.get_mut(&event.room).filter(|printed| **printed < event.id) else {
+            return Ok(());
+        };
+        *printed = event.id;
+        if self.settings.json {
+            show::json(&EventJson::with_unix_ms(&event.view()))
+        } else {
+            show::line(&show::event(event))
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use cubby::Client;
 use std::env::VarError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The hub's address if neither the command line nor the environment names one.
 const DEFAULT_HUB: &str = "127.0.0.1:7070";
@@ -13,7 +13,7 @@ const DEFAULT_HUB: &str = "127.0.0.1:7070";
 pub struct Settings {
     /// The hub's address.
     pub hub: String,
-    /// How long to wait for the hub's replies.
+    /// How long a command may wait for the hub, or, in those that go on until they are ended, each request.
     pub timeout: Duration,
     /// Whether to print JSON.
     pub json: bool,
@@ -22,8 +22,23 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Connects for a command that goes on until it is ended: each of its requests may take as long as `timeout`.
     pub fn connect(&self) -> Result<Client, Failure> {
         Ok(Client::connect_as(&self.hub, &self.name, self.timeout)?)
+    }
+
+    /// Connects for a command that ends by itself: all of it, from now on, may take as long as `timeout`. So a hub that
+    /// goes on and on with its reply can not make it run for ever.
+    pub fn connect_briefly(&self) -> Result<Client, Failure> {
+        let deadline = self.deadline();
+        let mut client = self.connect()?;
+        client.set_deadline(deadline);
+        Ok(client)
+    }
+
+    /// When the time of a command that begins now is over; `None` if the clock cannot express it.
+    pub fn deadline(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.timeout)
     }
 }
 
@@ -38,7 +53,7 @@ pub fn hub_address(option: Option<String>) -> Result<String, String> {
     }
 }
 
-/// The time to wait for replies, from the value of `--timeout`.
+/// The time to wait for the hub, from the value of `--timeout`.
 pub fn timeout(option: Option<String>) -> Result<Duration, String> {
     let Some(text) = option else { return Ok(cubby::DEFAULT_TIMEOUT) };
     let secs = text.parse().ok().filter(|secs| (1..=86_400).contains(secs));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// Prints the id that the hub gives to this connection.
 pub fn id(call: &Call) -> Result<(), Failure> {
-    let id = call.settings.connect()?.identity()?;
+    let id = call.settings.connect_briefly()?.identity()?;
     show_id(&call.settings, id)
 }
 
@@ -23,7 +23,7 @@ pub fn show_id(settings: &Settings, id: UserId) -> Result<(), Failure> {
 
 /// Prints the ids of all other users.
 pub fn list(call: &Call) -> Result<(), Failure> {
-    let ids: Vec<String> = call.settings.connect()?.list()?.iter().map(UserId::to_string).collect();
+    let ids: Vec<String> = call.settings.connect_briefly()?.list()?.iter().map(UserId::to_string).collect();
     if call.settings.json {
         return show::json(&json!({"type": "list", "userIds": ids}));
     }
@@ -32,7 +32,7 @@ pub fn list(call: &Call) -> Result<(), Failure> {
 
 /// Prints the hub's counters, one per line.
 pub fn stats(call: &Call) -> Result<(), Failure> {
-    let json = call.settings.connect()?.stats()?;
+    let json = call.settings.connect_briefly()?.stats()?;
     let counters: Value = serde_json::from_str(&json)
         .map_err(|error| Failure::Other(format!("the hub's statistics are not JSON: {error}")))?;
     if call.settings.json {
@@ -56,8 +56,8 @@ fn show_counters(path: &str, value: &Value) -> Result<(), Failure> {
 pub fn relay(call: &Call) -> Result<(), Failure> {
     let id = |text: &String| text.parse().map_err(|_| Failure::Usage(format!("{text:?} is not a user id")));
     let receivers: Vec<UserId> = call.arguments.iter().map(id).collect::<Result<_, _>>()?;
-    let mut client = call.settings.connect()?;
-    let body = body::read(call.path("file"), client.welcome().max_body)?;
+    let mut client = call.settings.connect_briefly()?;
+    let body = body::read(call, &mut client)?;
     let statuses = client.relay(&receivers, &body)?;
     let to: Vec<String> = receivers.iter().map(UserId::to_string).collect();
     let receipt = Receipt { done: "relayed", absent: "nobody has this id (any more)", to: &to, statuses: &statuses };
@@ -67,8 +67,8 @@ pub fn relay(call: &Call) -> Result<(), Failure> {
 /// Sends a file, or standard input, to names.
 pub fn send(call: &Call) -> Result<(), Failure> {
     let names = &call.arguments;
-    let mut client = call.settings.connect()?;
-    let body = body::read(call.path("file"), client.welcome().max_body)?;
+    let mut client = call.settings.connect_briefly()?;
+    let body = body::read(call, &mut client)?;
     let statuses = client.send(&names.iter().map(String::as_str).collect::<Vec<_>>(), &body)?;
     let receipt = Receipt { done: "sent", absent: "nobody here has this name", to: names, statuses: &statuses };
     receipt.show(&call.settings, body.len())

@@ -121,8 +121,7 @@ pub fn listen_http(config: &mut Config, text: &str) -> Result<(), String> {
 
 #[cfg(feature = "ws")]
 pub fn origin(config: &mut Config, text: &str) -> Result<(), String> {
-    let parts = text.split_once("://");
-    if !parts.is_some_and(|(scheme, host)| !scheme.is_empty() && !host.is_empty() && !host.contains('/')) {
+    if !cubby::is_origin(text) {
         return Err(format!("{text:?} is not an origin, as in https://example.org or http://127.0.0.1:3000"));
     }
     config.http.origins.push(text.to_owned());

@@ -1,6 +1,7 @@
 //! The head of a request: its method, its target, its headers, and the length of the body.
 
 use super::headers::Headers;
+use super::origin;
 use super::query::{self, whole_number};
 use super::refusal::Refusal;
 
@@ -62,7 +63,8 @@ impl<'h> Head<'h> {
         query::keys(self.path, self.query, names)
     }
 
-    /// Checks the origin that a browser names. It must be the hub's own, or one of `allowed`.
+    /// Checks the origin that a browser names. It must be the hub's own, or one of `allowed`. If the request names no
+    /// host, no origin is the hub's own.
     ///
     /// # Errors
     ///
@@ -70,8 +72,7 @@ impl<'h> Head<'h> {
     pub fn check_origin(&self, allowed: &[String]) -> Result<(), Refusal> {
         let Some(origin) = self.headers.one("Origin")? else { return Ok(()) };
         let host = self.headers.one("Host")?.unwrap_or_default();
-        let is_own = origin.split_once("://").is_some_and(|(_, origin)| origin.eq_ignore_ascii_case(host));
-        if is_own || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
+        if origin::is_own(origin, host) || allowed.iter().any(|allowed| origin::is_same(allowed, origin)) {
             return Ok(());
         }
         let origin: String = origin.chars().take(200).collect();

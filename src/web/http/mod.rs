@@ -7,6 +7,7 @@ pub mod handshake;
 mod head;
 mod headers;
 mod lookup;
+pub mod origin;
 pub mod parse;
 mod query;
 mod refusal;

@@ -4,6 +4,9 @@ import { Cubby, byteLength } from './cubby.js';
 
 /** Rows in the document, and more at once; what a tab keeps; where a long text is cut; members shown. */
 const [ROWS, STEP, ITEMS, CHARS, CUT, CUT_LINES, MEMBERS] = [300, 60, 4000, 8e6, 1500, 25, 200];
+/** What others could make grow: members kept of a room, tabs of a link, tabs that others opened, those we answered,
+ * user ids that were ours, lines to be said. */
+const [ROSTER, TABS, GUESTS, ANSWERED, IDS, SPOKEN] = [10000, 50, 8, 200, 100, 4];
 const SENTENCES = { join: 'joined', add: 'joined once more', remove: 'left once of several times', leave: 'left' };
 const UNSENT = {
 	waiting: 'Waits for the connection', sending: 'Sending…', unsure: 'Connection lost; looking whether it arrived',
@@ -14,12 +17,15 @@ const $ = Object.fromEntries([...document.querySelectorAll('[id]')].map((node) =
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
 const number = (value) => value.toLocaleString('en');
+const badge = (count) => (count > 999 ? '999+' : String(count));
 const hub = new Cubby(new URL('ws', location.href.replace('http', 'ws')).href, { maxDelay: 15000 });
 
 const views = [];
 let active;
 /** Our user ids, of this connection and of earlier ones. */
 const mine = new Set();
+/** Those whom we have written to. Mail of all others goes into one tab. */
+const answered = new Set();
 let lastTop = 0;
 
 /** @returns {any} an element of a class, or with properties */
@@ -27,6 +33,12 @@ function el(tag, props, ...children) {
 	const node = Object.assign(document.createElement(tag), typeof props === 'string' ? { className: props } : props);
 	node.append(...children);
 	return node;
+}
+
+/** Adds to a set, and lets the oldest go if it has more than `most`. */
+function remember(set, value, most) {
+	set.add(value);
+	if (set.size > most) set.delete(set.values().next().value);
 }
 
 /** A name, less the marks that turn or hide text. */
@@ -56,45 +68,67 @@ function flush() {
 	for (const part of parts) part();
 }
 
-/** A tab: a room, or the talk with one person, by name or by user id. */
+/** A tab: a room, the talk with one person, by name or by user id, or the inbox, which is for neither. */
 class View {
-	room; dm; userId;
+	room; dm; userId; inbox;
+	/** A talk that the other side opened, and we have not written since. */
+	guest = false;
 	items = []; chars = 0;
 	/** Which items are in the document while the tab is open, and whether it follows the newest. */
 	start = 0; end = 0; stick = true;
 	/** How many messages were not seen, and the first of them. */
 	unread = 0; fresh = undefined;
-	/** The hub may have older events; they are being asked for. */
-	more = false; loading = false;
+	/** The hub may have older events; they are being asked for; how many older ones this page let go. */
+	more = false; loading = false; gone = 0;
 	/** In step with the room; it was so once; the room was closed; its ids began anew; the newest of them. */
 	ready = false; known = false; closed = false; anew = false; last = 0;
-	/** Names by user id. */
-	members = new Map();
+	/** Names by user id; they are being asked for, and have to be once more. */
+	members = new Map(); counting = false; recount = false;
 	draft = ''; outbox = [];
 
 	constructor({ room, dm, userId }) {
-		Object.assign(this, { room, dm, userId });
-		this.label = room ? plain(room) : label(dm, userId);
+		const inbox = !(room || dm || userId);
+		Object.assign(this, { room, dm, userId, inbox });
+		this.label = room ? plain(room) : inbox ? 'Requests' : label(dm, userId);
+		this.mark = room ? '#' : inbox ? '' : '@';
 		this.badge = el('span', 'badge');
-		const parts = [el('span', 'mark', room ? '#' : '@'), el('bdi', {}, this.label), this.badge];
+		const parts = [el('span', 'mark', this.mark), el('bdi', {}, this.label), this.badge];
 		this.tab = el('button', { role: 'tab', onclick: () => go(this) }, ...parts);
 		this.tab.setAttribute('aria-controls', 'panel');
-		Object.assign(this.tab.dataset, room ? { room } : { dm: dm ?? userId });
+		Object.assign(this.tab.dataset, room ? { room } : inbox ? { inbox: '' } : { dm: dm ?? userId });
 	}
 
 	push(item) {
 		this.items.push(item);
-		this.chars += item.body?.length ?? 0;
-		const full = this.items.length > ITEMS || this.chars > CHARS;
-		if (full && this.items.length > ROWS && (this.stick || this !== active)) this.trim();
+		this.chars += size(item);
+		// Who reads further up keeps that, but not for as long as others write.
+		const reading = this === active && !this.stick;
+		if (this.load > (reading ? 2 : 1)) this.trim(reading);
 		if (this === active) draw(drawLog);
 	}
 
+	/** How much of what a tab keeps it has: 1 is all. */
+	get load() {
+		return Math.max(this.items.length / ITEMS, this.chars / CHARS);
+	}
+
 	/** Forgets all but the newest: the hub's history may still have the others. */
-	trim() {
-		this.items = this.items.slice(-ROWS / 2);
-		this.chars = 0;
+	trim(reading) {
+		let start = this.items.length - 1;
+		let chars = size(this.items[start]);
+		const least = Math.max(0, this.items.length - ROWS / 2);
+		while (start > least && chars + size(this.items[start - 1]) < CHARS / 2) chars += size(this.items[--start]);
+		this.gone += start;
+		this.keep(this.items.slice(start));
 		this.more = Boolean(this.room) && !this.anew;
+		this.stick = true;
+		if (reading) this.items.unshift({ type: 'strong', text: 'So much arrived that what you were reading was let go.' });
+	}
+
+	/** Keeps these items and no others. */
+	keep(items) {
+		this.items = items;
+		this.chars = items.reduce((sum, item) => sum + size(item), 0);
 		if (this === active) $.log.replaceChildren();
 	}
 
@@ -103,7 +137,21 @@ class View {
 	}
 }
 
-function find({ room, dm = undefined, userId = undefined }) {
+function size({ body }) {
+	return body?.length ?? 0;
+}
+
+/** Tells people apart, named or not. */
+function key(name, userId) {
+	return name ? `@${name}` : userId;
+}
+
+/** The talk with a person. */
+function talk({ name, userId }) {
+	return name ? { dm: name } : { userId };
+}
+
+function find({ room = undefined, dm = undefined, userId = undefined }) {
 	return views.find((view) => view.room === room && view.dm === dm && view.userId === userId);
 }
 
@@ -115,8 +163,22 @@ function open(place) {
 	$.tabs.append(view.tab);
 	if (view.room) hub.join(view.room, { backlog: STEP }).catch(() => {});
 	else view.push({ type: 'faint', text: 'Direct messages are not kept by the hub: they are on this page only.' });
+	if (!view.room && !view.inbox) adopt(view);
 	draw(drawTabs);
 	return view;
+}
+
+/** Takes a person's requests out of the inbox into their own tab. */
+function adopt(view) {
+	const inbox = find({});
+	const isTheirs = ({ type, name, userId }) => type === 'message' && key(name, userId) === key(view.dm, view.userId);
+	const theirs = inbox?.items.filter(isTheirs) ?? [];
+	if (!theirs.length) return;
+	inbox.keep(inbox.items.filter((item) => !isTheirs(item)));
+	inbox.unread = Math.min(inbox.unread, inbox.items.length);
+	for (const message of theirs) view.push(message);
+	if (!inbox.items.some(({ type }) => type === 'message')) close(inbox);
+	else if (inbox === active) draw(drawLog);
 }
 
 function select(view) {
@@ -156,11 +218,17 @@ function readAddress() {
 	const params = [...new URLSearchParams(location.search), ...new URLSearchParams(location.hash.slice(1))];
 	const { name = '', at = 1 } = Object.fromEntries(params);
 	const places = params.filter(([key, value]) => (key === 'room' || key === 'dm') && value);
-	return { name, at, places: places.map(([key, value]) => ({ [key]: value })) };
+	// A link is written by others: it may not open tabs without end.
+	return { name, at, places: places.slice(0, TABS).map(([key, value]) => ({ [key]: value })) };
+}
+
+/** Whether a tab belongs into the address: we opened it, and it can be found again. */
+function lasts({ room, dm, guest }) {
+	return Boolean(room || (dm && !guest));
 }
 
 function writeAddress() {
-	const lasting = views.filter((view) => !view.userId);
+	const lasting = views.filter(lasts);
 	const params = new URLSearchParams({ name: hub.options.name });
 	for (const { room, dm } of lasting) params.append(room ? 'room' : 'dm', room ?? dm);
 	const at = lasting.indexOf(active) + 1;
@@ -175,7 +243,7 @@ function follow() {
 	if (!name && !hub.options.name) return showEntry(places[0]?.room);
 	const wanted = (places.length ? places : [{ room: 'lobby' }]).map(open);
 	if (name) {
-		for (const view of [...views]) if (!wanted.includes(view) && !view.userId) close(view);
+		for (const view of [...views]) if (!wanted.includes(view) && lasts(view)) close(view);
 		enter(name);
 	}
 	select(wanted[Number(at) - 1] ?? wanted[0]);
@@ -238,7 +306,7 @@ function takeEvent(event) {
 	const { type, id, name, userId, room } = event;
 	const view = find({ room });
 	if (!view) return;
-	if (type === 'join' || type === 'add') view.members.set(userId, name);
+	if ((type === 'join' || type === 'add') && view.members.size < ROSTER) view.members.set(userId, name);
 	if (type === 'remove' || type === 'leave') view.members.delete(userId);
 	if (type === 'close') Object.assign(view, { closed: true, ready: false, anew: true, more: false, members: new Map() });
 	view.last = id;
@@ -270,24 +338,35 @@ function heard(view, message) {
 }
 
 let spoken = [];
+let unspoken = 0;
 
 /** Has a screen reader say it; a flood is only counted. */
 function announce(text) {
-	spoken.push(text);
+	if (spoken.length < SPOKEN) spoken.push(text);
+	else unspoken++;
 	draw(speak);
 }
 
 function speak() {
-	const lines = spoken.length > 4 ? [`${spoken.length} new messages`] : spoken;
+	const lines = unspoken ? [`${number(spoken.length + unspoken)} new messages`] : spoken;
 	spoken = [];
+	unspoken = 0;
 	$.announcer.append(...lines.map((line) => el('p', {}, line)));
 	while ($.announcer.childElementCount > 8) $.announcer.firstChild.remove();
 }
 
+/** Asks who is in a room, one request at a time: others can cause gaps, and each asks for it. */
 async function count(view) {
+	if (view.counting) return void (view.recount = true);
+	view.counting = true;
 	const members = await hub.who(view.room).catch(() => {});
-	if (members) view.members = new Map(members.map(({ userId, name }) => [userId, name]));
+	if (members) view.members = new Map(members.slice(0, ROSTER).map(({ userId, name }) => [userId, name]));
 	draw(drawHead, drawMembers);
+	setTimeout(() => {
+		const again = view.recount && view.ready;
+		Object.assign(view, { counting: false, recount: false });
+		if (again) count(view);
+	}, 1000);
 }
 
 function takeReady(view) {
@@ -318,12 +397,21 @@ function takeRefused(error) {
 }
 
 function takeMail({ name, from, body, time = Date.now() }) {
-	const known = name ?? views.map(({ members }) => members.get(from)).find(Boolean);
-	const view = open(known ? { dm: known } : { userId: from });
+	const known = name || views.map(({ members }) => members.get(from)).find(Boolean);
 	const message = { type: 'message', name: known, userId: from, body, time };
+	const view = mailbox(message);
 	view.push(message);
 	heard(view, message);
-	writeAddress();
+}
+
+/** The tab for mail: theirs, if we have it open or once wrote to them; else the inbox, for names are for the taking. */
+function mailbox({ name, userId }) {
+	const place = talk({ name, userId });
+	const known = find(place);
+	if (known) return known;
+	const guests = views.filter(({ guest }) => guest).length;
+	if (!answered.has(key(name, userId)) || guests >= GUESTS) return open({});
+	return Object.assign(open(place), { guest: true });
 }
 
 hub.on('close', () => {
@@ -333,7 +421,7 @@ hub.on('close', () => {
 	}
 	draw(drawOutbox);
 });
-hub.on('open', ({ userId }) => { mine.add(userId); views.forEach(pump); });
+hub.on('open', ({ userId }) => { remember(mine, userId, IDS); views.forEach(pump); });
 hub.on('state', () => draw(drawStatus));
 hub.on('event', takeEvent);
 hub.on('ready', (place) => takeReady(find(place)));
@@ -356,7 +444,7 @@ hub.on('gap', ({ room, from, to }) => {
 function say(event) {
 	event.preventDefault();
 	const text = $.compose.value;
-	if (!active || !text.trim()) return;
+	if (!active || active.inbox || !text.trim()) return;
 	const over = byteLength(text) - (hub.welcome?.maxBody ?? Infinity);
 	$['compose-error'].textContent = over > 0 ? `Too long by ${number(over)} bytes: shorten it.` : '';
 	if (over > 0) return;
@@ -388,6 +476,9 @@ async function whisper(view, unsent) {
 	const [status] = await (view.dm ? hub.send([view.dm], body) : hub.relay([view.userId], body));
 	const why = { unknown: `${view.label} is not here`, refused: `too much is waiting for ${view.label}` }[status];
 	if (why) return fail(view, unsent, { message: `Not delivered: ${why}.` });
+	remember(answered, key(view.dm, view.userId), ANSWERED);
+	view.guest = false;
+	writeAddress();
 	cross(view, unsent);
 	view.push({ type: 'message', name: hub.options.name, body, time: Date.now(), own: true });
 }
@@ -420,25 +511,28 @@ function drawTabs() {
 	let unread = 0;
 	if (active && !document.hidden) active.unread = 0;
 	for (const view of views) {
-		const { tab, badge } = view;
+		const { tab, badge: mark } = view;
 		const chosen = view === active;
 		tab.ariaSelected = chosen;
 		tab.tabIndex = chosen ? 0 : -1;
-		badge.hidden = !view.unread;
-		badge.replaceChildren(view.unread, el('span', 'sr', ' unread'));
+		mark.hidden = !view.unread;
+		mark.replaceChildren(badge(view.unread), el('span', 'sr', ' unread'));
 		if (chosen) tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 		unread += view.unread;
 	}
-	document.title = `${unread ? `(${unread}) ` : ''}${active ? `${active.label} · ` : ''}Cubby`;
+	document.title = `${unread ? `(${badge(unread)}) ` : ''}${active ? `${active.label} · ` : ''}Cubby`;
 }
 
 function drawHead() {
 	$['me-name'].textContent = plain(hub.options.name);
 	if (!active) return;
-	const { room, members } = active;
-	const people = number(new Set([...members].map(([id, name]) => name || id)).size);
-	$.title.replaceChildren(room ? '#\u2009' : '@\u2009', el('bdi', {}, active.label));
-	$.subtitle.textContent = room ? `${people} here` : 'Only between you two';
+	const { room, members, inbox, mark } = active;
+	const more = members.size < ROSTER ? '' : '+';
+	const people = number(new Set([...members].map(([id, name]) => name || id)).size) + more;
+	$.title.replaceChildren(mark && `${mark}\u2009`, el('bdi', {}, active.label));
+	const what = inbox ? 'From people you have not written to' : 'Only between you two';
+	$.subtitle.textContent = room ? `${people} here` : what;
+	$.composer.hidden = inbox;
 	$.people.textContent = `Members ${people}`;
 	$.people.hidden = $.link.hidden = !room;
 	$.leave.textContent = room ? 'Leave' : 'Close';
@@ -464,7 +558,9 @@ function drawMembers() {
 		const key = name || userId;
 		people.set(key, { key, name, userId, sessions: (people.get(key)?.sessions ?? 0) + 1, words: label(name, userId) });
 	}
-	const sorted = [...people.values()].sort((a, b) => a.words.localeCompare(b.words));
+	// By the alphabet only if that is quick.
+	const order = people.size > 1000 ? (a, b) => (a.words < b.words ? -1 : 1) : (a, b) => a.words.localeCompare(b.words);
+	const sorted = [...people.values()].sort(order);
 	const items = sorted.slice(0, MEMBERS).map((person) => el('li', {}, memberButton(person)));
 	if (sorted.length > MEMBERS) items.push(el('li', 'note', `and ${number(sorted.length - MEMBERS)} more`));
 	const focused = document.activeElement?.getAttribute('data-key');
@@ -473,12 +569,12 @@ function drawMembers() {
 }
 
 function memberButton(person) {
-	const { key, name, userId, sessions, words } = person;
+	const { key, name, sessions, words } = person;
 	const you = isOwn(person);
 	const aside = el('span', 'faint', you ? 'you' : sessions > 1 ? `×${sessions}` : '');
 	const button = el('button', 'member', el('bdi', { style: hue(name) }, words), aside);
 	button.dataset.key = key;
-	const onclick = () => go(open(name ? { dm: name } : { userId }));
+	const onclick = () => go(open(talk(person)));
 	return Object.assign(button, { disabled: you, title: `Write to ${words} alone`, onclick });
 }
 
@@ -521,7 +617,7 @@ function row(view, at) {
 	if (item.time && (!before || calendar.format(before.time ?? item.time) !== day)) outer.append(el('p', 'day', day));
 	if (item === view.fresh) outer.append(el('p', 'fresh', 'New'));
 	const same = before?.type === 'message' && before.userId === item.userId && before.name === item.name;
-	if (item.type === 'message') outer.append(messageRow(item, same && !outer.firstChild));
+	if (item.type === 'message') outer.append(messageRow(item, same && !outer.firstChild, view.inbox));
 	else outer.append(item.text ? el('p', `note ${item.type}`, item.text) : eventRow(item));
 	return outer;
 }
@@ -536,11 +632,12 @@ function stamp(time) {
 	return el('time', { dateTime: date.toISOString(), title: date.toLocaleString() }, clock.format(date));
 }
 
-function messageRow(item, same) {
+function messageRow(item, same, asks) {
 	const { name = '', userId, own, time } = item;
 	const who = el('bdi', { className: 'who', style: hue(name) }, own ? 'You' : label(name, userId));
 	const bubble = el('div', 'bubble', ...words(item), stamp(time));
-	return el('div', `message${own ? ' own' : ''}${same ? ' same' : ''}`, who, bubble);
+	const answer = asks ? [el('button', { className: 'reveal', onclick: () => go(open(talk(item))) }, 'Answer')] : [];
+	return el('div', `message${own ? ' own' : ''}${same ? ' same' : ''}`, who, bubble, ...answer);
 }
 
 /** A message's words: of a very long one the beginning, and buttons for the rest. */
@@ -568,9 +665,11 @@ function cutAt(body, chars) {
 }
 
 function drawEdges() {
-	const { room, start, end, items, more, ready, stick, oldest } = active;
-	const top = more ? 'Scroll up for more' : oldest > 1 ? 'The hub keeps nothing older.' : 'The beginning.';
-	$.older.textContent = room && ready && !start ? top : '';
+	const { room, start, end, items, more, ready, stick, oldest, load, gone } = active;
+	const further = load < 1 ? 'Scroll up for more' : 'This page keeps no more at once.';
+	const top = more ? further : oldest > 1 ? 'The hub keeps nothing older.' : 'The beginning.';
+	const lost = gone ? `${number(gone)} older messages were let go.` : '';
+	$.older.textContent = start ? '' : room ? (ready ? top : '') : lost;
 	$.jump.hidden = stick;
 	$.jump.textContent = end < items.length ? `${number(items.length - end)} more ↓` : 'Newest ↓';
 }
@@ -610,7 +709,7 @@ function scrolled() {
 
 async function older(view) {
 	const { oldest } = view;
-	if (view.loading || !view.ready) return;
+	if (view.loading || !view.ready || view.load >= 1) return;
 	view.loading = true;
 	const after = Math.max(0, oldest - 1 - STEP);
 	const page = await hub.history(view.room, { after, limit: oldest - 1 - after }).catch(() => {});
@@ -620,6 +719,7 @@ async function older(view) {
 	const items = page.events.filter(({ id }) => id < oldest).map(asItem);
 	view.more = items.length > 0 && items[0].id > Math.max(1, page.oldest);
 	view.items.unshift(...items);
+	view.chars += items.reduce((sum, item) => sum + size(item), 0);
 	view.start += items.length;
 	view.end += items.length;
 	if (view === active) scrolled();

@@ -50,7 +50,9 @@ const DEFAULTS = {
 
 const [TOO_LARGE, NOT_SIGNED_IN, BAD_NAME, RATE_LIMITED, VERSION] = [3, 5, 6, 9, 10];
 const REFUSALS = [NOT_SIGNED_IN, BAD_NAME, VERSION];
-const [PAGE, STEADY_MS, AGAIN_MS, QUIET_SECS, MAIL_IDS] = [500, 5000, 2000, 30, 1000];
+const [PAGE, STEADY_MS, AGAIN_MS, QUIET_SECS, MAIL_IDS, TAGS] = [500, 5000, 2000, 30, 1000, 65535];
+/** What is kept of one answer, and of a room's live events while its history is asked for, in characters of JSON. */
+const [ANSWER_CHARS, LIVE_CHARS] = [64e6, 8e6];
 
 /** Why a request or a connection failed. */
 export class CubbyError extends Error {
@@ -96,7 +98,8 @@ export class Cubby {
 	#farewell;
 	/** Requests under way, by tag. */
 	#pending = new Map();
-	/** Those that we are in, or want to be in. While one is `held`, its live events wait for its history. */
+	/** Those that we are in, or want to be in. While one is `held`, its live events wait for its history; `chars` is what
+	 * they take, and `newest` the last of them, also if it did not fit. */
 	#rooms = new Map();
 	#listeners = new Map();
 	#mailIds = new Set();
@@ -197,7 +200,7 @@ export class Cubby {
 	join(room, { backlog = 0 } = {}) {
 		const known = this.#rooms.get(room);
 		if (known) return known.promise;
-		const fresh = { name: room, backlog, held: true, last: -1, live: [], promise: undefined };
+		const fresh = { name: room, backlog, held: true, last: -1, live: [], chars: 0, newest: 0, promise: undefined };
 		fresh.promise = new Promise((resolve, reject) => Object.assign(fresh, { resolve, reject }));
 		this.#rooms.set(room, fresh);
 		if (this.state === 'open') this.#enter(fresh);
@@ -296,7 +299,7 @@ export class Cubby {
 		this.#socket = undefined;
 		this.#openedAt = 0;
 		clearTimeout(this.#timer);
-		for (const room of this.#rooms.values()) Object.assign(room, { held: true, live: [] });
+		for (const room of this.#rooms.values()) Object.assign(room, { held: true, live: [], newest: 0 });
 		for (const [tag, { type }] of [...this.#pending]) {
 			this.#settle(tag).reject(new CubbyError(message, { code, reason, request: type }));
 		}
@@ -339,9 +342,11 @@ export class Cubby {
 		return new Promise((resolve, reject) => {
 			const ready = this.state === 'open' || type === 'hello';
 			if (!ready) return reject(new CubbyError('not connected', { reason: 'offline', request: type }));
+			const full = this.#pending.size >= TAGS;
+			if (full) return reject(new CubbyError('too many requests wait', { reason: 'unsent', request: type }));
 			const tag = this.#nextTag();
 			const timer = setTimeout(() => this.#settle(tag).reject(timedOut(type)), timeout);
-			this.#pending.set(tag, { type, resolve, reject, parts: [], timer });
+			this.#pending.set(tag, { type, resolve, reject, parts: [], chars: 0, timer });
 			this.#say({ ...message, tag });
 		});
 	}
@@ -358,7 +363,7 @@ export class Cubby {
 	}
 
 	#nextTag() {
-		do this.#tag = (this.#tag % 65535) + 1;
+		do this.#tag = (this.#tag % TAGS) + 1;
 		while (this.#pending.has(this.#tag));
 		return this.#tag;
 	}
@@ -371,7 +376,7 @@ export class Cubby {
 		} catch {
 			return;
 		}
-		if ('chatroomId' in message) return this.#takeEvent(roomEvent(message), message.tag);
+		if ('chatroomId' in message) return this.#takeEvent(roomEvent(message), message.tag, data.length);
 		switch (message.type) {
 			case 'error': return this.#takeError(message);
 			case 'deliver': return this.#emit('deliver', { from: message.from, body: unpacked(message) });
@@ -380,18 +385,26 @@ export class Cubby {
 				this.#say({ type: 'alive' });
 				return this.#emit('beat', { time: message.unixTime * 1000 });
 			case 'closing': return this.#emit('closing', (this.#farewell = hubError(message)));
-			default: return this.#takeReply(message);
+			default: return this.#takeReply(message, data.length);
 		}
 	}
 
-	#takeReply(message) {
+	#takeReply(message, chars) {
 		const { type, tag, more, userIds, members } = message;
-		const parts = this.#pending.get(tag)?.parts;
-		if (!parts) return;
-		for (const part of userIds ?? members?.map(member) ?? []) parts.push(part);
-		if (more) return;
+		const parts = this.#gather(tag, userIds ?? members?.map(member) ?? [], chars);
+		if (!parts || more) return;
 		const key = { list: 'userIds', who: 'members', historyEnd: 'events' }[type];
 		this.#settle(tag).resolve(key ? { ...message, [key]: parts } : message);
+	}
+
+	/** Adds to an answer that comes in parts, which it returns. One without end is given up, but not a single event. */
+	#gather(tag, parts, chars) {
+		const pending = this.#pending.get(tag);
+		if (!pending) return;
+		pending.chars += chars;
+		for (const part of parts) pending.parts.push(part);
+		if (pending.chars < ANSWER_CHARS || pending.parts.length < 2) return pending.parts;
+		this.#settle(tag).reject(new CubbyError('the answer has no end', { code: TOO_LARGE, request: pending.type }));
 	}
 
 	#takeError(message) {
@@ -423,12 +436,15 @@ export class Cubby {
 
 	// Rooms.
 
-	#takeEvent(event, tag) {
-		if (event.replay) return void this.#pending.get(tag)?.parts.push(event);
+	#takeEvent(event, tag, chars) {
+		if (event.replay) return void this.#gather(tag, [event], chars);
 		const room = this.#rooms.get(event.room);
 		if (!room) return;
 		if (!room.held && event.id <= room.last + 1) return this.#tell(room, event);
-		room.live.push(event);
+		// What does not fit is asked for as well, when its turn comes.
+		room.newest = event.id;
+		room.chars = chars + (room.live.length && room.chars);
+		if (room.chars < LIVE_CHARS) room.live.push(event);
 		if (!room.held) this.#repair(room);
 	}
 
@@ -444,7 +460,7 @@ export class Cubby {
 
 	/** Goes on after events that the hub no longer has. */
 	#miss(room, to) {
-		if (to <= room.last) return;
+		if (to <= room.last || this.#rooms.get(room.name) !== room) return;
 		this.#emit('gap', { room: room.name, from: room.last + 1, to });
 		room.last = to;
 	}
@@ -495,10 +511,13 @@ export class Cubby {
 	/** Tells history up to an id, then the live events held meanwhile, and lets the room run. */
 	async #catchUp(room, newest) {
 		await this.#fill(room, room.live[0] ? room.live[0].id - 1 : newest);
-		for (let next = room.live[0]; next; next = room.live[0]) {
-			await this.#fill(room, next.id - 1);
-			if (room.live[0] !== next) return;
-			room.live.shift();
+		const { live } = room;
+		while (live.length || room.last < room.newest) {
+			const [next] = live;
+			await this.#fill(room, next ? next.id - 1 : room.newest);
+			if (room.live !== live || this.#rooms.get(room.name) !== room) return;
+			if (!next) continue;
+			live.shift();
 			this.#tell(room, next);
 		}
 		room.held = false;
@@ -506,9 +525,10 @@ export class Cubby {
 
 	async #fill(room, upTo) {
 		while (room.last < upTo) {
-			const { events } = await this.history(room.name, { after: room.last, limit: Math.min(PAGE, upTo - room.last) });
+			const { last } = room;
+			const { events } = await this.history(room.name, { after: last, limit: Math.min(PAGE, upTo - last) });
 			for (const event of events) this.#tell(room, event);
-			if (!events.length) return this.#miss(room, Math.min(upTo, (room.live[0]?.id ?? Infinity) - 1));
+			if (room.last === last) return this.#miss(room, Math.min(upTo, (room.live[0]?.id ?? Infinity) - 1));
 		}
 	}
 

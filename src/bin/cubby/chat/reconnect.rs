@@ -16,16 +16,22 @@ const KEPT: usize = 256;
 impl Session {
     /// Shows what the hub sent before the connection was lost, up to the first gap.
     pub(super) fn connection_lost(&mut self, error: &ClientError) {
-        while let Some(client) = &mut self.client {
+        // Not what still arrives, if the hub was only too slow: a busy room could keep us from reconnecting.
+        if let Some(client) = &self.client {
             self.former_id.get_or_insert(client.welcome().user);
+        }
+        let arrived = self.client.as_ref().map_or(0, Client::queued);
+        for _ in 0..arrived {
+            let Some(client) = &mut self.client else { break };
             match client.next(Some(Duration::ZERO)) {
                 Ok(Some(Push::Event(event))) if self.position(&event) == Position::Next => self.show(&event),
                 // Later events are requested when the hub is back.
                 Ok(Some(Push::Event(_))) => {}
                 Ok(Some(push)) => self.screen.incoming(&push),
-                Ok(None) | Err(_) => self.client = None,
+                Ok(None) | Err(_) => break,
             }
         }
+        self.client = None;
         self.unsent.connection_lost();
         self.outage.lost();
         self.screen.note(&format!("{error}; trying to reconnect, and keeping what you type until then"));
@@ -111,9 +117,9 @@ impl Session {
     /// Joins a room again and shows the events after `cursor`.
     fn catch_up(&mut self, room: &str, cursor: Cursor) -> Result<(), ClientError> {
         let newest = self.client()?.join(room)?.newest;
-        let mut events = self.client()?.events_after(room, cursor.resume_after())?;
+        let first = self.client()?.history(room, cursor.resume_after(), 1)?.events;
         let former_id = self.former_id;
-        match cursor.resume(&events, newest) {
+        match cursor.resume(&first, newest) {
             Resume::Continues => {}
             Resume::Forgotten => {
                 self.screen.note(&format!("r/{room} no longer remembers all events that were missed"));
@@ -121,16 +127,11 @@ impl Session {
             Resume::Restarted => {
                 self.screen.note(&format!("r/{room} begins anew: its history was lost, as in a restart of the hub"));
                 self.rooms.insert(room.to_owned(), Cursor::joined_at(1));
-                events = self.client()?.events_after(room, 0)?;
                 // The restarted hub may have given the former id to another session.
                 self.former_id = None;
             }
         }
-        for event in events.iter().filter(|event| event.id <= newest) {
-            if self.position(event) != Position::Old {
-                self.show(event);
-            }
-        }
+        self.show_missed(room, newest)?;
         self.former_id = former_id;
         // If the room remembers nothing, the next event is the one of joining, which is pushed.
         let joined = Cursor::joined_at(newest);

@@ -3,13 +3,16 @@
 use super::command::{Command, Local, help};
 use super::cursor::Cursor;
 use super::session::{Session, is_refusal};
-use cubby::{ClientError, Status, UserId};
+use cubby::{ClientError, Pages, Status, UserId};
 
 impl Session {
-    /// Carries out a command. If the connection is lost meanwhile, the command is kept until the hub is back.
+    /// Carries out a command. If the connection is lost meanwhile, the command is kept until the hub is back, unless
+    /// its own reply was too much: it would be so again.
     pub(super) fn carry_out(&mut self, command: Command) -> Result<(), ClientError> {
         let outcome = self.unless_refused(|session| session.request(&command));
-        if outcome.is_err() {
+        let is_question = matches!(command, Command::Who(_) | Command::List | Command::History(..));
+        let is_too_much = matches!(outcome, Err(ClientError::TooMuch { .. }));
+        if outcome.is_err() && !(is_question && is_too_much) {
             self.unsent.keep_interrupted(command);
         }
         outcome
@@ -116,8 +119,10 @@ impl Session {
     fn history(&mut self, room: Option<&str>, count: u32) -> Result<(), ClientError> {
         let Some(room) = self.which(room) else { return Ok(()) };
         let newest = self.client()?.history(&room, u64::MAX, 0)?.newest;
-        let events = self.client()?.events_after(&room, newest.saturating_sub(count.into()))?;
-        events.iter().for_each(|event| self.screen.again(event));
+        let mut pages = Pages::new(&room, newest.saturating_sub(count.into()), newest);
+        while let Some(events) = pages.next(self.client()?)? {
+            events.iter().for_each(|event| self.screen.again(event));
+        }
         Ok(())
     }
 

@@ -5,8 +5,13 @@ use crate::show;
 use cubby::{Event, EventType, Push};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
+
+/// How many characters of a message are shown on a terminal. Others can send a whole MiB, which would push everything
+/// else off the screen.
+const SHOWN: usize = 4000;
 
 /// Prints a line, which ends with a line end.
 pub type Printer = Box<dyn FnMut(String) + Send>;
@@ -61,9 +66,10 @@ impl Screen {
 
     fn show(&mut self, line: &Line) {
         let (head, rest) = line.text.split_at(line.head);
+        let rest = cut(rest);
         self.put(match (self.is_terminal, self.in_colour, line.head) {
             (false, ..) => line.text.clone(),
-            (true, false, _) => format!("{} {}", local(line.unix_ms, "%H:%M:%S"), line.text),
+            (true, false, _) => format!("{} {head}{rest}", local(line.unix_ms, "%H:%M:%S")),
             (true, true, 0) => self.dim(&format!("{} {rest}", local(line.unix_ms, "%H:%M:%S"))),
             (true, true, _) => {
                 format!("{} \x1b[36m{head}\x1b[0m{rest}", self.dim(&local(line.unix_ms, "%H:%M:%S")))
@@ -120,6 +126,17 @@ impl Line {
 
     fn said(unix_ms: u64, head: String, body: &[u8]) -> Line {
         Line { unix_ms, text: format!("{head}: {}", show::body(body)), head: head.len() }
+    }
+}
+
+/// The beginning of a text that is too long for a terminal, and how much more there is.
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHOWN) {
+        None => text.into(),
+        Some((end, _)) => {
+            let rest = &text[end..];
+            format!("{} ... and {} more characters", &text[..end], rest.chars().count()).into()
+        }
     }
 }
 

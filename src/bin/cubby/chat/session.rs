@@ -8,7 +8,7 @@ use super::outage::Outage;
 use super::screen::Screen;
 use super::unsent::Unsent;
 use crate::settings::Settings;
-use cubby::{Client, ClientError, Event, EventType, Push, UserId};
+use cubby::{Client, ClientError, Event, EventType, Pages, Push, UserId};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
@@ -89,10 +89,12 @@ impl Session {
         Ok(())
     }
 
-    /// Shows everything that happened before leaving: it has arrived when the hub replies once more.
+    /// Shows everything that happened before leaving: it has arrived when the hub replies once more. What arrives later
+    /// is left, or a busy room could keep the person for ever.
     fn say_goodbye(&mut self) -> Result<(), ClientError> {
         self.client()?.identity()?;
-        self.show_pushes(usize::MAX).map(drop)
+        let arrived = self.client()?.queued();
+        self.show_pushes(arrived).map(drop)
     }
 
     pub(super) fn client(&mut self) -> Result<&mut Client, ClientError> {
@@ -130,11 +132,23 @@ impl Session {
     /// Requests and shows the events that are missing before `event`, and says so if the room has forgotten any.
     fn fill_gap(&mut self, event: &Event) -> Result<(), ClientError> {
         let shown = self.rooms.get(&event.room).map_or(0, Cursor::shown);
-        let missed = self.client()?.events_after(&event.room, shown)?;
-        if missed.first().is_none_or(|first| self.position(first) != Position::Next) {
+        let first = self.client()?.history(&event.room, shown, 1)?.events;
+        if first.first().is_none_or(|first| self.position(first) != Position::Next) {
             self.screen.note(&format!("r/{} no longer remembers all events that were missed", event.room));
         }
-        missed.iter().filter(|missed| missed.id < event.id).for_each(|missed| self.show(missed));
+        self.show_missed(&event.room, event.id.saturating_sub(1))
+    }
+
+    /// Shows the events of a room that were not shown yet, up to `last`.
+    pub(super) fn show_missed(&mut self, room: &str, last: u64) -> Result<(), ClientError> {
+        let mut pages = Pages::new(room, self.rooms.get(room).map_or(last, Cursor::shown), last);
+        while let Some(events) = pages.next(self.client()?)? {
+            for event in &events {
+                if self.position(event) != Position::Old {
+                    self.show(event);
+                }
+            }
+        }
         Ok(())
     }
 

@@ -1,0 +1,165 @@
+//! Origins of web pages (RFC 6454), compared by their parts. A text that names no host is equal to nothing, not even to
+//! itself: an opaque origin is shared by pages that have nothing to do with each other.
+
+/// The origin of a page: its scheme, host and port.
+#[derive(Clone, Copy, Debug)]
+struct Origin<'t> {
+    scheme: &'t str,
+    site: Site<'t>,
+}
+
+/// A host, and its port if that is given.
+#[derive(Clone, Copy, Debug)]
+struct Site<'t> {
+    host: &'t str,
+    port: Option<u16>,
+}
+
+/// Whether a page of `origin` was served under this value of the header Host, over HTTP or HTTPS: a proxy may have
+/// taken the TLS off. Pages of other schemes, such as files and extensions, are nobody's own.
+pub fn is_own(origin: &str, host: &str) -> bool {
+    let (Some(origin), Some(host)) = (Origin::parse(origin), Site::parse(host)) else { return false };
+    default_port(origin.scheme).is_some() && origin.is_same(Origin { scheme: origin.scheme, site: host })
+}
+
+/// Whether a text is the origin of web pages, as in `https://example.org`: a scheme, a host, and perhaps a port.
+pub fn is_origin(text: &str) -> bool {
+    Origin::parse(text).is_some()
+}
+
+/// Whether both texts name the same origin.
+pub fn is_same(one: &str, other: &str) -> bool {
+    matches!((Origin::parse(one), Origin::parse(other)), (Some(one), Some(other)) if one.is_same(other))
+}
+
+impl<'t> Origin<'t> {
+    /// `None` if this is not `SCHEME://HOST` or `SCHEME://HOST:PORT`, as `null` and `file://` are not.
+    fn parse(text: &'t str) -> Option<Origin<'t>> {
+        let (scheme, site) = text.split_once("://")?;
+        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        is_scheme.then_some(Origin { scheme, site: Site::parse(site)? })
+    }
+
+    fn is_same(self, other: Origin<'_>) -> bool {
+        self.scheme.eq_ignore_ascii_case(other.scheme)
+            && self.site.host.eq_ignore_ascii_case(other.site.host)
+            && self.port() == other.port()
+    }
+
+    /// The port that a browser connects to; `None` if only the scheme's owner knows.
+    fn port(self) -> Option<u16> {
+        self.site.port.or(default_port(self.scheme))
+    }
+}
+
+impl<'t> Site<'t> {
+    /// `None` if this is not `HOST` or `HOST:PORT`.
+    fn parse(text: &'t str) -> Option<Site<'t>> {
+        // The colons within an IPv6 address are in brackets.
+        let colon = text.rfind(':').filter(|at| !text[*at..].contains(']'));
+        let (host, port) = match colon {
+            Some(at) => (&text[..at], Some(parse_port(&text[at + 1..])?)),
+            None => (text, None),
+        };
+        is_host(host).then_some(Site { host, port })
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => {
+            !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte))
+        }
+        None => {
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/\\?#@:,;[]\"<>".contains(&byte))
+        }
+    }
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    let is = |known| scheme.eq_ignore_ascii_case(known);
+    if is("http") {
+        Some(80)
+    } else if is("https") {
+        Some(443)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_the_hubs_own_if_it_came_from_the_host_that_is_asked() {
+        for (origin, host) in [
+            ("http://hub", "hub"),
+            ("https://hub", "hub"),
+            ("HTTP://Hub", "hUB"),
+            ("http://hub:8080", "hub:8080"),
+            ("http://hub", "hub:80"),
+            ("http://hub:80", "hub"),
+            ("https://hub", "hub:443"),
+            ("http://[::1]:8080", "[::1]:8080"),
+            ("http://[::1]", "[::1]"),
+        ] {
+            assert!(is_own(origin, host), "{origin} at {host}");
+        }
+    }
+
+    #[test]
+    fn no_other_page_is() {
+        for (origin, host) in [
+            // Without a host there is nothing to be equal to.
+            ("file://", ""),
+            ("http://", ""),
+            ("http://:80", ":80"),
+            ("http://hub", ""),
+            ("null", ""),
+            ("null", "null"),
+            ("", ""),
+            ("://hub", "hub"),
+            // The pages of these are not served by the hub, whatever they call their host.
+            ("file://hub", "hub"),
+            ("capacitor://localhost", "localhost"),
+            ("chrome-extension://hub", "hub"),
+            ("http://hub", "hub:8080"),
+            ("http://hub:8080", "hub"),
+            ("https://hub", "hub:80"),
+            ("http://hub:443", "hub"),
+            ("http://hub.evil", "hub"),
+            // These are no origins.
+            ("http://hub/", "hub/"),
+            ("http://hub http://evil", "hub http://evil"),
+            ("http://ann@hub", "ann@hub"),
+            ("http://hub:", "hub:"),
+            ("http://hub:+80", "hub:+80"),
+            ("http://hub:65616", "hub:65616"),
+            ("http://[]", "[]"),
+            ("http://a:b:80", "a:b:80"),
+        ] {
+            assert!(!is_own(origin, host), "{origin} at {host}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_the_operator_allows_is_compared_by_its_parts_too() {
+        assert!(is_same("https://chat.example", "HTTPS://Chat.Example:443"));
+        assert!(is_same("chrome-extension://abc", "chrome-extension://abc") && is_origin("chrome-extension://abc"));
+        for (one, other) in [
+            ("https://chat.example", "http://chat.example"),
+            ("https://chat.example", "https://chat.example:444"),
+            ("null", "null"),
+            ("file://", "file://"),
+            ("", ""),
+        ] {
+            assert!(!is_same(one, other), "{one} and {other}");
+        }
+    }
+}
