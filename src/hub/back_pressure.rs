@@ -88,7 +88,7 @@ impl<L> Hub<L> {
         let Some(session) = self.sessions.get_mut(sender) else { return };
         self.stats.waits += 1;
         let waiter = (session.id, session.waits.block_on_receiver());
-        self.sessions[receiver].waiters.get_or_insert_default().push(waiter);
+        self.sessions[receiver].seldom().waiters.push(waiter);
     }
 
     /// A request that had waited was executed. If its session gave up waiting, the next request may wait again, unless
@@ -101,8 +101,7 @@ impl<L> Hub<L> {
 
     /// Resumes the sessions that wait for this one.
     pub(super) fn wake_waiters(&mut self, slot: usize) {
-        let waiters = self.sessions[slot].waiters.take();
-        for (id, round) in waiters.into_iter().flat_map(|waiters| *waiters) {
+        for (id, round) in self.sessions[slot].take_waiters() {
             let slot = slot_of(id);
             let waiter = self.sessions.get_mut(slot).filter(|session| session.id == id);
             if waiter.is_some_and(|session| session.waits.unblock_receiver(round)) {

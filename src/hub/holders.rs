@@ -4,16 +4,32 @@
 //! outboxes point to counts in full in each. So a session is filed by its bound, and is filed anew by the exact number
 //! when somebody looks for the largest holder.
 
-use crate::limits::SEGMENT_COST;
+use crate::limits::{SEGMENT_COST, SLOT_BITS};
 
 /// How many classes there are. The last one is for everything from two gibibytes on.
 const CLASSES: usize = 26;
 
-/// The place of a session among the holders. In class 0 are those that hold nothing; they are in no list.
+/// The place of a session among the holders: its class, and above it its index among those of the class. In class 0 are
+/// those that hold nothing; they are in no list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Holder {
-    index: u32,
-    class: u8,
+pub(super) struct Holder(u32);
+
+const CLASS_BITS: u32 = 5;
+
+const _: () = assert!(CLASSES <= 1 << CLASS_BITS && CLASS_BITS + SLOT_BITS <= u32::BITS);
+
+impl Holder {
+    fn new(class: u8, index: usize) -> Holder {
+        Holder((index as u32) << CLASS_BITS | u32::from(class))
+    }
+
+    fn class(self) -> u8 {
+        (self.0 & ((1 << CLASS_BITS) - 1)) as u8
+    }
+
+    fn index(self) -> usize {
+        (self.0 >> CLASS_BITS) as usize
+    }
 }
 
 /// Finds the places of sessions.
@@ -37,23 +53,23 @@ impl Holders {
     #[inline]
     pub fn file(&mut self, places: &mut impl Places, slot: usize, bytes: usize) {
         let class = class_of(bytes);
-        if places.place(slot as u32).class != class {
+        if places.place(slot as u32).class() != class {
             self.move_to(places, slot as u32, class);
         }
     }
 
     #[inline(never)]
     fn move_to(&mut self, places: &mut impl Places, slot: u32, class: u8) {
-        let Holder { index, class: before } = *places.place(slot);
-        if before > 0 {
-            let slots = &mut self.0[usize::from(before)];
-            slots.swap_remove(index as usize);
-            if let Some(&moved) = slots.get(index as usize) {
-                places.place(moved).index = index;
+        let before = *places.place(slot);
+        if before.class() > 0 {
+            let slots = &mut self.0[usize::from(before.class())];
+            slots.swap_remove(before.index());
+            if let Some(&moved) = slots.get(before.index()) {
+                *places.place(moved) = before;
             }
         }
         let slots = &mut self.0[usize::from(class)];
-        *places.place(slot) = Holder { index: slots.len() as u32, class };
+        *places.place(slot) = Holder::new(class, slots.len());
         if class > 0 {
             slots.push(slot);
         }

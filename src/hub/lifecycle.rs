@@ -169,7 +169,7 @@ impl<L> Hub<L> {
         session.kept_by_gateway = 0;
         session.backlog = Backlog::Empty;
         session.decoder.release();
-        session.long_request = None;
+        drop(session.take_long_request());
         self.stats.users -= u64::from(session.role == Role::User);
         self.wake_waiters(slot);
         self.flush_batch();

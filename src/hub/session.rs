@@ -42,6 +42,16 @@ pub(super) enum Backlog {
 /// A session that waits for a receiver, and the number of its wait.
 pub(super) type Waiter = (UserId, u32);
 
+/// What few sessions have.
+#[derive(Debug, Default)]
+pub(super) struct Seldom {
+    /// Sessions whose requests wait until this one is no longer full. Some of them may have departed or given up
+    /// meanwhile.
+    pub waiters: Vec<Waiter>,
+    /// The request of it that is not complete.
+    pub long_request: Option<LongRequest>,
+}
+
 /// A connection, with what the loop keeps for it (`link`: the socket and its read state; nothing in tests).
 ///
 /// The most used fields come first: a fan-out touches only the first cache line of each receiver.
@@ -63,10 +73,8 @@ pub struct Session<L> {
     pub(super) name: Option<Arc<str>>,
     /// The keys of the rooms that it is in, in no order.
     pub(super) rooms: Vec<u32>,
-    /// Sessions whose requests wait until this one is no longer full. Some of them may have departed or given up
-    /// meanwhile. Boxed, because few sessions are ever waited for.
-    #[expect(clippy::box_collection, reason = "a null pointer is a third of an empty list, and sessions are many")]
-    pub(super) waiters: Option<Box<Vec<Waiter>>>,
+    /// What few sessions have. Boxed, because sessions are many.
+    pub(super) seldom: Option<Box<Seldom>>,
     /// Unparsed native input: the beginning of a frame, or the whole [`backlog`](Session::backlog).
     pub(super) decoder: Decoder,
     pub(super) rate: TokenBucket,
@@ -85,8 +93,6 @@ pub struct Session<L> {
     pub(super) answers: u32,
     /// Bytes of its outbox up to the end of the last of these answers.
     pub(super) answers_end: u32,
-    /// The request of it that is not complete. Boxed, because few sessions have one.
-    pub(super) long_request: Option<Box<LongRequest>>,
     /// Whether it is on this machine.
     pub(super) is_local: bool,
     /// What the loop keeps.
@@ -110,7 +116,7 @@ impl<L> Session<L> {
             full: false,
             name: None,
             rooms: Vec::new(),
-            waiters: None,
+            seldom: None,
             decoder: Decoder::default(),
             rate: TokenBucket::default(),
             name_index: 0,
@@ -122,10 +128,39 @@ impl<L> Session<L> {
             holder: Holder::default(),
             answers: 0,
             answers_end: 0,
-            long_request: None,
             is_local,
             link,
         }
+    }
+
+    /// What few sessions have, to be changed.
+    pub(super) fn seldom(&mut self) -> &mut Seldom {
+        self.seldom.get_or_insert_default()
+    }
+
+    /// Takes the request of it that is not complete.
+    pub(super) fn take_long_request(&mut self) -> Option<LongRequest> {
+        let taken = self.seldom.as_mut()?.long_request.take();
+        self.forget_seldom();
+        taken
+    }
+
+    /// Takes the sessions that wait for it.
+    pub(super) fn take_waiters(&mut self) -> Vec<Waiter> {
+        let waiters = self.seldom.as_mut().map(|seldom| std::mem::take(&mut seldom.waiters)).unwrap_or_default();
+        self.forget_seldom();
+        waiters
+    }
+
+    fn forget_seldom(&mut self) {
+        if self.seldom.as_ref().is_some_and(|seldom| seldom.waiters.is_empty() && seldom.long_request.is_none()) {
+            self.seldom = None;
+        }
+    }
+
+    /// Whether a request of it is not complete.
+    pub(super) fn has_long_request(&self) -> bool {
+        self.seldom.as_ref().is_some_and(|seldom| seldom.long_request.is_some())
     }
 
     /// Its id.

@@ -8,7 +8,7 @@
 //!
 //! While a request of it is not complete, a session's further requests wait.
 
-use super::Hub;
+use super::{Hub, Session};
 use super::budget::Cost;
 use super::codec::RequestContext;
 use super::rooms::{Replay, WhoCursor};
@@ -62,7 +62,7 @@ impl<L> Hub<L> {
         mark(Mark::LongRequestSliced);
         let session = &mut self.sessions[slot];
         session.waits.block(Reason::LongRequest);
-        session.long_request = Some(Box::new(LongRequest { work, tag: context.tag, room: context.room.into() }));
+        session.seldom().long_request = Some(LongRequest { work, tag: context.tag, room: context.room.into() });
         self.queue_long_request(slot);
     }
 
@@ -83,19 +83,19 @@ impl<L> Hub<L> {
         {
             let slot = slot_of(id);
             let session = self.sessions.get_mut(slot).filter(|session| session.id == id);
-            if let Some(request) = session.and_then(|session| session.long_request.take()) {
+            if let Some(request) = session.and_then(Session::take_long_request) {
                 self.serve_long_request(slot, request);
             }
         }
     }
 
-    fn serve_long_request(&mut self, slot: usize, mut request: Box<LongRequest>) {
-        let LongRequest { work, tag, room } = &mut *request;
+    fn serve_long_request(&mut self, slot: usize, mut request: LongRequest) {
+        let LongRequest { work, tag, room } = &mut request;
         let context = RequestContext { tag: *tag, room, closes: false };
         match self.long_slice(slot, &context, work) {
             Slice::Last => self.sessions.unblock(slot, Reason::LongRequest),
             Slice::More => {
-                self.sessions[slot].long_request = Some(request);
+                self.sessions[slot].seldom().long_request = Some(request);
                 self.queue_long_request(slot);
             }
         }
@@ -109,7 +109,7 @@ impl<L> Hub<L> {
     /// A session has read what it had not: its long request goes on. Returns whether it has one.
     pub(super) fn resume_long_request(&mut self, slot: usize) -> bool {
         let session = &self.sessions[slot];
-        let has_one = session.long_request.is_some();
+        let has_one = session.has_long_request();
         if has_one {
             self.long_requests.push_back(session.id);
         }
