@@ -52,6 +52,7 @@ mod waits;
 
 pub use codec::{Codec, Codecs, Encoding, FramePrefix, Gateway, NativeOnly, Protocol, RequestContext};
 pub use effects::Effects;
+pub use gateway_sessions::KeptInput;
 #[cfg(test)]
 pub use listener::tests::message;
 pub use listener::{Listener, Listeners, SharedEvent};

@@ -9,11 +9,12 @@
 
 use super::Hub;
 use super::batch::begins_alike;
+use super::budget::Cost;
 use super::codec::RequestContext;
 use super::payload::Body;
 use super::relay::Step;
 use super::session::{Backlog, Phase, Session};
-use crate::limits::{LIST_FRAME_IDS, SPARSE};
+use crate::limits::{LIST_FRAME_IDS, SPARSE, STATS_COST};
 use crate::marks::{Mark, mark};
 use crate::name::name_fault;
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Ids, Kind, Request, SERVER, UserId, VERSION};
@@ -255,6 +256,7 @@ impl<L> Hub<L> {
         self.flush_batch();
         if self.sessions[slot].is_local {
             let json = self.stats().to_json();
+            self.budget.requests += Cost::of(1, json.len(), STATS_COST);
             return self.reply(slot, context, &Answer::Stats(&json));
         }
         self.stats.faults += 1;
@@ -308,9 +310,19 @@ impl<L> Hub<L> {
 
     /// Appends bytes that are in the session's own encoding already, and no answer of the hub.
     pub fn push_bytes(&mut self, slot: usize, bytes: &[u8]) {
+        self.push_with(slot, |run| run.extend_from_slice(bytes));
+    }
+
+    /// The same for bytes that `write` appends. Returns how many these were.
+    pub(super) fn push_with(&mut self, slot: usize, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         self.flush_batch();
         let pool = &mut self.fan_out.pool;
-        self.sessions.append(slot, |session| session.outbox.append(pool, |run| run.extend_from_slice(bytes)));
+        let len = self.sessions.append(slot, |session| {
+            let before = session.outbox.queued();
+            session.outbox.append(pool, write);
+            session.outbox.queued() - before
+        });
+        len.unwrap_or(0)
     }
 
     /// Sends a session the error of its request, and makes it depart if the error is fatal.

@@ -112,6 +112,28 @@ impl MessageReader {
         self.unfinished.as_deref().map_or(0, of)
     }
 
+    /// The bytes of memory that it takes to keep them.
+    pub fn held(&self) -> usize {
+        let room = |unfinished: &Unfinished| unfinished.message.capacity() + unfinished.control.capacity();
+        self.unfinished.as_deref().map_or(0, |unfinished| UNFINISHED_COST + room(unfinished))
+    }
+
+    /// The length of the unfinished text that has arrived; 0 if there is none.
+    pub fn unfinished_text(&self) -> usize {
+        let unfinished = self.unfinished.as_deref().filter(|unfinished| unfinished.opcode == Some(TEXT));
+        unfinished.map_or(0, |unfinished| unfinished.message.len())
+    }
+
+    /// Lets `shorten` replace the unfinished text by a shorter one, which is UTF-8 too. It gets whole characters.
+    pub fn shorten_text(&mut self, shorten: impl FnOnce(&mut Vec<u8>)) {
+        let unfinished = self.unfinished.as_deref_mut().filter(|unfinished| unfinished.opcode == Some(TEXT));
+        let Some(Unfinished { message, valid, .. }) = unfinished else { return };
+        let rest = message.split_off(*valid);
+        shorten(message);
+        *valid = message.len();
+        message.extend_from_slice(&rest);
+    }
+
     /// The bytes of an unfinished binary message that have arrived.
     pub fn unfinished_binary(&self) -> Option<&[u8]> {
         let unfinished = self.unfinished.as_deref().filter(|unfinished| unfinished.opcode == Some(BINARY))?;
@@ -221,7 +243,7 @@ impl MessageReader {
 
 /// Appends to a message of which at most `missing` more bytes will follow. Doubles the capacity, so that copying stays
 /// linear, but never reserves more than the message needs.
-fn append(message: &mut Vec<u8>, payload: &[u8], missing: usize) {
+pub fn append(message: &mut Vec<u8>, payload: &[u8], missing: usize) {
     if message.capacity() - message.len() < payload.len() {
         message.reserve_exact(payload.len().max(message.len().min(payload.len().saturating_add(missing))));
     }
