@@ -14,6 +14,8 @@ mod faults;
 mod host;
 #[cfg(feature = "ws")]
 mod http;
+#[cfg(feature = "ws")]
+mod http_pages;
 mod limits;
 mod memory;
 #[cfg(feature = "ws")]
