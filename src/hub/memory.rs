@@ -5,9 +5,16 @@ use super::session::Session;
 use crate::marks::{Mark, mark};
 
 impl<L> Hub<L> {
-    /// Bytes held now: queued, or received and not executed yet. A frame that many sessions receive counts once.
+    /// Bytes held now: queued, received and not executed yet, or on their way to a listener. A frame that many sessions
+    /// receive counts once.
     pub fn held(&self) -> usize {
-        self.fan_out.pool.held() + self.unparsed
+        self.fan_out.pool.held() + self.unparsed + self.held_by_host
+    }
+
+    /// Notes how many bytes are held outside the hub on behalf of its clients, such as events on their way to another
+    /// thread.
+    pub fn set_held_by_host(&mut self, bytes: usize) {
+        self.held_by_host = bytes;
     }
 
     /// Bytes sent so far that freed memory: all but lone heartbeats.
@@ -43,7 +50,7 @@ impl<L> Hub<L> {
 
     /// The session for which most memory is held, open or not.
     pub fn largest_holder(&self) -> Option<usize> {
-        let held = |(slot, session): (usize, &Session<L>)| (session.outbox.held() + session.unparsed(), slot);
+        let held = |(slot, session): (usize, &Session<L>)| (session.outbox.held() + session.unparsed_held(), slot);
         self.sessions.slab.iter().map(held).max().filter(|(held, _)| *held > 0).map(|(_, slot)| slot)
     }
 

@@ -55,7 +55,7 @@ pub use effects::Effects;
 pub use gateway_sessions::KeptInput;
 #[cfg(test)]
 pub use listener::tests::message;
-pub use listener::{Listener, Listeners, SharedEvent};
+pub use listener::{Listener, ListenerBacklog, Listeners, SharedEvent};
 pub use outbox::Outbox;
 pub use payload::{Body, Payload, SharedFrame};
 pub use pool::Pool;
@@ -92,6 +92,8 @@ pub struct Hub<L> {
     scratch: Scratch,
     /// Bytes received that are not executed yet, of all sessions.
     unparsed: usize,
+    /// Bytes held outside the hub, as its caller last said.
+    held_by_host: usize,
     /// Bytes sent that freed memory.
     drained: u64,
     /// Whole requests received.
@@ -142,6 +144,7 @@ impl<L> Hub<L> {
             budget: TurnBudget::new(&limits),
             scratch: Scratch::default(),
             unparsed: 0,
+            held_by_host: 0,
             drained: 0,
             frames_received: 0,
             ids_lent: IdsLent::default(),
@@ -218,6 +221,6 @@ impl<L> Hub<L> {
 
     /// The counters, with the gauges of this moment.
     pub fn stats(&self) -> Stats {
-        Stats { held: self.held() as u64, ..self.stats }
+        Stats { held: self.held() as u64, events_dropped: self.listeners.backlog().dropped, ..self.stats }
     }
 }

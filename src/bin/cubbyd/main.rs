@@ -136,7 +136,7 @@ fn catch_signals(server: &mut Server) -> io::Result<Signals> {
 
 fn start_event_log(server: &mut Server, path: &Path, config: &Config) -> Result<EventLog, String> {
     let failed = |error| format!("--event-log: cannot write {}: {error}; choose another file", path.display());
-    let (event_log, listener) = EventLog::start(path, config.flush_every()).map_err(failed)?;
+    let (event_log, listener) = EventLog::start(path, config.flush_every(), config.limits.memory).map_err(failed)?;
     server.listen_to_all(listener);
     Ok(event_log)
 }
