@@ -5,6 +5,7 @@ mod allocator;
 mod common;
 mod config;
 mod event_log;
+mod logger;
 mod options;
 mod values;
 
@@ -53,7 +54,7 @@ fn complain(text: &str) {
 }
 
 fn serve(mut config: Config) -> ExitCode {
-    start_logger(config.log);
+    logger::start(config.log);
     fit_connections(&mut config, raise_descriptor_limit());
     let Limits { max_connections, memory, history_total, .. } = config.limits;
     log::info!(
@@ -77,13 +78,6 @@ fn serve(mut config: Config) -> ExitCode {
             complain(&what);
             ExitCode::FAILURE
         }
-    }
-}
-
-fn start_logger(level: Option<log::LevelFilter>) {
-    match level {
-        Some(level) => env_logger::Builder::new().filter_level(level).init(),
-        None => env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init(),
     }
 }
 
