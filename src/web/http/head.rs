@@ -70,7 +70,9 @@ impl<'h> Head<'h> {
     pub fn check_origin(&self, allowed: &[String]) -> Result<(), Refusal> {
         let Some(origin) = self.headers.one("Origin")? else { return Ok(()) };
         let host = self.headers.one("Host")?.unwrap_or_default();
-        let is_own = origin.split_once("://").is_some_and(|(_, origin)| origin.eq_ignore_ascii_case(host));
+        // The origin of a file is `file://`, and a request may have an empty Host.
+        let is_host = |origin: &str| !host.is_empty() && origin.eq_ignore_ascii_case(host);
+        let is_own = origin.split_once("://").is_some_and(|(_, origin)| is_host(origin));
         if is_own || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
             return Ok(());
         }
