@@ -61,6 +61,10 @@ pub mod http {
     /// What it costs to parse a message in JSON, and each byte of it, as bytes copied.
     pub const JSON_PARSE_COST: (usize, usize) = (256, 16);
 
+    /// What it costs to read one frame of a WebSocket, beside what its message costs, as bytes copied: a flood of empty
+    /// fragments is no request, but takes time.
+    pub const FRAME_COST: usize = 128;
+
     /// What each byte costs of a text in JSON that is compacted while it arrives, as bytes copied.
     pub const JSON_COMPACT_COST: usize = 8;
 

@@ -28,9 +28,9 @@ impl IdsLent {
 /// What a gateway keeps of the input of one session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeptInput {
-    /// Bytes of input. They show how much of a request has arrived.
+    /// Bytes that have arrived. They show whether a request goes on.
     pub bytes: usize,
-    /// Bytes of memory that it takes to keep them, with the room that buffers have beyond what is in them.
+    /// Bytes of memory that it takes to keep what is needed of them, with the room that buffers have beyond it.
     pub held: usize,
     /// Whether whole requests are among the input that wait.
     pub has_requests: bool,
@@ -102,9 +102,9 @@ impl<L> Hub<L> {
     pub fn set_unparsed(&mut self, slot: usize, kept: KeptInput) {
         let Some(session) = self.sessions.get_mut(slot).filter(|session| session.is_open()) else { return };
         let saturated = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
-        let spare = saturated(kept.held.saturating_sub(kept.bytes));
-        let before = std::mem::replace(&mut session.at_gateway, AtGateway { bytes: saturated(kept.bytes), spare });
+        let now = AtGateway { bytes: saturated(kept.bytes), held: saturated(kept.held) };
+        let before = std::mem::replace(&mut session.at_gateway, now);
         session.backlog = if kept.has_requests { Backlog::Unread } else { Backlog::Empty };
-        self.unparsed = self.unparsed - before.held() + session.at_gateway.held();
+        self.unparsed = self.unparsed - before.held as usize + now.held as usize;
     }
 }

@@ -40,17 +40,10 @@ pub(super) enum Backlog {
 /// The unparsed input that a gateway keeps for a session.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AtGateway {
-    /// Its bytes.
+    /// Bytes that have arrived.
     pub bytes: u32,
-    /// Bytes of memory that it takes beyond those: room to grow, and the state of the connection.
-    pub spare: u32,
-}
-
-impl AtGateway {
-    /// Bytes of memory that it takes.
-    pub fn held(self) -> usize {
-        self.bytes as usize + self.spare as usize
-    }
+    /// Bytes of memory that it takes: fewer if it is compacted, more with the room of its buffers.
+    pub held: u32,
 }
 
 /// A session that waits for a receiver, and the number of its wait.
@@ -224,7 +217,7 @@ impl<L> Session<L> {
 
     /// Bytes of memory that this input takes.
     pub(super) fn unparsed_held(&self) -> usize {
-        self.decoder.kept() + self.at_gateway.held()
+        self.decoder.kept() + self.at_gateway.held as usize
     }
 
     /// Whether whole requests are among the unparsed input.

@@ -295,10 +295,14 @@ fn what_is_kept_of_a_message_counts_with_the_room_that_its_buffers_have() {
             JSON => format!(r#"{{"type":"publish","room":"den","body":"{}"}}"#, "\\u0001".repeat(900_000)).into_bytes(),
             _ => frame(&request, 1),
         };
-        for piece in message(opcode, &payload).chunks(60_000) {
+        let (bytes, mut arrived) = (message(opcode, &payload), 0);
+        for piece in bytes.chunks(60_000) {
             bench.receive(slot, piece);
             bench.hub.begin_turn();
             assert_counted(&bench, slot);
+            arrived += piece.len();
+            let shown = bench.session(slot).unparsed();
+            assert!(arrived == bytes.len() || shown + 20 > arrived, "{shown} of {arrived} B show that it goes on");
             assert!(bench.hub.held() <= 2 * 900_000, "{}", bench.hub.held());
         }
         assert_eq!(bench.hub.held(), 0, "the event is in no outbox");
@@ -346,6 +350,19 @@ fn requests_that_stand_behind_one_another_are_executed_one_by_one_and_each_is_ch
         assert!(bench.session(slot).is_waiting() && (1..=most).contains(&answers), "{answers} answers");
         assert!(bench.session(slot).has_backlog());
     }
+}
+
+#[test]
+fn fragments_that_make_no_message_are_charged() {
+    let mut bench = Bench::new(Limits { fan_out: 100_000, ..Limits::default() });
+    let slot = bench.upgraded(JSON);
+    bench.hub.begin_turn();
+    let empty = [0x00, 0x80, 1, 2, 3, 4];
+    bench.receive(slot, &[&[0x01, 0x80, 1, 2, 3, 4][..], &empty.repeat(1000)].concat());
+    assert!(bench.hub.is_turn_spent() && bench.session(slot).is_open());
+    bench.hub.begin_turn();
+    bench.receive(slot, &message(0xA, b"").repeat(1000));
+    assert!(bench.hub.is_turn_spent(), "so are pongs");
 }
 
 #[test]

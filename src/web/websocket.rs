@@ -7,7 +7,7 @@ use super::json::compact::Compactor;
 use super::json::request::{JsonRequest, max_kept_len, max_message_len};
 use super::json::scan::Text;
 use crate::hub::{Encoding, Hub, RequestContext, Session};
-use crate::limits::http::{COMPACT_FROM, JSON_COMPACT_COST, JSON_PARSE_COST};
+use crate::limits::http::{COMPACT_FROM, FRAME_COST, JSON_COMPACT_COST, JSON_PARSE_COST};
 use crate::wire::websocket::{self as framing, Message, MessageReader, ProtocolError, Side};
 use crate::wire::{Bounds, ErrorCode, Fault, HEADER_LEN};
 
@@ -41,9 +41,10 @@ impl WebSocket {
         WebSocket { reader: MessageReader::new(Side::Client), kept: None }
     }
 
-    /// Bytes of messages that it keeps.
+    /// Bytes that have arrived of messages that are not executed yet.
     pub fn kept(&self) -> usize {
-        self.reader.kept() + self.kept.as_deref().map_or(0, |kept| kept.backlog.len())
+        let Some(kept) = self.kept.as_deref() else { return self.reader.kept() };
+        self.reader.kept() + kept.backlog.len() + kept.compactor.removed()
     }
 
     /// Bytes of memory that these take.
@@ -91,6 +92,7 @@ fn serve<L>(incoming: &mut Incoming<'_>, hub: &mut Hub<L>, slot: usize, input: &
             Err(error) => close_for(hub, slot, error, limit),
         }
     }
+    hub.charge_work(FRAME_COST * incoming.reader.take_frame_count());
     Progress { blocked, ..Progress::of(len - rest.len()) }
 }
 

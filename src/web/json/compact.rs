@@ -13,7 +13,9 @@ use std::borrow::Cow;
 pub struct Compactor {
     /// Bytes at the front of the text that are compacted.
     done: usize,
-    /// These end within a string.
+    /// Bytes by which the text has become shorter.
+    removed: usize,
+    /// What is compacted ends within a string.
     in_string: bool,
     /// What follows them is no JSON, whatever comes, and this is all that is kept of the text.
     end: Option<usize>,
@@ -23,6 +25,11 @@ impl Compactor {
     /// Bytes at the front of the text that are compacted.
     pub fn done(&self) -> usize {
         self.done
+    }
+
+    /// Bytes by which the text has become shorter.
+    pub fn removed(&self) -> usize {
+        self.removed
     }
 
     /// Compacts the rest of a text that has arrived, if the front is. Returns it, and how much of it is compacted.
@@ -37,6 +44,7 @@ impl Compactor {
 
     /// Compacts what has been appended to a text, but for an unfinished escape at its end.
     pub fn compact(&mut self, text: &mut Vec<u8>) {
+        let before = text.len();
         let mut read = self.done;
         let mut out = Output { text, len: self.done };
         while self.end.is_none() && read < out.text.len() {
@@ -52,6 +60,7 @@ impl Compactor {
             Some(end) => text.truncate(end),
             None => drop(text.drain(len..read)),
         }
+        self.removed += before - text.len();
     }
 
     /// Compacts a piece outside of strings. Returns its length.

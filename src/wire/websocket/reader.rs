@@ -72,6 +72,8 @@ struct Unfinished {
 #[derive(Debug)]
 pub struct MessageReader {
     sender: Side,
+    /// Headers read since the count was last taken.
+    frames: u32,
     unfinished: Option<Box<Unfinished>>,
 }
 
@@ -81,7 +83,7 @@ const UNFINISHED_COST: usize = size_of::<Unfinished>();
 impl MessageReader {
     /// A reader at the beginning of what `sender` sends.
     pub fn new(sender: Side) -> MessageReader {
-        MessageReader { sender, unfinished: None }
+        MessageReader { sender, frames: 0, unfinished: None }
     }
 
     /// Takes the next message off the front of `input`, which it unmasks in place. Returns `None` when there is none:
@@ -118,6 +120,11 @@ impl MessageReader {
         self.unfinished.as_deref().map_or(0, |unfinished| UNFINISHED_COST + room(unfinished))
     }
 
+    /// The number of frames that have begun since the last call. A message may have any number, and most may be empty.
+    pub fn take_frame_count(&mut self) -> usize {
+        std::mem::take(&mut self.frames) as usize
+    }
+
     /// The length of the unfinished text that has arrived; 0 if there is none.
     pub fn unfinished_text(&self) -> usize {
         let unfinished = self.unfinished.as_deref().filter(|unfinished| unfinished.opcode == Some(TEXT));
@@ -147,6 +154,7 @@ impl MessageReader {
             return Ok(Some(frame));
         }
         let Some(header) = self.take_header(input)? else { return Ok(None) };
+        self.frames = self.frames.saturating_add(1);
         self.check_sequence(header, limit)?;
         let FrameHeader { opcode, is_final, mask, payload_len, .. } = header;
         let left = payload_len as usize;
