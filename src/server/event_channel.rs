@@ -24,7 +24,16 @@ struct Counts {
     events: AtomicUsize,
     /// Bytes of memory that they take.
     bytes: AtomicUsize,
+    /// Bytes that the receiver keeps of events that it has taken.
+    retained: AtomicUsize,
     dropped: AtomicU64,
+}
+
+impl Counts {
+    /// Bytes of memory on the other side of the hub.
+    fn held(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed) + self.retained.load(Ordering::Relaxed)
+    }
 }
 
 /// Bytes that an event takes in a channel. Its frame may be shared with a history, but may also outlive it there.
@@ -77,8 +86,7 @@ impl EventSender {
     /// until it adds one.
     fn has_room(&self, len: usize) -> bool {
         let events = self.counts.events.load(Ordering::Relaxed);
-        let bytes = self.counts.bytes.load(Ordering::Relaxed);
-        events == 0 || events < self.events && bytes.saturating_add(len) <= self.bytes
+        events == 0 || events < self.events && self.counts.held().saturating_add(len) <= self.bytes
     }
 }
 
@@ -100,8 +108,7 @@ impl Listener for EventSender {
     }
 
     fn backlog(&self) -> ListenerBacklog {
-        let Counts { bytes, dropped, .. } = &*self.counts;
-        ListenerBacklog::new(bytes.load(Ordering::Relaxed), dropped.load(Ordering::Relaxed))
+        ListenerBacklog::new(self.counts.held(), self.counts.dropped.load(Ordering::Relaxed))
     }
 }
 
@@ -164,6 +171,12 @@ impl Events {
         self.waker.clone()
     }
 
+    /// Notes how many bytes this thread keeps of events that it has taken, such as lines that are not written yet. They
+    /// take room in the channel, and the hub counts them as held.
+    pub fn set_retained(&self, bytes: usize) {
+        self.counts.retained.store(bytes, Ordering::Relaxed);
+    }
+
     /// Events lost so far because the channel was full.
     pub fn dropped(&self) -> u64 {
         self.counts.dropped.load(Ordering::Relaxed)
@@ -213,10 +226,15 @@ mod tests {
         assert_eq!(listeners.backlog(), ListenerBacklog::new(2 * cost(&message(1, "lobby", &[0; 1000])), 1));
         let rest = std::iter::from_fn(|| events.try_recv().ok());
         assert_eq!((rest.count(), listeners.backlog()), (2, ListenerBacklog::new(0, 1)));
+        events.set_retained(9_900);
+        (4..=5).for_each(|id| listeners.hear(&message(id, "lobby", b"")));
+        assert_eq!(listeners.backlog().dropped, 2, "there is room for one, because the channel is empty");
+        assert!(listeners.backlog().bytes > 9_900 && events.try_recv().is_ok());
+        events.set_retained(0);
         let (sender, _events) = event_channel(0, 0, WhenFull::Disconnect);
         listeners.add_in("den", Box::new(sender));
         (1..=2).for_each(|id| listeners.hear(&message(id, "den", b"")));
-        assert_eq!(listeners.backlog().dropped, 2, "a listener that is gone counts still");
+        assert_eq!(listeners.backlog().dropped, 3, "a listener that is gone counts still");
     }
 
     #[test]

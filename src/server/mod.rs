@@ -96,13 +96,13 @@ impl Server {
     /// If the poll itself is broken.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         self.net.wait(self.until_host_eases().into_iter().chain(timeout).min())?;
-        self.note_held_by_host();
         if self.was_woken() {
             self.do_what_is_asked();
         }
         let turning = self.handle.begin_turn();
         self.net.work();
         drop(turning);
+        self.note_held_by_host();
         if self.net.is_drained() {
             self.asked = None;
             self.ended.clear();

@@ -22,7 +22,8 @@ const CHANNEL_EVENTS: usize = 128 * 1024;
 /// The channel's limit of bytes; but never more than an eighth of the hub's memory limit, towards which they count.
 const CHANNEL_BYTES: usize = 32 * 1024 * 1024;
 
-/// The buffer is written when it holds this many bytes, even before its time.
+/// The buffer is written when it holds this many bytes, even before its time; or a quarter of the channel's limit, in
+/// which it takes room.
 const BUFFER: usize = 256 * 1024;
 
 /// How long the daemon waits for the writer at shutdown, whatever blocks it.
@@ -60,7 +61,8 @@ impl EventLog {
     ///
     /// If the file cannot be opened, so that the operator learns it at once.
     pub fn start(path: &Path, flush_every: Duration, memory: usize) -> io::Result<(EventLog, EventSender)> {
-        let (sender, events) = event_channel(CHANNEL_EVENTS, CHANNEL_BYTES.min(memory / 8), WhenFull::Drop);
+        let most = CHANNEL_BYTES.min(memory / 8);
+        let (sender, events) = event_channel(CHANNEL_EVENTS, most, WhenFull::Drop);
         let (shared, waker) = (Arc::new(Shared::default()), events.waker());
         let file = LogFile::open(path)?;
         let writer = Writer {
@@ -70,6 +72,7 @@ impl EventLog {
             flush_every,
             flush_at: None,
             buffer: Vec::new(),
+            full: BUFFER.min(most / 4),
             lines: 0,
             done: 0,
             dropped: 0,
@@ -117,6 +120,8 @@ struct Writer {
     flush_at: Option<Instant>,
     /// Lines that are not written yet. The first of them may be written partly.
     buffer: Vec<u8>,
+    /// The buffer is written when it holds this many bytes.
+    full: usize,
     /// The number of these lines.
     lines: u64,
     /// How many bytes at the front of the buffer are in the file already.
@@ -142,10 +147,10 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => asked = self.shared.flush.swap(false, Ordering::AcqRel),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if asked || self.buffer.len() >= BUFFER || self.flush_at.is_some_and(|at| at <= Instant::now()) {
+            if asked || self.buffer.len() >= self.full || self.flush_at.is_some_and(|at| at <= Instant::now()) {
                 self.flush();
             }
-            while self.buffer.len() >= BUFFER {
+            while self.buffer.len() >= self.full {
                 if self.shared.ending.load(Ordering::Acquire) {
                     return self.give_up();
                 }
@@ -172,6 +177,7 @@ impl Writer {
     fn add(&mut self, event: &SharedEvent) {
         put_json_line(&EventJson::new(&event.view()), &mut self.buffer);
         self.buffer.push(b'\n');
+        self.events.set_retained(self.buffer.capacity());
         self.lines += 1;
         self.flush_at.get_or_insert_with(|| Instant::now() + self.flush_every);
     }
@@ -196,7 +202,8 @@ impl Writer {
             }
             self.buffer.clear();
             // One line of a large event may have taken many times the usual room.
-            self.buffer.shrink_to(BUFFER);
+            self.buffer.shrink_to(self.full);
+            self.events.set_retained(self.buffer.capacity());
             self.shared.lines.fetch_add(std::mem::take(&mut self.lines), Ordering::Relaxed);
             (self.done, self.flush_at, self.is_failing) = (0, None, false);
         }
