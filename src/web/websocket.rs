@@ -135,6 +135,8 @@ fn execute_json<L>(hub: &mut Hub<L>, slot: usize, text: Text<'_>, more: bool) ->
             execute(hub, slot, &context, &request, more)
         }
         Err(error) => {
+            // Its tag and its type were looked for once more.
+            hub.charge_work(JSON_PARSE_COST.1 * text.text.len());
             let context = RequestContext { tag: error.tag, ..RequestContext::default() };
             if error.is_fatal {
                 hub.fail(slot, &context, &error.fault);

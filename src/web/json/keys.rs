@@ -63,18 +63,25 @@ impl<'t> Keys<'t> {
         }
     }
 
-    /// Reads the tag and the type of an object whatever else it has, so that an error can carry them.
+    /// Reads the tag and the type of an object whatever else it has, so that an error can carry them. Does not look
+    /// further once it has both, because the text may be long.
     ///
     /// # Errors
     ///
-    /// If the text is no object, or these two have no fitting values.
+    /// If the text is no object, or these two have no fitting values, before both are found.
     pub fn read_label(text: Text<'t>) -> Result<Keys<'t>, String> {
         let (mut keys, mut scanner) = (Keys::default(), Scanner::new(text));
-        scanner.object(|scanner, key| match &key[..] {
-            "type" | "tag" => keys.read_value(scanner, &key),
-            _ => scanner.colon().and_then(|()| scanner.skip()),
-        })?;
-        scanner.end()?;
+        let read = scanner.object(|scanner, key| {
+            match &key[..] {
+                "type" | "tag" => keys.read_value(scanner, &key)?,
+                _ => scanner.colon().and_then(|()| scanner.skip())?,
+            }
+            let has_both = keys.r#type.is_some() && keys.tag.is_some();
+            if has_both { Err(String::new()) } else { Ok(()) }
+        });
+        if keys.r#type.is_none() || keys.tag.is_none() {
+            read.and_then(|()| scanner.end())?;
+        }
         Ok(keys)
     }
 

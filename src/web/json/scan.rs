@@ -42,10 +42,14 @@ impl<'t> Scanner<'t> {
     }
 
     /// The first byte of the next token; `None` at the end of the text.
+    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
-        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        self.at += self.bytes()[self.at..].iter().take_while(|byte| is_space(byte)).count();
-        self.bytes().get(self.at).copied()
+        loop {
+            match self.bytes().get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                other => return other.copied(),
+            }
+        }
     }
 
     /// An error at the next token, or at the end of the text.
