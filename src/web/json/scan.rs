@@ -170,18 +170,19 @@ impl<'t> Scanner<'t> {
 
     /// A number that is not negative, has no fraction and fits.
     pub fn number(&mut self) -> Result<u64, String> {
-        let Some(b'0'..=b'9') = self.peek() else { return self.unexpected("a number from 0 on") };
-        let rest = &self.source.text[self.at..];
-        let len = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let digits = &rest[..len];
-        if digits.len() > 1 && digits.starts_with('0') {
-            return self.error_at(self.at + 2, "a number begins with 0");
+        let Some(first @ b'0'..=b'9') = self.peek() else { return self.unexpected("a number from 0 on") };
+        let (start, mut number) = (self.at, Some(0_u64));
+        while let Some(digit @ b'0'..=b'9') = self.bytes().get(self.at) {
+            number = number.and_then(|number| number.checked_mul(10)?.checked_add((digit - b'0').into()));
+            self.at += 1;
         }
-        self.at += len;
-        if rest[len..].starts_with(['.', 'e', 'E']) {
+        if first == b'0' && self.at > start + 1 {
+            return self.error_at(start + 2, "a number begins with 0");
+        }
+        if let Some(b'.' | b'e' | b'E') = self.bytes().get(self.at) {
             return self.error_at(self.at + 1, "expected a whole number");
         }
-        digits.parse().or_else(|_| self.error("a number is too large"))
+        number.map_or_else(|| self.error("a number is too large"), Ok)
     }
 
     /// `true` or `false`.
