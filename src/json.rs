@@ -3,9 +3,10 @@
 use crate::escape::is_unshowable;
 use crate::wire::{EventRef, EventType, UserId};
 use base64::Engine;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
-use std::fmt::Write;
+use std::io::Write;
 
 /// Bytes in base64, which is how JSON carries bodies that are not text.
 pub(crate) fn base64(bytes: &[u8]) -> String {
@@ -19,20 +20,40 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 ///
 /// If a map has keys that are not strings.
 pub fn json_line(object: &impl Serialize) -> String {
-    let text = serde_json::to_string(object).expect("all keys are strings");
+    let mut line = Vec::new();
+    put_json_line(object, &mut line);
+    String::from_utf8(line).expect("JSON is text")
+}
+
+/// Appends the text of [`json_line`] to `out`.
+///
+/// # Panics
+///
+/// If a map has keys that are not strings.
+pub fn put_json_line(object: &impl Serialize, out: &mut Vec<u8>) {
+    let start = out.len();
+    serde_json::to_writer(&mut *out, object).expect("all keys are strings");
     let is_plain = |&byte: &u8| byte < 0x7F;
-    if text.as_bytes().iter().all(is_plain) || !text.contains(is_unshowable) {
-        return text;
+    if out[start..].iter().all(is_plain) {
+        return;
     }
-    let mut escaped = String::with_capacity(2 * text.len());
-    for c in text.chars() {
-        if is_unshowable(c) {
-            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
-        } else {
-            escaped.push(c);
-        }
+    let text = str::from_utf8(&out[start..]).expect("JSON is text");
+    if text.contains(is_unshowable) {
+        let text = text.to_owned();
+        out.truncate(start);
+        put_showable(&text, out);
     }
-    escaped
+}
+
+/// Appends a text, with each character escaped that is unsafe to show.
+fn put_showable(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unshowable(*c)) {
+        out.extend_from_slice(&rest.as_bytes()[..at]);
+        write!(out, "\\u{:04x}", u32::from(c)).expect("writing to a vector does not fail");
+        rest = &rest[at + c.len_utf8()..];
+    }
+    out.extend_from_slice(rest.as_bytes());
 }
 
 /// An event as a JSON object, to be serialized or passed to [`json_line`]. Keys that do not apply to an event are left
@@ -52,8 +73,8 @@ pub struct EventJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
     /// Used instead of `message` if the body is not text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_base64")]
+    message_base64: Option<&'a [u8]>,
     unix_time: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     unix_ms: Option<u64>,
@@ -68,6 +89,11 @@ fn as_text<S: Serializer>(id: &UserId, serializer: S) -> Result<S::Ok, S::Error>
     serializer.collect_str(id)
 }
 
+/// Writes base64 piece by piece, so that it takes no memory of its own.
+fn as_base64<S: Serializer>(bytes: &Option<&[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Base64Display::new(bytes.unwrap_or_default(), &STANDARD))
+}
+
 impl<'a> EventJson<'a> {
     /// An event with its time in seconds.
     pub fn new(event: &EventRef<'a>) -> EventJson<'a> {
@@ -80,7 +106,7 @@ impl<'a> EventJson<'a> {
             user_id: event.name,
             session_id: event.session,
             message: text.ok().filter(|_| is_message),
-            message_base64: text.is_err().then(|| base64(event.body)),
+            message_base64: text.is_err().then_some(event.body),
             unix_time: event.unix_ms / 1000,
             unix_ms: None,
             replay: false,

@@ -108,7 +108,7 @@ pub use address::{Address, AddressError};
 pub use client::{Client, ClientError, DEFAULT_TIMEOUT, Delivery, History, Joined, Mail, Pages, Push, Welcome};
 pub use error::{Gone, HostError, LimitError, SetupError};
 pub use escape::{escape_unfit, is_unshowable};
-pub use hub::{HOST, Listener, SharedEvent};
+pub use hub::{HOST, Listener, ListenerBacklog, SharedEvent};
 pub use limits::{IfFull, Limits};
 pub use name::name_fault;
 pub use server::{Builder, EventSender, Events, EventsWaker, Handle, Server, WhenFull, event_channel};

@@ -53,11 +53,42 @@ pub const FIRST_FRAME_TIME: Duration = Duration::from_secs(10);
 /// come and go in a second, and at this rate the four billion ids last for two and a half days.
 pub const HTTP_IDS_A_SECOND: u32 = 20_000;
 
+/// What it costs to answer a control frame of a WebSocket, beside its bytes, as bytes copied.
+pub const CONTROL_COST: usize = 256;
+
+/// What it costs to write the counters for STATS, as bytes copied: it takes about 4 us.
+pub const STATS_COST: usize = 16 * 1024;
+
 /// Bounds of HTTP and JSON.
 #[cfg(feature = "ws")]
 pub mod http {
     /// What it costs to parse a message in JSON, and each byte of it, as bytes copied.
     pub const JSON_PARSE_COST: (usize, usize) = (256, 16);
+
+    /// What it costs to read one frame of a WebSocket, beside what its message costs, as bytes copied: a flood of empty
+    /// fragments is no request, but takes time.
+    pub const FRAME_COST: usize = 128;
+
+    /// What each byte costs of a text in JSON that is compacted while it arrives, as bytes copied.
+    pub const JSON_COMPACT_COST: usize = 8;
+
+    /// Bytes of an unfinished message in JSON from which on it is compacted. The errors of shorter ones tell the exact
+    /// column.
+    pub const COMPACT_FROM: usize = super::READ_BUFFER;
+
+    /// Bytes of an unfinished message in JSON that are kept whatever they are, so that the error says what is wrong
+    /// with them. A longer one must be a request that would be accepted, as far as its length tells.
+    pub const ALWAYS_KEPT: usize = 8 * 1024 * 1024;
+
+    /// What it costs to look at the head of an HTTP request once, and each byte of it, as bytes copied. A head that
+    /// drips in is looked at again for each piece.
+    pub const HEAD_PARSE_COST: (usize, usize) = (1024, 4);
+
+    /// What each byte of a document costs that is composed for one caller, as bytes copied: most are JSON.
+    pub const DOCUMENT_COST: usize = 4;
+
+    /// What it costs to look at one session or room member for a document, as bytes copied.
+    pub const WALK_COST: usize = 64;
 
     /// The most bytes of an HTTP request before its body: enough for a browser with a few cookies, and what other
     /// servers accept.
@@ -89,9 +120,6 @@ pub const SHARES: usize = 16;
 
 /// What it costs to execute any request, however small, as bytes copied.
 pub const REQUEST_COST: usize = 256;
-
-/// What it costs to write out the counters for STATS, as bytes copied.
-pub const STATS_COST: usize = 128 * 1024;
 
 /// Each session may leave this part of the free memory unread of its own answers, if that is less than
 /// [`ANSWER_WINDOW`]: at the default, from when 16 MiB are free.

@@ -123,6 +123,8 @@ pub struct Stats {
     pub events: u64,
     /// Events that a member missed because its queue was full.
     pub events_missed: u64,
+    /// Events that a listener of the host, such as the event log, lost because its queue was full.
+    pub events_dropped: u64,
     /// Deliveries refused because the receiver's queue was full.
     pub refused: u64,
     /// Times that a user's requests had to wait for a full receiver.
@@ -168,7 +170,7 @@ const fn metric(name: &'static str, metric_type: MetricType, help: &'static str,
 }
 
 /// Every plain number of [`Stats`], in the order in which all forms show them.
-pub const METRICS: [Metric; 26] = [
+pub const METRICS: [Metric; 27] = [
     metric("users", Gauge, "Users connected now", |stats| stats.users),
     metric("most-users", Gauge, "Most users that were connected at once", |stats| stats.most_users),
     metric("accepted", Counter, "Connections accepted", |stats| stats.accepted),
@@ -207,6 +209,12 @@ pub const METRICS: [Metric; 26] = [
     metric("events-missed", Counter, "Events that a member missed because its queue was full", |stats| {
         stats.events_missed
     }),
+    metric(
+        "events-dropped",
+        Counter,
+        "Events that a listener of the host, such as the event log, lost because its queue was full",
+        |stats| stats.events_dropped,
+    ),
     metric("refused", Counter, "Deliveries refused because the receiver's queue was full", |stats| stats.refused),
     metric("waits", Counter, "Times that requests had to wait for a full receiver", |stats| stats.waits),
     metric("paced", Counter, "Times that requests had to wait because of the rate limit", |stats| stats.paced),

@@ -108,7 +108,7 @@ pub type Codecs = &'static [&'static dyn Codec];
 /// sends; it keeps what is unfinished.
 ///
 /// It executes a request only while the session [accepts requests](super::Session::accepts_requests). It keeps the
-/// remaining input, and reports its size by [`Hub::set_unparsed`], because it counts towards the memory limit.
+/// remaining input, and reports what that takes by [`Hub::set_unparsed`], because it counts towards the memory limit.
 pub trait Gateway: Debug {
     /// The codecs of the encodings that it introduces.
     fn codecs(&self) -> Codecs;

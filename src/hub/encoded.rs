@@ -43,6 +43,8 @@ impl EncodedFrames {
             codec.encode_frames(payload.as_bytes(), &mut encoded.bytes);
             made = encoded.bytes.len();
             if made >= share_from {
+                // While it grew, it got room for up to twice as much.
+                encoded.bytes.shrink_to_fit();
                 encoded.shared = Some(SharedFrame::from_bytes(std::mem::take(&mut encoded.bytes)));
             }
         }

@@ -3,8 +3,8 @@
 use super::Hub;
 use super::budget::Cost;
 use super::codec::RequestContext;
-use super::session::Backlog;
-use crate::limits::HTTP_IDS_A_SECOND;
+use super::session::{AtGateway, Backlog};
+use crate::limits::{CONTROL_COST, HTTP_IDS_A_SECOND};
 use crate::wire::{Answer, Fault};
 
 /// The number of HTTP requests that got an id of their own in this second.
@@ -25,6 +25,17 @@ impl IdsLent {
     }
 }
 
+/// What a gateway keeps of the input of one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeptInput {
+    /// Bytes that have arrived. They show whether a request goes on.
+    pub bytes: usize,
+    /// Bytes of memory that it takes to keep what is needed of them, with the room that buffers have beyond it.
+    pub held: usize,
+    /// Whether whole requests are among the input that wait.
+    pub has_requests: bool,
+}
+
 impl<L> Hub<L> {
     /// Begins a request of an HTTP caller, which is then [executed](Hub::execute) under an id of its own. If there are
     /// so many requests that ids could run out one day, the requests of one connection share an id.
@@ -35,17 +46,25 @@ impl<L> Hub<L> {
         self.count_http_request();
     }
 
-    /// Sends a response that the gateway composed to an HTTP caller. If the connection `closes` with that, the caller
-    /// departs; otherwise the response counts as a request executed.
-    pub fn respond(&mut self, slot: usize, bytes: &[u8], closes: bool) {
-        self.push_bytes(slot, bytes);
-        self.budget.requests += Cost::of(1, bytes.len(), bytes.len());
+    /// Sends an HTTP caller a response that `write` appends to its outbox. If the connection `closes` with that, the
+    /// caller departs; otherwise the response counts as a request executed.
+    pub fn respond(&mut self, slot: usize, closes: bool, write: impl FnOnce(&mut Vec<u8>)) {
+        let len = self.push_with(slot, write);
+        self.budget.requests += Cost::of(1, len, len);
         self.count_http_request();
         if closes {
             self.leave(slot);
         } else {
             self.after_request(slot);
         }
+    }
+
+    /// Sends a session what answers a control frame of its encoding, such as a pong. It counts as a request executed,
+    /// so that a client which asks for many and reads none is not read either.
+    pub fn answer_control(&mut self, slot: usize, bytes: &[u8]) {
+        self.push_bytes(slot, bytes);
+        self.budget.requests += Cost::of(1, bytes.len(), bytes.len() + CONTROL_COST);
+        self.after_request(slot);
     }
 
     /// Counts a request over HTTP.
@@ -73,18 +92,19 @@ impl<L> Hub<L> {
         self.budget.requests += Cost::of(1, bytes, bytes);
     }
 
-    /// Charges the parsing of a request, which took as long as copying this many bytes.
-    pub fn charge_parsing(&mut self, bytes: usize) {
+    /// Charges work of a gateway that took as long as copying this many bytes: to parse a request, to compose a
+    /// document.
+    pub fn charge_work(&mut self, bytes: usize) {
         self.budget.requests += Cost::work(bytes);
     }
 
-    /// Notes how many bytes of input a gateway keeps for a session, and whether whole requests are among them that
-    /// wait.
-    pub fn set_unparsed(&mut self, slot: usize, bytes: usize, has_backlog: bool) {
+    /// Notes what a gateway keeps of a session's input.
+    pub fn set_unparsed(&mut self, slot: usize, kept: KeptInput) {
         let Some(session) = self.sessions.get_mut(slot).filter(|session| session.is_open()) else { return };
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.unparsed = self.unparsed - session.kept_by_gateway as usize + bytes as usize;
-        session.kept_by_gateway = bytes;
-        session.backlog = if has_backlog { Backlog::Unread } else { Backlog::Empty };
+        let saturated = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let now = AtGateway { bytes: saturated(kept.bytes), held: saturated(kept.held) };
+        let before = std::mem::replace(&mut session.at_gateway, now);
+        session.backlog = if kept.has_requests { Backlog::Unread } else { Backlog::Empty };
+        self.unparsed = self.unparsed - before.held as usize + now.held as usize;
     }
 }

@@ -1,8 +1,9 @@
 //! The host program's requests about rooms.
 
+use super::payload::SharedFrame;
 use super::rooms::Author;
 use super::{Hub, SharedEvent};
-use crate::wire::{ErrorCode, UserId};
+use crate::wire::{ErrorCode, EventRef, UserId};
 use std::sync::Arc;
 
 impl<L> Hub<L> {
@@ -32,9 +33,18 @@ impl<L> Hub<L> {
 
     /// The events that a room remembers with an id above `after`, oldest first, at most `limit`.
     pub fn history_of(&self, room: &str, after: u64, limit: usize) -> Vec<SharedEvent> {
+        self.remembered(room, after).take(limit).cloned().map(SharedEvent::new).collect()
+    }
+
+    /// The events that a room remembers with an id above `after`, oldest first, one after the other.
+    pub fn events_of(&self, room: &str, after: u64) -> impl Iterator<Item = EventRef<'_>> {
+        self.remembered(room, after)
+            .map(|frame| EventRef::from_frame(frame.as_bytes()).expect("a history keeps events"))
+    }
+
+    fn remembered(&self, room: &str, after: u64) -> impl Iterator<Item = &SharedFrame> {
         let room = self.rooms.find(room).map(|key| self.rooms.at(key));
-        let frames = room.into_iter().flat_map(|room| room.history.after(after, room.newest));
-        frames.take(limit).map(|(frame, _)| SharedEvent::new(frame.clone())).collect()
+        room.into_iter().flat_map(move |room| room.history.after(after, room.newest)).map(|(frame, _)| frame)
     }
 
     /// The sessions in a room, ids ascending, each with its name; empty if it has none.

@@ -4,7 +4,7 @@ use super::Hub;
 use super::codec::{Encoding, Protocol, RequestContext};
 use super::remote_addr::{AddressCounts, RemoteAddr};
 use super::role::Role;
-use super::session::{Backlog, Phase, Session};
+use super::session::{AtGateway, Backlog, Phase, Session};
 use crate::limits::{Limits, TURNED_AWAY};
 use crate::marks::{Mark, mark};
 use crate::wire::{Answer, ErrorCode, Fault};
@@ -165,8 +165,8 @@ impl<L> Hub<L> {
     fn end_session(&mut self, slot: usize) -> bool {
         let Some(session) = self.sessions.get_mut(slot).filter(|session| session.is_open()) else { return false };
         session.phase = Phase::Departed;
-        self.unparsed -= session.unparsed();
-        session.kept_by_gateway = 0;
+        self.unparsed -= session.unparsed_held();
+        session.at_gateway = AtGateway::default();
         session.backlog = Backlog::Empty;
         session.decoder.release();
         drop(session.take_long_request());

@@ -4,7 +4,7 @@ use super::payload::SharedFrame;
 use crate::wire::{Event, EventRef};
 use std::collections::HashMap;
 use std::fmt;
-use std::ops::ControlFlow;
+use std::ops::{AddAssign, ControlFlow};
 
 /// An event that is held once for all who use it. Cloning it copies no bytes.
 #[derive(Clone, Debug)]
@@ -19,6 +19,11 @@ impl SharedEvent {
     /// The event, borrowed.
     pub fn view(&self) -> EventRef<'_> {
         EventRef::from_frame(self.0.as_bytes()).expect("it is made of an event's frame")
+    }
+
+    /// Bytes of its frame.
+    pub fn frame_len(&self) -> usize {
+        self.0.as_bytes().len()
     }
 
     /// An owned copy.
@@ -42,6 +47,35 @@ impl From<&EventRef<'_>> for SharedEvent {
 pub trait Listener: Send {
     /// Takes one event. [`ControlFlow::Break`] removes the listener.
     fn hear(&mut self, event: &SharedEvent) -> ControlFlow<()>;
+
+    /// What it keeps of the events that it heard, if it passes them on later. The hub counts this as held memory.
+    fn backlog(&self) -> ListenerBacklog {
+        ListenerBacklog::default()
+    }
+}
+
+/// What a listener has not passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListenerBacklog {
+    /// Bytes of memory that its queue takes.
+    pub bytes: usize,
+    /// Events for which its queue had no room, since it was made.
+    pub dropped: u64,
+}
+
+impl ListenerBacklog {
+    /// A queue of this many bytes, for which this many events were dropped.
+    pub fn new(bytes: usize, dropped: u64) -> ListenerBacklog {
+        ListenerBacklog { bytes, dropped }
+    }
+}
+
+impl AddAssign for ListenerBacklog {
+    fn add_assign(&mut self, more: ListenerBacklog) {
+        self.bytes += more.bytes;
+        self.dropped += more.dropped;
+    }
 }
 
 impl<F: FnMut(&SharedEvent) + Send> Listener for F {
@@ -56,8 +90,15 @@ impl<F: FnMut(&SharedEvent) + Send> Listener for F {
 struct Queue(Vec<Box<dyn Listener>>);
 
 impl Queue {
-    fn hear(&mut self, event: &SharedEvent) {
-        self.0.retain_mut(|listener| listener.hear(event).is_continue());
+    /// Calls each. Returns how many events those had dropped that are removed now.
+    fn hear(&mut self, event: &SharedEvent) -> u64 {
+        let mut dropped = 0;
+        self.0.retain_mut(|listener| {
+            let stays = listener.hear(event).is_continue();
+            dropped += if stays { 0 } else { listener.backlog().dropped };
+            stays
+        });
+        dropped
     }
 }
 
@@ -66,6 +107,8 @@ impl Queue {
 pub struct Listeners {
     everywhere: Queue,
     in_room: HashMap<Box<str>, Queue>,
+    /// Events that listeners dropped which are not here any more.
+    dropped: u64,
 }
 
 impl Listeners {
@@ -84,12 +127,21 @@ impl Listeners {
         self.everywhere.0.is_empty() && self.in_room.is_empty()
     }
 
+    /// What all of them together have not passed on.
+    pub fn backlog(&self) -> ListenerBacklog {
+        let mut sum = ListenerBacklog::new(0, self.dropped);
+        for queue in self.in_room.values().chain([&self.everywhere]) {
+            queue.0.iter().for_each(|listener| sum += listener.backlog());
+        }
+        sum
+    }
+
     /// Calls the listeners for the room of an event.
     pub fn hear(&mut self, event: &SharedEvent) {
-        self.everywhere.hear(event);
+        self.dropped += self.everywhere.hear(event);
         let room = event.view().room;
         if let Some(queue) = self.in_room.get_mut(room) {
-            queue.hear(event);
+            self.dropped += queue.hear(event);
             if queue.0.is_empty() {
                 self.in_room.remove(room);
             }

@@ -12,9 +12,16 @@ use crate::limits::{ANSWER_WINDOW, LOOKED_THROUGH, QUEUE_PARTS, READ_BUFFER, SHO
 use crate::marks::{Mark, mark};
 
 impl<L> Hub<L> {
-    /// Bytes held now: queued, or received and not executed yet. A frame that many sessions receive counts once.
+    /// Bytes held now: queued, received and not executed yet, or on their way to a listener. A frame that many sessions
+    /// receive counts once.
     pub fn held(&self) -> usize {
-        self.fan_out.pool.held() + self.unparsed
+        self.fan_out.pool.held() + self.unparsed + self.held_by_host
+    }
+
+    /// Notes how many bytes are held outside the hub on behalf of its clients, such as events on their way to another
+    /// thread.
+    pub fn set_held_by_host(&mut self, bytes: usize) {
+        self.held_by_host = bytes;
     }
 
     /// Bytes that may still be held.
@@ -74,7 +81,7 @@ impl<L> Hub<L> {
     #[inline]
     pub fn note_holding(&mut self, slot: usize) {
         if let Some(session) = self.sessions.get(slot) {
-            let bound = session.outbox.bound() + session.unparsed();
+            let bound = session.outbox.bound() + session.unparsed_held();
             self.holders.file(&mut self.sessions, slot, bound);
         }
     }
@@ -85,7 +92,7 @@ impl<L> Hub<L> {
         loop {
             let (slot, class) = self.holders.top()?;
             let session = &self.sessions[slot];
-            let held = session.outbox.held() + session.unparsed();
+            let held = session.outbox.held() + session.unparsed_held();
             looked_at += session.outbox.segments() + 1;
             if class_of(held) + 1 >= class || looked_at > LOOKED_THROUGH {
                 return Some(slot);

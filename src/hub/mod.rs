@@ -54,9 +54,10 @@ mod waits;
 
 pub use codec::{Codec, Codecs, Encoding, FramePrefix, Gateway, NativeOnly, Protocol, RequestContext};
 pub use effects::Effects;
+pub use gateway_sessions::KeptInput;
 #[cfg(test)]
 pub use listener::tests::message;
-pub use listener::{Listener, Listeners, SharedEvent};
+pub use listener::{Listener, ListenerBacklog, Listeners, SharedEvent};
 pub use outbox::Outbox;
 pub use payload::{Body, Payload, SharedFrame};
 pub use pool::Pool;
@@ -98,6 +99,8 @@ pub struct Hub<L> {
     holders: Holders,
     /// Bytes received that are not executed yet, of all sessions.
     unparsed: usize,
+    /// Bytes held outside the hub, as its caller last said.
+    held_by_host: usize,
     /// Whole requests received.
     frames_received: u64,
     ids_lent: IdsLent,
@@ -149,6 +152,7 @@ impl<L> Hub<L> {
             long_requests: LongRequests::default(),
             holders: Holders::default(),
             unparsed: 0,
+            held_by_host: 0,
             frames_received: 0,
             ids_lent: IdsLent::default(),
             last_mail: 0,
@@ -224,6 +228,6 @@ impl<L> Hub<L> {
 
     /// The counters, with the gauges of this moment.
     pub fn stats(&self) -> Stats {
-        Stats { held: self.held() as u64, ..self.stats }
+        Stats { held: self.held() as u64, events_dropped: self.listeners.backlog().dropped, ..self.stats }
     }
 }

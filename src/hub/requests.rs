@@ -267,7 +267,7 @@ impl<L> Hub<L> {
         self.flush_batch();
         if self.sessions[slot].is_local {
             let json = self.stats().to_json();
-            self.budget.requests += Cost::work(STATS_COST);
+            self.budget.requests += Cost::of(1, json.len(), STATS_COST);
             return self.reply(slot, context, &Answer::Stats(&json));
         }
         self.stats.faults += 1;
@@ -314,16 +314,19 @@ impl<L> Hub<L> {
     /// Appends bytes that are in the session's own encoding already, and no answer of the hub. If its peer does not read
     /// them, its requests wait.
     pub fn push_bytes(&mut self, slot: usize, bytes: &[u8]) {
+        self.push_with(slot, |run| run.extend_from_slice(bytes));
+    }
+
+    /// The same for bytes that `write` appends. Returns how many these were.
+    pub(super) fn push_with(&mut self, slot: usize, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         self.flush_batch();
         let pool = &mut self.fan_out.pool;
-        self.budget.requests += Cost::work(bytes.len());
-        if self
-            .sessions
-            .answer(slot, |session| session.outbox.append(pool, |run| run.extend_from_slice(bytes)))
-            .is_some()
-        {
+        let len = self.sessions.answer(slot, |session| session.outbox.append(pool, write));
+        if let Some(len) = len {
+            self.budget.requests += Cost::work(len);
             self.wait_for_own_reader(slot);
         }
+        len.unwrap_or(0)
     }
 
     /// Sends a session the error of its request, and makes it depart if the error is fatal.

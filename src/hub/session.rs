@@ -39,6 +39,15 @@ pub(super) enum Backlog {
     FrontWaited,
 }
 
+/// The unparsed input that a gateway keeps for a session.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AtGateway {
+    /// Bytes that have arrived.
+    pub bytes: u32,
+    /// Bytes of memory that it takes: fewer if it is compacted, more with the room of its buffers.
+    pub held: u32,
+}
+
 /// A session that waits for a receiver, and the number of its wait.
 pub(super) type Waiter = (UserId, u32);
 
@@ -81,8 +90,8 @@ pub struct Session<L> {
     /// Its index among the sessions of its name.
     pub(super) name_index: u32,
     pub(super) waits: Waits,
-    /// Bytes of unparsed input that its gateway keeps.
-    pub(super) kept_by_gateway: u32,
+    /// The unparsed input that its gateway keeps.
+    pub(super) at_gateway: AtGateway,
     /// The error that it was closed with, if any.
     pub(super) closed_with: Option<ErrorCode>,
     pub(super) backlog: Backlog,
@@ -121,7 +130,7 @@ impl<L> Session<L> {
             rate: TokenBucket::default(),
             name_index: 0,
             waits: Waits::default(),
-            kept_by_gateway: 0,
+            at_gateway: AtGateway::default(),
             closed_with: None,
             backlog: Backlog::Empty,
             role: protocol.role,
@@ -257,7 +266,12 @@ impl<L> Session<L> {
 
     /// Bytes of input that are not executed yet: of an unfinished frame, or of requests that wait.
     pub fn unparsed(&self) -> usize {
-        self.decoder.kept() + self.kept_by_gateway as usize
+        self.decoder.kept() + self.at_gateway.bytes as usize
+    }
+
+    /// Bytes of memory that this input takes.
+    pub(super) fn unparsed_held(&self) -> usize {
+        self.decoder.kept() + self.at_gateway.held as usize
     }
 
     /// Bytes of its outbox up to the end of the last answer to a request of its own.

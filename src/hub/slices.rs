@@ -8,12 +8,12 @@
 //!
 //! While a request of it is not complete, a session's further requests wait.
 
-use super::{Hub, Session};
 use super::budget::Cost;
 use super::codec::RequestContext;
 use super::rooms::{Replay, WhoCursor};
 use super::session_id::slot_of;
 use super::waits::Reason;
+use super::{Hub, Session};
 use crate::limits::{LIST_FRAME_IDS, SCAN_COST};
 use crate::marks::{Mark, mark};
 use crate::wire::{Answer, Ids, UserId};

@@ -331,3 +331,15 @@ fn a_request_that_is_blocked_does_nothing_until_it_is_executed_again() {
     assert_eq!(again(&mut hub, true), Outcome::Done);
     assert_eq!(hub.session(bob).expect("bob").outbox().queued(), before);
 }
+
+#[test]
+fn the_counters_are_charged_to_the_turn() {
+    let mut hub: Hub<()> = Hub::new(Limits { fan_out: 100_000, ..Limits::default() });
+    let ann = hub.accept((), RemoteAddr::Unix, Protocol::NATIVE).expect("there is room");
+    hub.begin_turn(true);
+    let mut stats = Vec::new();
+    Request::Stats.encode(0, &mut stats);
+    hub.receive(ann, &stats.repeat(1000));
+    let answers = hub.stats.frames.of(Kind::StatsReply).frames;
+    assert!((1..10).contains(&answers) && hub.session(ann).expect("ann").is_waiting(), "{answers} answers");
+}

@@ -166,7 +166,7 @@ impl Builder {
         let http = self.http_addresses.iter().map(|(given, protocol)| listen(&mut os, given, *protocol));
         let http_addresses = http.collect::<Result<_, _>>()?;
         let (ask, asked) = channel();
-        let handle = Handle::new(ask, os.waker(), self.limits.max_body);
+        let handle = Handle::new(ask, os.waker(), &self.limits);
         let net = Loop::with_gateway(os, self.limits, ServerGateway::from(self.gateway));
         Ok(Server { net, addresses, http_addresses, asked: Some(asked), handle, ended: Vec::new() })
     }

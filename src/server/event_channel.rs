@@ -1,6 +1,7 @@
 //! A bounded channel that takes events to another thread of the host program. The hub never waits for it.
 
-use crate::hub::{Listener, SharedEvent};
+use crate::hub::{Listener, ListenerBacklog, SharedEvent};
+use crate::limits::EVENT_OVERHEAD;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
@@ -21,14 +22,28 @@ pub enum WhenFull {
 struct Counts {
     /// Events in the channel.
     events: AtomicUsize,
-    /// Bytes of their bodies.
+    /// Bytes of memory that they take.
     bytes: AtomicUsize,
+    /// Bytes that the receiver keeps of events that it has taken.
+    retained: AtomicUsize,
     dropped: AtomicU64,
 }
 
-/// A channel that takes events to another thread, with room for `events` events and for `bytes` bytes of their bodies.
-/// The hub never waits for it: `when_full` says what happens to an event for which there is no room. An empty channel
-/// has room for any event. Its memory follows what is in it.
+impl Counts {
+    /// Bytes of memory on the other side of the hub.
+    fn held(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed) + self.retained.load(Ordering::Relaxed)
+    }
+}
+
+/// Bytes that an event takes in a channel. Its frame may be shared with a history, but may also outlive it there.
+fn cost(event: &SharedEvent) -> usize {
+    event.frame_len() + EVENT_OVERHEAD
+}
+
+/// A channel that takes events to another thread, with room for `events` events that take `bytes` bytes of memory: each
+/// its frame and 128 bytes. The hub never waits for it: `when_full` says what happens to an event for which there is no
+/// room. An empty channel has room for any event. Its memory follows what is in it, and counts as held by the hub.
 ///
 /// ```
 /// use cubby::{Server, WhenFull};
@@ -67,18 +82,17 @@ pub struct EventSender {
 }
 
 impl EventSender {
-    /// Whether there is room for a body of `len` bytes. Only this end adds events, so the answer stays valid until it
-    /// adds one.
+    /// Whether there is room for an event that takes `len` bytes. Only this end adds events, so the answer stays valid
+    /// until it adds one.
     fn has_room(&self, len: usize) -> bool {
         let events = self.counts.events.load(Ordering::Relaxed);
-        let bytes = self.counts.bytes.load(Ordering::Relaxed);
-        events == 0 || events < self.events && bytes.saturating_add(len) <= self.bytes
+        events == 0 || events < self.events && self.counts.held().saturating_add(len) <= self.bytes
     }
 }
 
 impl Listener for EventSender {
     fn hear(&mut self, event: &SharedEvent) -> ControlFlow<()> {
-        let len = event.view().body.len();
+        let len = cost(event);
         if !self.has_room(len) {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             let goes_on = self.when_full == WhenFull::Drop;
@@ -91,6 +105,10 @@ impl Listener for EventSender {
             // The receiver was dropped.
             Err(_) => ControlFlow::Break(()),
         }
+    }
+
+    fn backlog(&self) -> ListenerBacklog {
+        ListenerBacklog::new(self.counts.held(), self.counts.dropped.load(Ordering::Relaxed))
     }
 }
 
@@ -153,6 +171,12 @@ impl Events {
         self.waker.clone()
     }
 
+    /// Notes how many bytes this thread keeps of events that it has taken, such as lines that are not written yet. They
+    /// take room in the channel, and the hub counts them as held.
+    pub fn set_retained(&self, bytes: usize) {
+        self.counts.retained.store(bytes, Ordering::Relaxed);
+    }
+
     /// Events lost so far because the channel was full.
     pub fn dropped(&self) -> u64 {
         self.counts.dropped.load(Ordering::Relaxed)
@@ -160,7 +184,7 @@ impl Events {
 
     fn taken(&self, event: &SharedEvent) {
         self.counts.events.fetch_sub(1, Ordering::Relaxed);
-        self.counts.bytes.fetch_sub(event.view().body.len(), Ordering::Relaxed);
+        self.counts.bytes.fetch_sub(cost(event), Ordering::Relaxed);
     }
 }
 
@@ -171,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_full_channel_drops_and_counts() {
-        let (mut sender, events) = event_channel(2, 100, WhenFull::Drop);
+        let (mut sender, events) = event_channel(2, 10_000, WhenFull::Drop);
         for id in 1..=4 {
             assert!(sender.hear(&message(id, "lobby", b"x")).is_continue());
         }
@@ -182,19 +206,40 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_is_full_by_bytes_too_but_never_for_one_alone() {
-        let (mut sender, events) = event_channel(10, 100, WhenFull::Drop);
+    fn a_channel_is_full_by_the_memory_of_its_events_too_but_never_for_one_alone() {
+        let most = cost(&message(1, "lobby", &[0; 100]));
+        let (mut sender, events) = event_channel(10, most, WhenFull::Drop);
         let _ = sender.hear(&message(1, "lobby", &[0; 1000]));
         let _ = sender.hear(&message(2, "lobby", &[0; 1]));
         assert_eq!((events.recv().map(|event| event.view().id), events.dropped()), (Some(1), 1));
-        let _ = sender.hear(&message(3, "lobby", &[0; 60]));
-        let _ = sender.hear(&message(4, "lobby", &[0; 60]));
+        let _ = sender.hear(&message(3, "lobby", &[]));
+        let _ = sender.hear(&message(4, "lobby", &[]));
         assert_eq!((events.recv().map(|event| event.view().id), events.dropped()), (Some(3), 2));
     }
 
     #[test]
+    fn what_a_channel_holds_and_has_dropped_is_known_to_the_hub() {
+        let (sender, events) = event_channel(2, 10_000, WhenFull::Drop);
+        let mut listeners = crate::hub::Listeners::default();
+        listeners.add(Box::new(sender));
+        (1..=3).for_each(|id| listeners.hear(&message(id, "lobby", &[0; 1000])));
+        assert_eq!(listeners.backlog(), ListenerBacklog::new(2 * cost(&message(1, "lobby", &[0; 1000])), 1));
+        let rest = std::iter::from_fn(|| events.try_recv().ok());
+        assert_eq!((rest.count(), listeners.backlog()), (2, ListenerBacklog::new(0, 1)));
+        events.set_retained(9_900);
+        (4..=5).for_each(|id| listeners.hear(&message(id, "lobby", b"")));
+        assert_eq!(listeners.backlog().dropped, 2, "there is room for one, because the channel is empty");
+        assert!(listeners.backlog().bytes > 9_900 && events.try_recv().is_ok());
+        events.set_retained(0);
+        let (sender, _events) = event_channel(0, 0, WhenFull::Disconnect);
+        listeners.add_in("den", Box::new(sender));
+        (1..=2).for_each(|id| listeners.hear(&message(id, "den", b"")));
+        assert_eq!(listeners.backlog().dropped, 3, "a listener that is gone counts still");
+    }
+
+    #[test]
     fn a_channel_that_is_to_disconnect_gives_what_it_has_and_ends() {
-        let (sender, events) = event_channel(1, 100, WhenFull::Disconnect);
+        let (sender, events) = event_channel(1, 10_000, WhenFull::Disconnect);
         let mut listeners = crate::hub::Listeners::default();
         listeners.add(Box::new(sender));
         (1..=3).for_each(|id| listeners.hear(&message(id, "lobby", b"")));

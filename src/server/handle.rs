@@ -3,6 +3,7 @@
 use super::Server;
 use crate::error::{Gone, HostError};
 use crate::hub::{Listener, SharedEvent};
+use crate::limits::Limits;
 use crate::net::Waker;
 use crate::stats::Stats;
 use crate::wire::{Status, UserId};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
-/// Bytes that may be [posted](Handle::post) and not yet published.
+/// Bytes that may be [posted](Handle::post) and not yet published; but never more than an eighth of the memory limit.
 const POSTED_BYTES: usize = 16 * 1024 * 1024;
 
 /// What a post costs beside its body, in bytes.
@@ -40,6 +41,8 @@ pub struct Handle {
     number: u64,
     /// Bytes that were posted and are not published yet.
     posted: Arc<AtomicUsize>,
+    /// The most of them.
+    most_posted: usize,
 }
 
 /// While this value lives, its thread is running a turn of a server.
@@ -54,10 +57,16 @@ impl Drop for Turning {
 }
 
 impl Handle {
-    pub(super) fn new(ask: Sender<Ask>, waker: Waker, max_body: u32) -> Handle {
+    pub(super) fn new(ask: Sender<Ask>, waker: Waker, limits: &Limits) -> Handle {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Handle { ask, waker, max_body, number, posted: Arc::default() }
+        let most_posted = POSTED_BYTES.min(limits.memory / 8);
+        Handle { ask, waker, max_body: limits.max_body, number, posted: Arc::default(), most_posted }
+    }
+
+    /// Bytes that were posted and are not published yet. All other requests have a thread that waits for them.
+    pub(super) fn posted(&self) -> usize {
+        self.posted.load(Ordering::Relaxed)
     }
 
     /// Notes that this thread runs a turn from now on.
@@ -143,13 +152,13 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// If the body is over the hub's limit, the hub has ended, or 16 MiB are posted and not published yet:
-    /// [`HostError::Busy`].
+    /// If the body is over the hub's limit, the hub has ended, or 16 MiB are posted and not published yet (or an eighth
+    /// of [`Limits::memory`], if that is less): [`HostError::Busy`].
     pub fn post(&self, room: &str, body: &[u8]) -> Result<(), HostError> {
         self.check_body(body)?;
         let (room, body) = (room.to_owned(), body.to_vec());
         let cost = body.len() + POST_OVERHEAD;
-        if self.posted.fetch_add(cost, Ordering::Relaxed) >= POSTED_BYTES {
+        if self.posted.fetch_add(cost, Ordering::Relaxed) >= self.most_posted {
             self.posted.fetch_sub(cost, Ordering::Relaxed);
             return Err(HostError::Busy);
         }

@@ -26,6 +26,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
+/// How often the hub looks whether listeners have passed on events, if it is at its memory limit.
+const EASE_EVERY: Duration = Duration::from_millis(100);
+
 /// The most requests of other threads that are executed in one turn.
 const ASKS: usize = 256;
 
@@ -92,18 +95,32 @@ impl Server {
     ///
     /// If the poll itself is broken.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
-        self.net.wait(timeout)?;
+        self.net.wait(self.until_host_eases().into_iter().chain(timeout).min())?;
         if self.was_woken() {
             self.do_what_is_asked();
         }
         let turning = self.handle.begin_turn();
         self.net.work();
         drop(turning);
+        self.note_held_by_host();
         if self.net.is_drained() {
             self.asked = None;
             self.ended.clear();
         }
         Ok(self.asked.is_some())
+    }
+
+    /// Counts as held what other threads have not taken, and what they have asked for.
+    fn note_held_by_host(&mut self) {
+        let hub = self.net.hub_mut();
+        let bytes = hub.listeners.backlog().bytes + self.handle.posted();
+        hub.set_held_by_host(bytes);
+    }
+
+    /// How long a wait may last while clients wait for memory that another thread may free: it does not wake the hub.
+    fn until_host_eases(&self) -> Option<Duration> {
+        let hub = self.net.hub();
+        (hub.is_over_memory() && hub.listeners.backlog().bytes > 0).then_some(EASE_EVERY)
     }
 
     /// Executes some of the requests of other threads. The rest is left for another turn, so that many requests do not
@@ -124,7 +141,7 @@ impl Server {
     /// How long a host that polls the [descriptor](Server::as_fd) itself may wait before it must call
     /// [`turn`](Server::turn); `None`: until the descriptor is readable.
     pub fn patience(&self) -> Option<Duration> {
-        self.net.patience()
+        self.net.patience().into_iter().chain(self.until_host_eases()).min()
     }
 
     /// Ends a wait whenever `descriptor` becomes readable. This is edge-triggered, so the host must read it until it is

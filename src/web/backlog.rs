@@ -2,6 +2,7 @@
 
 use crate::hub::{Execution, Hub, Outcome, RequestContext, Session};
 use crate::limits::SPARSE;
+use crate::wire::websocket::append;
 use crate::wire::{HEADER_LEN, Header, Request};
 
 /// Whether the next request of a session may be executed.
@@ -81,12 +82,21 @@ impl BlockedRequest {
 }
 
 /// How much of some input was executed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Progress {
     /// Bytes that need not be kept.
     pub done: usize,
     /// The request that the hub has blocked. It is the last one in these bytes.
     pub blocked: Option<BlockedRequest>,
+    /// The most bytes that are missing of the unfinished request at the end; `usize::MAX` if that is unknown.
+    pub missing: usize,
+}
+
+impl Progress {
+    /// These bytes are done.
+    pub fn of(done: usize) -> Progress {
+        Progress { done, blocked: None, missing: usize::MAX }
+    }
 }
 
 /// The input that is kept for a connection.
@@ -95,12 +105,19 @@ pub struct Backlog {
     /// It arrived before all of `input`.
     blocked: Option<BlockedRequest>,
     input: Vec<u8>,
+    /// The most bytes that are missing of the unfinished request at the end of `input`.
+    missing: usize,
 }
 
 impl Backlog {
     /// Bytes that it keeps.
     pub fn len(&self) -> usize {
         self.input.len() + self.blocked.as_ref().map_or(0, |blocked| blocked.frame.len())
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn held(&self) -> usize {
+        self.input.capacity() + self.blocked.as_ref().map_or(0, |blocked| blocked.frame.capacity())
     }
 
     /// Whether it keeps nothing.
@@ -118,11 +135,12 @@ impl Backlog {
         serve: impl FnOnce(&mut Hub<L>, &mut [u8]) -> Progress,
     ) {
         if self.is_empty() {
-            let progress = serve(hub, input);
-            self.input.extend_from_slice(&input[progress.done..]);
-            self.blocked = progress.blocked;
+            let Progress { done, blocked, missing } = serve(hub, input);
+            self.input.reserve_exact(input.len() - done);
+            self.input.extend_from_slice(&input[done..]);
+            (self.blocked, self.missing) = (blocked, missing);
         } else {
-            self.input.extend_from_slice(input);
+            append(&mut self.input, input, self.missing.saturating_sub(input.len()));
             self.serve_kept(hub, slot, serve);
         }
     }
@@ -137,6 +155,6 @@ impl Backlog {
         let progress = serve(hub, &mut self.input);
         self.input.drain(..progress.done);
         self.input.shrink_to(SPARSE * self.input.len());
-        self.blocked = progress.blocked;
+        (self.blocked, self.missing) = (progress.blocked, progress.missing);
     }
 }

@@ -27,12 +27,16 @@ pub use encoding::{BINARY, HTTP, JSON};
 pub use http::origin::is_origin;
 pub use policy::Policy;
 
-use crate::hub::{Codecs, Gateway, Hub, Protocol, Role, Session};
+use crate::hub::{Codecs, Gateway, Hub, KeptInput, Protocol, Role, Session};
+use crate::limits::SPARSE;
 use http::caller::Caller;
 use websocket::WebSocket;
 
 /// The encoding and the role of new connections on an HTTP listener.
 pub const HTTP_CALLER: Protocol = Protocol { encoding: HTTP, role: Role::HttpCaller };
+
+/// The table of connections is not shrunk below this number of entries.
+const MIN_TABLE: usize = 64;
 
 /// The state of one connection.
 #[derive(Debug)]
@@ -42,12 +46,13 @@ enum Connection {
 }
 
 impl Connection {
-    /// Bytes that it keeps of requests.
-    fn kept(&self) -> usize {
-        match self {
-            Connection::Http(caller) => caller.kept(),
-            Connection::WebSocket(socket) => socket.kept(),
-        }
+    /// What it keeps of requests.
+    fn kept(&self, has_requests: bool) -> KeptInput {
+        let (bytes, held) = match self {
+            Connection::Http(caller) => (caller.kept(), caller.held()),
+            Connection::WebSocket(socket) => (socket.kept(), socket.held()),
+        };
+        KeptInput { bytes, held, has_requests }
     }
 }
 
@@ -112,7 +117,8 @@ impl Gateway for Web {
             return;
         }
         let has_backlog = !backlog::accepts_requests(hub, slot);
-        hub.set_unparsed(slot, connection.as_ref().map_or(0, Connection::kept), has_backlog);
+        let nothing = KeptInput { has_requests: has_backlog, ..KeptInput::default() };
+        hub.set_unparsed(slot, connection.as_ref().map_or(nothing, |connection| connection.kept(has_backlog)));
         if let Some(connection) = connection {
             self.put(slot, connection);
         }
@@ -120,12 +126,19 @@ impl Gateway for Web {
 
     fn resume<L>(&mut self, hub: &mut Hub<L>, slot: usize) {
         // What is kept is about to be executed: it must not hold up itself by counting towards the memory limit.
-        hub.set_unparsed(slot, 0, false);
+        hub.set_unparsed(slot, KeptInput::default());
         self.receive(hub, slot, &mut []);
     }
 
+    /// Also shrinks the table when the connections with the highest slots have no state.
     fn forget(&mut self, slot: usize) {
         self.take(slot);
+        while self.connections.last().is_some_and(Option::is_none) {
+            self.connections.pop();
+        }
+        if self.connections.capacity() > SPARSE * self.connections.len().max(MIN_TABLE) {
+            self.connections.shrink_to(2 * self.connections.len());
+        }
     }
 }
 

@@ -284,3 +284,99 @@ fn a_tag_that_is_0_is_repeated_and_none_is_not() {
     let sent = String::from_utf8_lossy(&bench.take(slot)).into_owned();
     assert!(sent.contains(r#"{"type":"error","tag":0,"code":3,"#), "{sent}");
 }
+
+/// Whether what the hub counts as held is what the gateway holds for this session.
+fn assert_counted(bench: &Bench, slot: usize) {
+    let state = bench.web.connections.get(slot).and_then(Option::as_ref);
+    let kept = state.map_or(KeptInput::default(), |state| state.kept(false));
+    assert_eq!((bench.session(slot).unparsed(), bench.hub.held()), (kept.bytes, kept.held));
+}
+
+#[test]
+fn what_is_kept_of_a_message_counts_with_the_room_that_its_buffers_have() {
+    for (encoding, opcode) in [(JSON, TEXT), (BINARY, BINARY_OPCODE)] {
+        let mut bench = Bench::new(Limits::default());
+        let slot = bench.upgraded(encoding);
+        let request = Request::Publish { room: "den", body: &[1; 900_000], receipt: false, no_echo: false };
+        let payload = match encoding {
+            JSON => format!(r#"{{"type":"publish","room":"den","body":"{}"}}"#, "\\u0001".repeat(900_000)).into_bytes(),
+            _ => frame(&request, 1),
+        };
+        let (bytes, mut arrived) = (message(opcode, &payload), 0);
+        for piece in bytes.chunks(60_000) {
+            bench.receive(slot, piece);
+            bench.next_turn();
+            assert_counted(&bench, slot);
+            arrived += piece.len();
+            let shown = bench.session(slot).unparsed();
+            assert!(arrived == bytes.len() || shown + 20 > arrived, "{shown} of {arrived} B show that it goes on");
+            assert!(bench.hub.held() <= 2 * 900_000, "{}", bench.hub.held());
+        }
+        assert_eq!(bench.hub.held(), 0, "the event is in no outbox");
+    }
+}
+
+#[test]
+fn a_body_that_arrives_takes_no_more_room_than_its_length() {
+    let mut bench = Bench::new(Limits::default());
+    let slot = bench.enter(HTTP_CALLER);
+    let head = "POST /rooms/den HTTP/1.1\r\nHost: hub\r\nContent-Length: 1000000\r\n\r\n";
+    bench.receive(slot, head.as_bytes());
+    for _ in 0..19 {
+        bench.receive(slot, &[7; 50_000]);
+        bench.next_turn();
+        assert_counted(&bench, slot);
+    }
+    assert!((950_000..=1_000_500).contains(&bench.hub.held()), "{}", bench.hub.held());
+    bench.receive(slot, &[7; 50_000]);
+    assert!(bench.queued(slot).starts_with(b"HTTP/1.1 200"));
+}
+
+#[test]
+fn requests_that_stand_behind_one_another_are_executed_one_by_one_and_each_is_charged() {
+    let limits = Limits { fan_out: 200_000, ..Limits::default() };
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: hub\r\n\r\n").into_bytes();
+    let ping = message(PING, b"there?");
+    for (protocol, request, most) in [
+        (None, get("/metrics"), 4),
+        (None, get("/nowhere"), 150),
+        (Some(JSON), ping, 800),
+        (Some(JSON), message(TEXT, br#"{"type":"nosuch"}"#), 400),
+    ] {
+        let mut bench = Bench::new(limits.clone());
+        let slot = match protocol {
+            Some(encoding) => bench.upgraded(encoding),
+            None => bench.enter(HTTP_CALLER),
+        };
+        bench.next_turn();
+        bench.receive(slot, &request);
+        let one = bench.queued(slot).len();
+        bench.next_turn();
+        bench.receive(slot, &request.repeat(1000));
+        let answers = bench.queued(slot).len() / one;
+        assert!(bench.session(slot).is_waiting() && (1..=most).contains(&answers), "{answers} answers");
+        assert!(bench.session(slot).has_backlog());
+    }
+}
+
+#[test]
+fn fragments_that_make_no_message_are_charged() {
+    let mut bench = Bench::new(Limits { fan_out: 100_000, ..Limits::default() });
+    let slot = bench.upgraded(JSON);
+    bench.next_turn();
+    let empty = [0x00, 0x80, 1, 2, 3, 4];
+    bench.receive(slot, &[&[0x01, 0x80, 1, 2, 3, 4][..], &empty.repeat(1000)].concat());
+    assert!(bench.hub.is_turn_spent() && bench.session(slot).is_open());
+    bench.next_turn();
+    bench.receive(slot, &message(0xA, b"").repeat(1000));
+    assert!(bench.hub.is_turn_spent(), "so are pongs");
+}
+
+#[test]
+fn the_table_of_connections_shrinks_when_they_are_gone() {
+    let mut bench = Bench::new(Limits::default());
+    let slots: Vec<usize> = (0..2000).map(|_| bench.upgraded(JSON)).collect();
+    assert!(bench.web.connections.capacity() >= 2000);
+    slots.into_iter().for_each(|slot| bench.web.forget(slot));
+    assert!(bench.web.connections.is_empty() && bench.web.connections.capacity() < 1000);
+}

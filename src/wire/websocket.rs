@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 
 pub use encode::{encode, encode_close, encode_header, encode_masked, encode_with};
 pub use frame::{BINARY, CLOSE, PING, PONG, ProtocolError, Side, TEXT, WholeFrame, first_frame, frame_len};
-pub use reader::{Message, MessageReader};
+pub use reader::{Message, MessageReader, append};
 
 /// Appended to a handshake's key before it is hashed (RFC 6455, section 1.3).
 const ACCEPT_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -189,3 +189,23 @@ fn a_log_that_cannot_be_written_is_refused_at_once() {
         assert!(text(&output.stderr).contains(what), "{}", text(&output.stderr));
     }
 }
+
+#[test]
+fn events_that_wait_for_a_full_disk_are_bounded_counted_and_reported_once() {
+    let daemon =
+        Daemon::with(&["--listen", "127.0.0.1:0", "--event-log", "/dev/full", "--flush-secs", "1", "--memory", "8M"]);
+    let mut raw = daemon.connect();
+    let begin = daemon.status("VmRSS");
+    for _ in 0..3000 {
+        raw.publish("lobby", &[7; 10_000]);
+    }
+    let stats = raw.stats();
+    let (held, dropped) = (stats["held"].as_u64().unwrap_or(0), stats["events-dropped"].as_u64().unwrap_or(0));
+    assert!((900_000..1_100_000).contains(&held), "an eighth of the limit: {held} B");
+    assert!((2800..3000).contains(&dropped), "{dropped} events");
+    let grown = daemon.status("VmRSS").saturating_sub(begin);
+    assert!(grown < 6 * 1024, "{grown} kB, a mebibyte of history among them");
+    daemon.signal("TERM");
+    let (code, said) = daemon.end();
+    assert_eq!((code, said.matches("loses events").count()), (Some(0), 1), "{said}");
+}

@@ -223,6 +223,40 @@ fn listeners_that_post_to_each_other_for_ever_stop_nobody() {
 }
 
 #[test]
+fn what_is_posted_is_bounded_by_the_memory_limit_and_counts_towards_it() {
+    let mut server = Server::builder().memory(1 << 20).bind().expect("nothing to fail");
+    let handle = server.handle();
+    server.turn(Some(Duration::ZERO)).expect("it works");
+    let said = std::iter::repeat_with(|| handle.post("lobby", &[7; 20_000]).err()).position(|error| error.is_some());
+    assert_eq!(said, Some(7), "an eighth of the limit");
+    let (listener, events) = cubby::event_channel(1024, 1 << 20, WhenFull::Drop);
+    server.listen_to_all(listener);
+    server.turn(None).expect("it works");
+    let held = server.stats().held;
+    assert!((140_000..145_000).contains(&held), "in the channel, and not posted any more: {held} B");
+    let heard = std::iter::from_fn(|| events.try_recv().ok()).count();
+    assert!(handle.post("lobby", b"").is_ok() && server.turn(None).is_ok());
+    assert_eq!((heard, events.try_recv().is_ok(), server.turn(Some(Duration::ZERO)).is_ok()), (7, true, true));
+    assert_eq!((server.stats().held, server.stats().events_dropped), (0, 0));
+}
+
+#[test]
+fn clients_go_on_when_a_listener_has_passed_on_what_filled_the_memory() {
+    let (address, handle, hub) = hub(Server::builder().memory(64 << 10));
+    let (listener, events) = cubby::event_channel(1024, 1 << 20, WhenFull::Drop);
+    handle.listen_to_all(listener).expect("the hub is up");
+    let told = (0..40).take_while(|_| handle.publish("lobby", &[7; 10_000]).is_ok()).count();
+    assert_eq!(told, 7, "the channel holds all that the hub may hold");
+    let ann = spawn(move || client(&address, "ann").identity());
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!ann.is_finished(), "nobody is read");
+    while events.recv_timeout(Duration::from_millis(1)).is_ok() {}
+    ann.join().expect("no panic").expect("an answer");
+    handle.stop().expect("the hub is up");
+    hub.join().expect("no panic").expect("an orderly end");
+}
+
+#[test]
 fn what_a_host_says_at_once_is_told_in_several_turns() {
     let mut server = Server::builder().bind().expect("nothing to fail");
     let handle = server.handle();

@@ -15,6 +15,8 @@ mod host;
 mod hostile_hub;
 #[cfg(feature = "ws")]
 mod http;
+#[cfg(feature = "ws")]
+mod http_pages;
 mod limits;
 mod memory;
 #[cfg(feature = "ws")]

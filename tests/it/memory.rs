@@ -37,3 +37,30 @@ fn the_daemon_is_one_thread() {
     daemon.connect().id();
     assert_eq!(daemon.status("Threads"), 1);
 }
+
+#[test]
+fn a_json_message_of_escapes_takes_as_much_memory_as_its_body() {
+    const BODY: usize = 8 << 20;
+    let daemon = web::web_daemon(&["--max-body", "8M"]);
+    for (escape, times) in [("\\u0001", 2), ("\\\"", 4)] {
+        let mut ws = web::Ws::json(&daemon);
+        let text = format!(r#"{{"type":"publish","room":"{times}","receipt":true,"body":"{}"}}"#, escape.repeat(BODY));
+        let before = daemon.status("VmRSS");
+        ws.send(web::message(web::TEXT, &text));
+        assert!(ws.text().contains("published"));
+        let grown = daemon.status("VmHWM").saturating_sub(before) as usize;
+        assert!(grown < times * (BODY >> 10) + 2048, "{escape}: {grown} kB");
+    }
+}
+
+#[test]
+fn a_message_that_stops_being_json_is_not_kept() {
+    let daemon = web::web_daemon(&["--max-body", "8M"]);
+    let mut ws = web::Ws::json(&daemon);
+    let text = format!(r#"{{"type":"publish","room":"a","body":"{}\x{}"#, "x".repeat(1 << 20), "x".repeat(40 << 20));
+    let before = daemon.status("VmRSS");
+    let (code, said) = ws.survived(&text);
+    assert!(code == 1 && said.contains("escape"), "{code}: {said}");
+    let grown = daemon.status("VmHWM").saturating_sub(before);
+    assert!(grown < 4096, "{grown} kB");
+}

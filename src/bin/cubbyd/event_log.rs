@@ -4,7 +4,7 @@
 //! and reported in the log. The writer collects lines in a buffer and writes it from time to time. If that fails, it
 //! keeps the buffer and tries again; while the buffer is full, it takes nothing from the channel.
 
-use cubby::json::{EventJson, json_line};
+use cubby::json::{EventJson, put_json_line};
 use cubby::{EventSender, Events, EventsWaker, SharedEvent, WhenFull, event_channel};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -16,13 +16,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// The channel's limit of events: some tenths of a second of the busiest hub, in about 25 MB.
+/// The channel's limit of events: some tenths of a second of the busiest hub.
 const CHANNEL_EVENTS: usize = 128 * 1024;
 
-/// The channel's limit of body bytes.
+/// The channel's limit of bytes; but never more than an eighth of the hub's memory limit, towards which they count.
 const CHANNEL_BYTES: usize = 32 * 1024 * 1024;
 
-/// The buffer is written when it holds this many bytes, even before its time.
+/// The buffer is written when it holds this many bytes, even before its time; or a quarter of the channel's limit, in
+/// which it takes room.
 const BUFFER: usize = 256 * 1024;
 
 /// How long the daemon waits for the writer at shutdown, whatever blocks it.
@@ -53,14 +54,15 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// Opens the file and starts the writer, which flushes at least every `flush_every`. Returns the log and the
-    /// listener that feeds it.
+    /// Opens the file and starts the writer, which flushes at least every `flush_every`. `memory` is the hub's limit.
+    /// Returns the log and the listener that feeds it.
     ///
     /// # Errors
     ///
     /// If the file cannot be opened, so that the operator learns it at once.
-    pub fn start(path: &Path, flush_every: Duration) -> io::Result<(EventLog, EventSender)> {
-        let (sender, events) = event_channel(CHANNEL_EVENTS, CHANNEL_BYTES, WhenFull::Drop);
+    pub fn start(path: &Path, flush_every: Duration, memory: usize) -> io::Result<(EventLog, EventSender)> {
+        let most = CHANNEL_BYTES.min(memory / 8);
+        let (sender, events) = event_channel(CHANNEL_EVENTS, most, WhenFull::Drop);
         let (shared, waker) = (Arc::new(Shared::default()), events.waker());
         let file = LogFile::open(path)?;
         let writer = Writer {
@@ -70,9 +72,12 @@ impl EventLog {
             flush_every,
             flush_at: None,
             buffer: Vec::new(),
+            full: BUFFER.min(most / 4),
             lines: 0,
             done: 0,
             dropped: 0,
+            is_dropping: false,
+            dropped_before: 0,
             is_failing: false,
         };
         let (ending, ended) = channel();
@@ -115,12 +120,18 @@ struct Writer {
     flush_at: Option<Instant>,
     /// Lines that are not written yet. The first of them may be written partly.
     buffer: Vec<u8>,
+    /// The buffer is written when it holds this many bytes.
+    full: usize,
     /// The number of these lines.
     lines: u64,
     /// How many bytes at the front of the buffer are in the file already.
     done: usize,
-    /// The number of dropped events when it was last reported.
+    /// The number of dropped events at the last flush.
     dropped: u64,
+    /// Events were dropped before the last flush, and this was reported.
+    is_dropping: bool,
+    /// The number of dropped events when that began.
+    dropped_before: u64,
     /// The last attempt to write failed, and this was reported.
     is_failing: bool,
 }
@@ -136,10 +147,10 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => asked = self.shared.flush.swap(false, Ordering::AcqRel),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if asked || self.buffer.len() >= BUFFER || self.flush_at.is_some_and(|at| at <= Instant::now()) {
+            if asked || self.buffer.len() >= self.full || self.flush_at.is_some_and(|at| at <= Instant::now()) {
                 self.flush();
             }
-            while self.buffer.len() >= BUFFER {
+            while self.buffer.len() >= self.full {
                 if self.shared.ending.load(Ordering::Acquire) {
                     return self.give_up();
                 }
@@ -164,8 +175,9 @@ impl Writer {
     }
 
     fn add(&mut self, event: &SharedEvent) {
-        self.buffer.extend_from_slice(json_line(&EventJson::new(&event.view())).as_bytes());
+        put_json_line(&EventJson::new(&event.view()), &mut self.buffer);
         self.buffer.push(b'\n');
+        self.events.set_retained(self.buffer.capacity());
         self.lines += 1;
         self.flush_at.get_or_insert_with(|| Instant::now() + self.flush_every);
     }
@@ -189,18 +201,33 @@ impl Writer {
                 log::info!("writing the event log {path} works again");
             }
             self.buffer.clear();
+            // One line of a large event may have taken many times the usual room.
+            self.buffer.shrink_to(self.full);
+            self.events.set_retained(self.buffer.capacity());
             self.shared.lines.fetch_add(std::mem::take(&mut self.lines), Ordering::Relaxed);
             (self.done, self.flush_at, self.is_failing) = (0, None, false);
         }
+        self.report_dropped();
+    }
+
+    /// Reports that events are dropped: once when it begins, and how many they were when the channel has room again.
+    fn report_dropped(&mut self) {
         let dropped = self.events.dropped();
-        if dropped > self.dropped {
-            log::warn!(
-                "the event log lacks {} events: they came faster than they could be written",
-                dropped - self.dropped
-            );
-            self.dropped = dropped;
-            self.shared.dropped.store(dropped, Ordering::Relaxed);
+        self.shared.dropped.store(dropped, Ordering::Relaxed);
+        let more = dropped - self.dropped;
+        match (self.is_dropping, more) {
+            (false, 1..) => {
+                log::warn!("the event log loses events: they come faster than they can be written");
+                (self.is_dropping, self.dropped_before) = (true, self.dropped);
+            }
+            (true, 0) => {
+                let lost = dropped - self.dropped_before;
+                log::warn!("the event log lacks {lost} events, and loses no more");
+                self.is_dropping = false;
+            }
+            (false, 0) | (true, 1..) => {}
         }
+        self.dropped = dropped;
     }
 }
 

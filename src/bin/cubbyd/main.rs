@@ -5,6 +5,7 @@ mod allocator;
 mod common;
 mod config;
 mod event_log;
+mod logger;
 mod options;
 mod values;
 
@@ -53,7 +54,7 @@ fn complain(text: &str) {
 }
 
 fn serve(mut config: Config) -> ExitCode {
-    start_logger(config.log);
+    logger::start(config.log);
     fit_connections(&mut config, raise_descriptor_limit());
     let Limits { max_connections, memory, history_total, .. } = config.limits;
     log::info!(
@@ -77,13 +78,6 @@ fn serve(mut config: Config) -> ExitCode {
             complain(&what);
             ExitCode::FAILURE
         }
-    }
-}
-
-fn start_logger(level: Option<log::LevelFilter>) {
-    match level {
-        Some(level) => env_logger::Builder::new().filter_level(level).init(),
-        None => env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init(),
     }
 }
 
@@ -136,7 +130,7 @@ fn catch_signals(server: &mut Server) -> io::Result<Signals> {
 
 fn start_event_log(server: &mut Server, path: &Path, config: &Config) -> Result<EventLog, String> {
     let failed = |error| format!("--event-log: cannot write {}: {error}; choose another file", path.display());
-    let (event_log, listener) = EventLog::start(path, config.flush_every()).map_err(failed)?;
+    let (event_log, listener) = EventLog::start(path, config.flush_every(), config.limits.memory).map_err(failed)?;
     server.listen_to_all(listener);
     Ok(event_log)
 }

@@ -38,9 +38,16 @@ pub enum Lookup {
     /// The hub's counters.
     Metrics,
     /// The users.
-    List,
+    List {
+        /// Only users with a greater id.
+        after: u64,
+    },
     /// The members of a room.
-    Members(String),
+    Members {
+        room: String,
+        /// Only members with a greater id.
+        after: u64,
+    },
     /// The events that a room remembers.
     History {
         room: String,

@@ -7,6 +7,7 @@ use super::parse::{Parsed, Rules, parse};
 use super::refusal::Refusal;
 use super::response::put_refusal;
 use crate::hub::{Hub, RequestContext};
+use crate::limits::http::{HEAD_PARSE_COST, MAX_HEAD_LEN};
 use crate::web::backlog::{Backlog, BlockedRequest, Progress, accepts_requests, execute, leave, room_of};
 use crate::web::policy::Policy;
 use crate::web::websocket::WebSocket;
@@ -24,6 +25,8 @@ pub struct Caller {
 
 /// What happens after a request.
 enum Next {
+    /// The rest of a request must arrive, of which this many bytes are missing at most.
+    Input { missing: usize },
     /// The next request is answered.
     Request,
     /// The hub has blocked the request.
@@ -33,9 +36,14 @@ enum Next {
 }
 
 impl Caller {
-    /// Bytes that it keeps.
+    /// Bytes of requests that it keeps.
     pub fn kept(&self) -> usize {
         self.backlog.len()
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn held(&self) -> usize {
+        size_of::<Caller>() + self.backlog.held()
     }
 
     /// Whether it is in the state of a new caller.
@@ -56,13 +64,14 @@ impl Caller {
         backlog.serve(hub, slot, input, |hub, input| {
             let (done, next) = answer_all(hub, slot, policy, was_sent_continue, input);
             match next {
-                Next::Request => Progress { done, blocked: None },
-                Next::Wait(blocked) => Progress { done, blocked: Some(blocked) },
+                Next::Input { missing } => Progress { missing, ..Progress::of(done) },
+                Next::Request => Progress::of(done),
+                Next::Wait(blocked) => Progress { blocked: Some(blocked), ..Progress::of(done) },
                 Next::WebSocket => {
                     let mut socket = WebSocket::new();
                     socket.receive(hub, slot, &mut input[done..]);
                     upgraded = Some(socket);
-                    Progress { done: input.len(), blocked: None }
+                    Progress::of(input.len())
                 }
             }
         });
@@ -81,26 +90,25 @@ fn answer_all<L>(
     let mut done = 0;
     while accepts_requests(hub, slot) && done < input.len() {
         let rules = Rules { bounds: hub.limits().bounds(), origins: &policy.origins };
+        hub.charge_work(HEAD_PARSE_COST.0 + HEAD_PARSE_COST.1 * (input.len() - done).min(MAX_HEAD_LEN));
         match parse(&input[done..], rules) {
-            Ok(Parsed::Incomplete { expects_continue }) => {
+            Ok(Parsed::Incomplete { expects_continue, missing }) => {
                 if expects_continue && !std::mem::replace(was_sent_continue, true) {
                     hub.push_bytes(slot, CONTINUE);
                 }
-                break;
+                return (done, Next::Input { missing });
             }
             Ok(Parsed::Call(call, len)) => {
                 done += len;
                 *was_sent_continue = false;
                 match answer(hub, slot, policy, call) {
                     Next::Request => {}
-                    next @ (Next::Wait(_) | Next::WebSocket) => return (done, next),
+                    next @ (Next::Wait(_) | Next::WebSocket | Next::Input { .. }) => return (done, next),
                 }
             }
             Err(refusal) => {
                 *was_sent_continue = false;
-                respond(hub, slot, refusal.next_at.is_none(), |closes, out| {
-                    put_refusal(&refusal, refusal.is_head, closes, out);
-                });
+                refuse(hub, slot, refusal.next_at.is_none(), &refusal);
                 done += refusal.next_at.unwrap_or(input.len() - done);
             }
         }
@@ -108,11 +116,9 @@ fn answer_all<L>(
     (done, Next::Request)
 }
 
-/// Sends a response that `put` appends; `closes`: the connection ends with it.
-fn respond<L>(hub: &mut Hub<L>, slot: usize, closes: bool, put: impl FnOnce(bool, &mut Vec<u8>)) {
-    let mut response = Vec::new();
-    put(closes, &mut response);
-    hub.respond(slot, &response, closes);
+/// Refuses a request; `closes`: the connection ends with that.
+fn refuse<L>(hub: &mut Hub<L>, slot: usize, closes: bool, refusal: &Refusal) {
+    hub.respond(slot, closes, |out| put_refusal(refusal, refusal.is_head, closes, out));
 }
 
 fn answer<L>(hub: &mut Hub<L>, slot: usize, policy: &Policy, call: Call<'_>) -> Next {
@@ -120,16 +126,13 @@ fn answer<L>(hub: &mut Hub<L>, slot: usize, policy: &Policy, call: Call<'_>) -> 
     match action {
         Action::Execute(_) | Action::Upgrade(_) if hub.is_closing() => {
             let refusal = Refusal::new(503, "the hub is shutting down");
-            respond(hub, slot, true, |closes, out| put_refusal(&refusal, false, closes, out));
+            refuse(hub, slot, true, &refusal);
         }
         Action::LookUp(lookup) => {
             let access = Access { is_forwarded, http_read: policy.http_read };
             match look_up(hub, slot, lookup, access) {
-                Ok(document) => {
-                    hub.charge_unsent(if is_head { document.body_len() } else { 0 });
-                    respond(hub, slot, closes, |closes, out| document.put(is_head, closes, out));
-                }
-                Err(refusal) => respond(hub, slot, closes, |closes, out| put_refusal(&refusal, is_head, closes, out)),
+                Ok(document) => hub.respond(slot, closes, |out| document.put(is_head, closes, out)),
+                Err(refusal) => refuse(hub, slot, closes, &Refusal { is_head, ..refusal }),
             }
         }
         Action::Execute(post) => {

@@ -3,10 +3,12 @@
 use super::call::Lookup;
 use super::refusal::Refusal;
 use super::response::Document;
-use crate::hub::{Hub, Session, SharedEvent};
-use crate::json::{EventJson, json_line};
-use crate::web::json::object::Object;
+use crate::hub::{Hub, Session};
+use crate::json::{EventJson, put_json_line};
+use crate::limits::http::{DOCUMENT_COST, WALK_COST};
+use crate::web::json::object::{Object, put_id, put_member};
 use crate::web::metrics;
+use crate::wire::EventRef;
 
 /// What decides whether a caller may read a room.
 #[derive(Clone, Copy, Debug)]
@@ -17,39 +19,67 @@ pub struct Access {
     pub http_read: bool,
 }
 
-/// The document that the caller in `slot` asks for.
+/// The document that the caller in `slot` asks for. What it takes to compose it is charged to this turn.
 ///
 /// # Errors
 ///
 /// 403 if it may not read the room, 404 if there is no such room.
-pub fn look_up<L>(hub: &Hub<L>, slot: usize, lookup: Lookup, access: Access) -> Result<Document, Refusal> {
-    let mut body = Vec::new();
-    let object = Object::begin(&mut body);
-    match lookup {
+pub fn look_up<L>(hub: &mut Hub<L>, slot: usize, lookup: Lookup, access: Access) -> Result<Document, Refusal> {
+    let document = match lookup {
         Lookup::File(file) => return Ok(Document::file(file)),
-        Lookup::Metrics => return Ok(Document::metrics(metrics::text(&hub.stats()))),
-        Lookup::Health if hub.is_closing() => {
-            object.text("status", "draining").end();
-            return Ok(Document::json(503, body));
-        }
-        Lookup::Health => object.text("status", "ok").end(),
-        Lookup::List => object.ids("userIds", hub.others(slot).into_iter()).end(),
-        Lookup::Members(room) => {
+        Lookup::Metrics => Document::metrics(metrics::text(&hub.stats())),
+        Lookup::Health if hub.is_closing() => Document::json(503, object(|object| object.text("status", "draining"))),
+        Lookup::Health => Document::json(200, object(|object| object.text("status", "ok"))),
+        Lookup::List { after } => Document::json(200, users(hub, slot, after)),
+        Lookup::Members { room, after } => {
             check_access(hub, slot, access, &room)?;
-            let members = hub.members_of(&room);
-            object.members(members.iter().map(|(id, name)| (*id, &name[..]))).end();
+            Document::json(200, members(hub, &room, after))
         }
         Lookup::History { room, after, limit } => {
             check_access(hub, slot, access, &room)?;
-            let events = hub.history_of(&room, after, limit);
-            object.list("events", events.iter(), put_event).end();
+            Document::json(200, history(hub, &room, after, limit))
         }
-    }
-    Ok(Document::json(200, body))
+    };
+    hub.charge_work(DOCUMENT_COST * document.bytes_made());
+    Ok(document)
 }
 
-fn put_event(out: &mut Vec<u8>, event: &SharedEvent) {
-    out.extend_from_slice(json_line(&EventJson::with_unix_ms(&event.view())).as_bytes());
+fn object(write: impl FnOnce(Object<'_>) -> Object<'_>) -> Vec<u8> {
+    let mut body = Vec::new();
+    write(Object::begin(&mut body)).end();
+    body
+}
+
+/// The users with an id above `after`.
+fn users<L>(hub: &mut Hub<L>, slot: usize, after: u64) -> Vec<u8> {
+    let ids = hub.others(slot);
+    hub.charge_work(WALK_COST * ids.len());
+    let ids = ids.into_iter().filter(|id| id.0 > after);
+    object(|object| object.page("userIds", ids, most_bytes(hub), put_id))
+}
+
+/// The members of a room with an id above `after`.
+fn members<L>(hub: &mut Hub<L>, room: &str, after: u64) -> Vec<u8> {
+    let members = hub.members_of(room);
+    hub.charge_work(WALK_COST * members.len());
+    let members = members.into_iter().filter(|(id, _)| id.0 > after);
+    object(|object| object.page("members", members, most_bytes(hub), |out, (id, name)| put_member(out, (id, &name))))
+}
+
+/// The events that a room remembers with an id above `after`.
+fn history<L>(hub: &Hub<L>, room: &str, after: u64, limit: usize) -> Vec<u8> {
+    let events = hub.events_of(room, after).take(limit);
+    object(|object| object.page("events", events, most_bytes(hub), put_event))
+}
+
+/// The most bytes of a document, unless one item alone has more: as for HISTORY in the native protocol, what a turn may
+/// put into one queue.
+fn most_bytes<L>(hub: &Hub<L>) -> usize {
+    hub.limits().queue / 2
+}
+
+fn put_event(out: &mut Vec<u8>, event: EventRef<'_>) {
+    put_json_line(&EventJson::with_unix_ms(&event), out);
 }
 
 /// A caller on this machine may read rooms, unless a proxy has forwarded its request.

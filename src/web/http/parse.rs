@@ -25,6 +25,8 @@ pub enum Parsed<'b> {
     Incomplete {
         /// Whether the sender waits for `100 Continue` before it sends the body.
         expects_continue: bool,
+        /// Bytes of the body that have not arrived; `usize::MAX` if its length is not known yet.
+        missing: usize,
     },
 }
 
@@ -39,7 +41,7 @@ pub fn parse<'b>(bytes: &'b [u8], rules: Rules<'_>) -> Result<Parsed<'b>, Refusa
     let head_len = match request.parse(bytes) {
         Ok(httparse::Status::Complete(len)) if len <= MAX_HEAD_LEN => len,
         Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD_LEN => {
-            return Ok(Parsed::Incomplete { expects_continue: false });
+            return Ok(Parsed::Incomplete { expects_continue: false, missing: usize::MAX });
         }
         Err(httparse::Error::TooManyHeaders) => {
             return Err(Refusal::new(431, format!("a request may have {MAX_HEADERS} headers")));
@@ -65,7 +67,7 @@ fn parse_call<'b>(head: &Head<'_>, head_len: usize, input: &'b [u8], rules: Rule
     }
     let len = body_len(head, &route, rules)?;
     let Some(body) = input.get(..len) else {
-        return Ok(Parsed::Incomplete { expects_continue: head.expects_continue });
+        return Ok(Parsed::Incomplete { expects_continue: head.expects_continue, missing: len - input.len() });
     };
     let next_at = Some(head_len + len).filter(|_| !head.closes);
     let action = route.action(head, body).map_err(|refusal| Refusal { next_at, ..refused(refusal) })?;

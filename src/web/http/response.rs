@@ -41,9 +41,12 @@ impl Document {
         Document { status: 200, content_type, headers: page::HEADERS, body: bytes.into() }
     }
 
-    /// Bytes of its body.
-    pub fn body_len(&self) -> usize {
-        self.body.len()
+    /// About how many bytes were composed for it, those included that were left out in the end.
+    pub fn bytes_made(&self) -> usize {
+        match &self.body {
+            Cow::Borrowed(_) => 0,
+            Cow::Owned(body) => body.capacity(),
+        }
     }
 
     /// Appends the response, without its body if it answers a HEAD. `closes`: the connection ends with it.

@@ -8,6 +8,9 @@ use super::refusal::Refusal;
 use crate::web::page::{self, File};
 use crate::wire::{Ids, Names, UserId};
 
+/// The parts of the longest path, with the empty one before its first slash.
+const MAX_PARTS: usize = 4;
+
 /// A known path.
 pub enum Route {
     File(&'static File),
@@ -56,7 +59,8 @@ impl Route {
         if let Some(file) = page::FILES.iter().find(|file| file.path == path) {
             return Ok(Route::File(file));
         }
-        let parts: Vec<&str> = path.split('/').collect();
+        // One more part than any path has: a path may be 8 KiB of slashes.
+        let parts: Vec<&str> = path.splitn(MAX_PARTS + 1, '/').collect();
         Ok(match parts[..] {
             ["", "health"] => Route::Health,
             ["", "metrics"] => Route::Metrics,
@@ -93,14 +97,13 @@ impl Route {
     ///
     /// 400 if the query or the handshake is wrong, 426 if the request to `/ws` is no handshake.
     pub fn action<'b>(self, head: &Head<'_>, body: &'b [u8]) -> Result<Action<'b>, Refusal> {
-        let without_keys = |lookup| head.keys([]).map(|[]| Action::LookUp(lookup));
         match self {
             // A script of the page itself reads the query.
             Route::File(file) => Ok(Action::LookUp(Lookup::File(file))),
             Route::Health => Ok(Action::LookUp(Lookup::Health)),
             Route::Metrics => Ok(Action::LookUp(Lookup::Metrics)),
-            Route::List => without_keys(Lookup::List),
-            Route::Members(room) => without_keys(Lookup::Members(room)),
+            Route::List => Ok(Action::LookUp(Lookup::List { after: after(head)? })),
+            Route::Members(room) => Ok(Action::LookUp(Lookup::Members { room, after: after(head)? })),
             Route::History(room) => history(head, room).map(Action::LookUp),
             Route::WebSocket if head.closes => {
                 Err(Refusal::new(400, "a WebSocket needs a connection of HTTP/1.1 that stays open"))
@@ -114,6 +117,12 @@ impl Route {
             Route::Send => Ok(Action::Execute(Post { target: names(head)?, body })),
         }
     }
+}
+
+/// The key `after` of a request that has no other.
+fn after(head: &Head<'_>) -> Result<u64, Refusal> {
+    let [after] = head.keys(["after"])?;
+    Ok(number("after", after)?.unwrap_or(0))
 }
 
 fn history(head: &Head<'_>, room: String) -> Result<Lookup, Refusal> {

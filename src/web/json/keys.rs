@@ -1,46 +1,90 @@
 //! The keys of requests in JSON: what each may hold, and which of them a request has.
 
+use super::scan::{Scanner, Text};
 use crate::wire::{Ids, Names, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 
 /// The most bytes of an error text: what a native error has room for.
 pub const MAX_ERROR_TEXT: usize = u8::MAX as usize;
 
 /// Every key that a request may have.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[derive(Debug, Default)]
 pub struct Keys<'t> {
-    #[serde(borrow)]
     pub r#type: Option<Cow<'t, str>>,
     pub tag: Option<u16>,
-    #[serde(borrow)]
     pub name: Option<Cow<'t, str>>,
-    #[serde(borrow)]
     pub token: Option<Cow<'t, str>>,
-    pub to: Option<List<Id>>,
-    #[serde(borrow)]
+    pub to: Option<List<UserId>>,
     pub names: Option<List<Cow<'t, str>>>,
-    #[serde(borrow)]
     pub body: Option<Cow<'t, str>>,
-    #[serde(borrow)]
     pub body_base64: Option<Cow<'t, str>>,
     pub receipt: Option<bool>,
     pub store: Option<bool>,
-    pub mail_id: Option<Id>,
-    #[serde(borrow)]
+    pub mail_id: Option<UserId>,
     pub room: Option<Cow<'t, str>>,
     pub no_echo: Option<bool>,
     pub after: Option<u64>,
     pub limit: Option<u32>,
 }
 
-impl Keys<'_> {
+impl<'t> Keys<'t> {
+    /// Reads an object. A key whose value is `null` counts as left out.
+    ///
+    /// # Errors
+    ///
+    /// Why the text is not an object with such keys, for a person to read.
+    pub fn read(text: Text<'t>) -> Result<Keys<'t>, String> {
+        let (mut keys, mut scanner) = (Keys::default(), Scanner::new(text));
+        scanner.object(|scanner, key| keys.read_value(scanner, &key))?;
+        scanner.end()?;
+        Ok(keys)
+    }
+
+    fn read_value(&mut self, scanner: &mut Scanner<'t>, key: &str) -> Result<(), String> {
+        match key {
+            "type" => put(scanner, &mut self.r#type, key, Scanner::string),
+            "tag" => put(scanner, &mut self.tag, key, number),
+            "name" => put(scanner, &mut self.name, key, Scanner::string),
+            "token" => put(scanner, &mut self.token, key, Scanner::string),
+            "to" => put(scanner, &mut self.to, key, |scanner| List::read(scanner, id)),
+            "names" => put(scanner, &mut self.names, key, |scanner| List::read(scanner, Scanner::string)),
+            "body" => put(scanner, &mut self.body, key, Scanner::string),
+            "bodyBase64" => put(scanner, &mut self.body_base64, key, Scanner::string),
+            "receipt" => put(scanner, &mut self.receipt, key, Scanner::flag),
+            "store" => put(scanner, &mut self.store, key, Scanner::flag),
+            "mailId" => put(scanner, &mut self.mail_id, key, id),
+            "room" => put(scanner, &mut self.room, key, Scanner::string),
+            "noEcho" => put(scanner, &mut self.no_echo, key, Scanner::flag),
+            "after" => put(scanner, &mut self.after, key, Scanner::number),
+            "limit" => put(scanner, &mut self.limit, key, number),
+            other => scanner.error(format_args!("unknown field `{}`", quoted(other))),
+        }
+    }
+
+    /// Reads the tag and the type of an object whatever else it has, so that an error can carry them. Does not look
+    /// further once it has both, because the text may be long.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no object, or these two have no fitting values, before both are found.
+    pub fn read_label(text: Text<'t>) -> Result<Keys<'t>, String> {
+        let (mut keys, mut scanner) = (Keys::default(), Scanner::new(text));
+        let read = scanner.object(|scanner, key| {
+            match &key[..] {
+                "type" | "tag" => keys.read_value(scanner, &key)?,
+                _ => scanner.colon().and_then(|()| scanner.skip())?,
+            }
+            let has_both = keys.r#type.is_some() && keys.tag.is_some();
+            if has_both { Err(String::new()) } else { Ok(()) }
+        });
+        if keys.r#type.is_none() || keys.tag.is_none() {
+            read.and_then(|()| scanner.end())?;
+        }
+        Ok(keys)
+    }
+
     /// Each key that only some requests may have, and whether this request has it.
     fn given(&self) -> [(&'static str, bool); 13] {
         [
@@ -105,13 +149,50 @@ impl Keys<'_> {
     pub fn receiver_block(&self) -> Vec<u8> {
         let mut block = Vec::new();
         if let Some(to) = &self.to {
-            let ids: Vec<UserId> = to.items.iter().map(|id| id.0).collect();
-            Ids::encode(&ids, &mut block);
+            Ids::encode(&to.items, &mut block);
         }
         if let Some(names) = &self.names {
             Names::encode(names.items.iter().map(|name| &name[..]), &mut block);
         }
         block
+    }
+}
+
+/// Puts the value of a key where it belongs.
+fn put<'t, T>(
+    scanner: &mut Scanner<'t>,
+    place: &mut Option<T>,
+    key: &str,
+    read: impl FnOnce(&mut Scanner<'t>) -> Result<T, String>,
+) -> Result<(), String> {
+    if place.is_some() {
+        return scanner.error(format_args!("duplicate field `{key}`"));
+    }
+    scanner.colon()?;
+    if !scanner.takes_null() {
+        *place = Some(read(scanner)?);
+    }
+    Ok(())
+}
+
+/// A number that fits into its type.
+fn number<N: TryFrom<u64>>(scanner: &mut Scanner<'_>) -> Result<N, String> {
+    N::try_from(scanner.number()?).or_else(|_| scanner.error("a number is too large"))
+}
+
+/// The id of a user or a mail: a decimal string, or a number.
+fn id(scanner: &mut Scanner<'_>) -> Result<UserId, String> {
+    if scanner.peek() != Some(b'"') {
+        return scanner.number().map(UserId);
+    }
+    let text = scanner.string()?;
+    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(id) if is_decimal => Ok(UserId(id)),
+        _ => {
+            let expected = "an id: a decimal string or a number, from 0 to 2^64 - 1";
+            scanner.error(format_args!("{:?} is not {expected}", quoted(&text)))
+        }
     }
 }
 
@@ -123,56 +204,21 @@ pub struct List<T> {
     total: usize,
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<List<T>, D::Error> {
-        struct ListVisitor<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
-            type Value = List<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
+impl<T> List<T> {
+    fn read<'t>(
+        scanner: &mut Scanner<'t>,
+        item: impl Fn(&mut Scanner<'t>) -> Result<T, String>,
+    ) -> Result<List<T>, String> {
+        let mut list = List { items: Vec::new(), total: 0 };
+        scanner.list(|scanner| {
+            let item = item(scanner)?;
+            if list.total < u16::MAX.into() {
+                list.items.push(item);
             }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<List<T>, A::Error> {
-                let mut list = List { items: Vec::new(), total: 0 };
-                while let Some(item) = elements.next_element()? {
-                    if list.total < u16::MAX.into() {
-                        list.items.push(item);
-                    }
-                    list.total += 1;
-                }
-                Ok(list)
-            }
-        }
-        deserializer.deserialize_seq(ListVisitor(PhantomData))
-    }
-}
-
-/// The id of a user or a mail: a decimal string, or a number.
-#[derive(Debug)]
-pub struct Id(pub UserId);
-
-impl<'de> Deserialize<'de> for Id {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
-        struct IdVisitor;
-        impl Visitor<'_> for IdVisitor {
-            type Value = Id;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an id: a decimal string or a number, from 0 to 2^64 - 1")
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Id, E> {
-                Ok(Id(UserId(number)))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Id, E> {
-                let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
-                let id = text.parse().ok().filter(|_| is_decimal);
-                id.map(Id).ok_or_else(|| E::invalid_value(de::Unexpected::Str(quoted(text)), &self))
-            }
-        }
-        deserializer.deserialize_any(IdVisitor)
+            list.total += 1;
+            Ok(())
+        })?;
+        Ok(list)
     }
 }
 

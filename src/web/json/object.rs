@@ -1,7 +1,8 @@
 //! JSON objects as they are written: members are appended to a buffer, and no tree of values is built.
 
-use crate::json::base64;
 use crate::wire::{Status, UserId};
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt::Display;
 use std::io::Write;
 
@@ -68,7 +69,7 @@ impl<'o> Object<'o> {
     pub fn body(self, body: &[u8]) -> Object<'o> {
         match str::from_utf8(body) {
             Ok(text) => self.text("body", text),
-            Err(_) => self.text("bodyBase64", &base64(body)),
+            Err(_) => self.literal("bodyBase64", format_args!("\"{}\"", Base64Display::new(body, &STANDARD))),
         }
     }
 
@@ -90,9 +91,36 @@ impl<'o> Object<'o> {
         object
     }
 
+    /// Appends a list that ends before the object has more than `most` bytes, but not before its first item. If items
+    /// are left out, the member `more` says so.
+    pub fn page<T>(
+        self,
+        key: &str,
+        items: impl Iterator<Item = T>,
+        most: usize,
+        mut write: impl FnMut(&mut Vec<u8>, T),
+    ) -> Object<'o> {
+        let object = self.literal(key, "[");
+        let (start, mut more) = (object.0.len(), false);
+        for item in items {
+            let before = object.0.len();
+            if before > start {
+                object.0.push(b',');
+            }
+            write(object.0, item);
+            if before > start && object.0.len() > most {
+                object.0.truncate(before);
+                more = true;
+                break;
+            }
+        }
+        object.0.push(b']');
+        if more { object.flag("more", true) } else { object }
+    }
+
     /// Appends a list of ids.
     pub fn ids(self, key: &str, ids: impl Iterator<Item = UserId>) -> Object<'o> {
-        self.list(key, ids, |out, id| write!(out, "\"{id}\"").expect(INFALLIBLE))
+        self.list(key, ids, put_id)
     }
 
     /// Appends the statuses of a receipt by name.
@@ -103,6 +131,16 @@ impl<'o> Object<'o> {
 
     /// Appends the members of a room: the id and the name of each. A name may be empty.
     pub fn members<'m>(self, members: impl Iterator<Item = (UserId, &'m str)>) -> Object<'o> {
-        self.list("members", members, |out, (id, name)| Object::begin(out).id("userId", id).text("name", name).end())
+        self.list("members", members, put_member)
     }
+}
+
+/// Appends an id, as a string.
+pub fn put_id(out: &mut Vec<u8>, id: UserId) {
+    write!(out, "\"{id}\"").expect(INFALLIBLE);
+}
+
+/// Appends a member of a room. Its name may be empty.
+pub fn put_member(out: &mut Vec<u8>, (id, name): (UserId, &str)) {
+    Object::begin(out).id("userId", id).text("name", name).end();
 }

@@ -1,12 +1,16 @@
 //! Requests in JSON: one object each. A text becomes a [`JsonRequest`], which owns what the [`Request`] borrows.
 
 use super::keys::{Keys, MAX_ERROR_TEXT, quoted};
+use super::scan::{Scanner, Text};
+use crate::limits::http::ALWAYS_KEPT;
 use crate::wire::{Bounds, ErrorCode, Fault, Ids, Kind, Names, Request};
-use serde::Deserialize;
 use std::borrow::Cow;
 
 /// How many bytes one byte of a body or a name may take: `\u0000`.
 const MAX_ESCAPED: usize = 6;
+
+/// How many bytes one byte of a body may take in a compacted text: `\"`.
+const MAX_COMPACTED: usize = 2;
 
 /// How many bytes are kept of the end of a long error text. The end gives the line and column of the mistake.
 const ERROR_TEXT_END: usize = 64;
@@ -53,7 +57,7 @@ const REQUEST_TYPES: [RequestType; 14] = [
         name: "ack",
         kind: Kind::Ack,
         keys: &["mailId!"],
-        build: |json| Request::Ack(json.keys.mail_id.as_ref().map_or(0, |id| id.0.0)),
+        build: |json| Request::Ack(json.keys.mail_id.as_ref().map_or(0, |id| id.0)),
     },
     RequestType { name: "join", kind: Kind::Join, keys: &["room!"], build: |json| Request::Join { room: json.room() } },
     RequestType {
@@ -121,21 +125,12 @@ pub struct RequestError {
     pub is_fatal: bool,
 }
 
-/// The keys that are read from an invalid request, so that the error can carry its tag and its type.
-#[derive(Debug, Deserialize)]
-struct Label<'t> {
-    #[serde(default)]
-    tag: Option<u16>,
-    #[serde(borrow, default)]
-    r#type: Option<Cow<'t, str>>,
-}
-
 impl RequestError {
-    fn malformed(text: &str, why: impl Into<Cow<'static, str>>) -> RequestError {
-        let label: Label<'_> = serde_json::from_str(text).unwrap_or(Label { tag: None, r#type: None });
-        let kind = label.r#type.and_then(|name| RequestType::named(&name)).map_or(0, |row| row.kind as u8);
-        let fault = Fault::new(ErrorCode::Malformed, kind, label.tag.unwrap_or_default(), shorten(why.into()));
-        RequestError { tag: label.tag, fault, is_fatal: false }
+    fn malformed(text: Text<'_>, why: impl Into<Cow<'static, str>>) -> RequestError {
+        let Keys { tag, r#type: name, .. } = Keys::read_label(text).unwrap_or_default();
+        let kind = name.and_then(|name| RequestType::named(&name)).map_or(0, |row| row.kind as u8);
+        let fault = Fault::new(ErrorCode::Malformed, kind, tag.unwrap_or_default(), shorten(why.into()));
+        RequestError { tag, fault, is_fatal: false }
     }
 }
 
@@ -167,12 +162,14 @@ impl<'t> JsonRequest<'t> {
     ///
     /// Error 1 if it is not a valid request, 4 if it names too many receivers, 3 if it is too large. Only error 3 is
     /// fatal.
-    pub fn parse(text: &'t str, bounds: &Bounds) -> Result<JsonRequest<'t>, RequestError> {
-        if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
-            return Err(RequestError::malformed("", "a request is a JSON object, as in {\"type\":\"identity\"}"));
+    pub fn parse(text: impl Into<Text<'t>>, bounds: &Bounds) -> Result<JsonRequest<'t>, RequestError> {
+        let text = text.into();
+        if Scanner::new(text).peek() != Some(b'{') {
+            let why = "a request is a JSON object, as in {\"type\":\"identity\"}";
+            return Err(RequestError::malformed("".into(), why));
         }
         let malformed = |why: String| RequestError::malformed(text, why);
-        let keys: Keys<'t> = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
+        let keys = Keys::read(text).map_err(malformed)?;
         let Some(name) = keys.r#type.as_deref() else {
             return Err(malformed("the key \"type\" is missing; it names the request".to_owned()));
         };
@@ -245,6 +242,13 @@ impl<'t> JsonRequest<'t> {
 /// The most bytes that a message in JSON may have: enough for any request that the hub accepts.
 pub fn max_message_len(bounds: &Bounds) -> usize {
     usize::try_from(bounds.most_payload()).unwrap_or(usize::MAX).saturating_mul(MAX_ESCAPED)
+}
+
+/// The most bytes that are kept of a message while it arrives, [compacted](super::compact): a body may take twice its
+/// length, and what else a request has is as small as in whole messages.
+pub fn max_kept_len(bounds: &Bounds) -> usize {
+    let (all, body) = (max_message_len(bounds), bounds.max_body as usize);
+    all.saturating_sub(body.saturating_mul(MAX_ESCAPED - MAX_COMPACTED)).max(all.min(ALWAYS_KEPT))
 }
 
 #[cfg(test)]

@@ -72,6 +72,8 @@ struct Unfinished {
 #[derive(Debug)]
 pub struct MessageReader {
     sender: Side,
+    /// Headers read since the count was last taken.
+    frames: u32,
     unfinished: Option<Box<Unfinished>>,
 }
 
@@ -81,7 +83,7 @@ const UNFINISHED_COST: usize = size_of::<Unfinished>();
 impl MessageReader {
     /// A reader at the beginning of what `sender` sends.
     pub fn new(sender: Side) -> MessageReader {
-        MessageReader { sender, unfinished: None }
+        MessageReader { sender, frames: 0, unfinished: None }
     }
 
     /// Takes the next message off the front of `input`, which it unmasks in place. Returns `None` when there is none:
@@ -112,6 +114,33 @@ impl MessageReader {
         self.unfinished.as_deref().map_or(0, of)
     }
 
+    /// The bytes of memory that it takes to keep them.
+    pub fn held(&self) -> usize {
+        let room = |unfinished: &Unfinished| unfinished.message.capacity() + unfinished.control.capacity();
+        self.unfinished.as_deref().map_or(0, |unfinished| UNFINISHED_COST + room(unfinished))
+    }
+
+    /// The number of frames that have begun since the last call. A message may have any number, and most may be empty.
+    pub fn take_frame_count(&mut self) -> usize {
+        std::mem::take(&mut self.frames) as usize
+    }
+
+    /// The length of the unfinished text that has arrived; 0 if there is none.
+    pub fn unfinished_text(&self) -> usize {
+        let unfinished = self.unfinished.as_deref().filter(|unfinished| unfinished.opcode == Some(TEXT));
+        unfinished.map_or(0, |unfinished| unfinished.message.len())
+    }
+
+    /// Lets `shorten` replace the unfinished text by a shorter one, which is UTF-8 too. It gets whole characters.
+    pub fn shorten_text(&mut self, shorten: impl FnOnce(&mut Vec<u8>)) {
+        let unfinished = self.unfinished.as_deref_mut().filter(|unfinished| unfinished.opcode == Some(TEXT));
+        let Some(Unfinished { message, valid, .. }) = unfinished else { return };
+        let rest = message.split_off(*valid);
+        shorten(message);
+        *valid = message.len();
+        message.extend_from_slice(&rest);
+    }
+
     /// The bytes of an unfinished binary message that have arrived.
     pub fn unfinished_binary(&self) -> Option<&[u8]> {
         let unfinished = self.unfinished.as_deref().filter(|unfinished| unfinished.opcode == Some(BINARY))?;
@@ -125,6 +154,7 @@ impl MessageReader {
             return Ok(Some(frame));
         }
         let Some(header) = self.take_header(input)? else { return Ok(None) };
+        self.frames = self.frames.saturating_add(1);
         self.check_sequence(header, limit)?;
         let FrameHeader { opcode, is_final, mask, payload_len, .. } = header;
         let left = payload_len as usize;
@@ -221,7 +251,7 @@ impl MessageReader {
 
 /// Appends to a message of which at most `missing` more bytes will follow. Doubles the capacity, so that copying stays
 /// linear, but never reserves more than the message needs.
-fn append(message: &mut Vec<u8>, payload: &[u8], missing: usize) {
+pub fn append(message: &mut Vec<u8>, payload: &[u8], missing: usize) {
     if message.capacity() - message.len() < payload.len() {
         message.reserve_exact(payload.len().max(message.len().min(payload.len().saturating_add(missing))));
     }

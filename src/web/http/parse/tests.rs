@@ -111,3 +111,13 @@ fn a_body_over_the_limit_is_refused_before_it_comes() {
     assert_eq!([announced("100"), announced("101")], [Ok(false), Err(413)]);
     assert_eq!([announced("99999999999999999999"), announced("+1"), announced("")], [Err(400); 3]);
 }
+
+#[test]
+fn an_empty_host_is_no_pages_own() {
+    for (host, origin, status) in
+        [("", "file://", Some(403)), ("hub", "file://", Some(403)), ("hub", "http://hub", None)]
+    {
+        let text = format!("GET /health HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\r\n");
+        assert_eq!(parse(text.as_bytes(), RULES).err().map(|refusal| refusal.status), status, "{origin} at {host:?}");
+    }
+}

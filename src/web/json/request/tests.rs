@@ -175,5 +175,5 @@ fn the_longest_request_fits_into_a_message_however_it_is_written() {
     let rest = r#""receipt":false,"store":false,"tag":65535"#;
     let json = format!(r#"{{"type":"send","names":["{name}"],"body":"{body}",{rest}}}"#);
     assert!(json.len() <= max_message_len(&bounds), "{} of {}", json.len(), max_message_len(&bounds));
-    assert!(JsonRequest::parse(&json, &bounds).is_ok());
+    assert!(JsonRequest::parse(&json[..], &bounds).is_ok());
 }
