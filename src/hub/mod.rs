@@ -18,6 +18,7 @@
 //! What can be exchanged is a port: how bytes look is a [`Codec`] and its [`Gateway`], and a host program receives
 //! events through a [`Listener`].
 
+mod allocation;
 mod back_pressure;
 mod batch;
 mod budget;
@@ -40,6 +41,7 @@ mod relay;
 mod remote_addr;
 mod requests;
 mod role;
+mod room_list;
 mod rooms;
 mod session;
 mod session_id;
@@ -72,7 +74,7 @@ use gateway_sessions::IdsLent;
 use lifecycle::Admission;
 use names::Names;
 use receivers::Resolver;
-use rooms::Rooms;
+use rooms::{Departures, Rooms};
 use sessions::Sessions;
 use std::time::Duration;
 
@@ -85,6 +87,7 @@ pub struct Hub<L> {
     admission: Admission,
     names: Names,
     rooms: Rooms,
+    departures: Departures,
     resolver: Resolver,
     fan_out: FanOut,
     budget: TurnBudget,
@@ -136,6 +139,7 @@ impl<L> Hub<L> {
             admission: Admission::default(),
             names: Names::default(),
             rooms: Rooms::new(limits.history_time),
+            departures: Departures::default(),
             resolver: Resolver::default(),
             fan_out: FanOut::new(codecs, &limits),
             budget: TurnBudget::new(&limits),

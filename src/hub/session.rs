@@ -4,6 +4,7 @@ use super::codec::{Encoding, Protocol};
 use super::outbox::Outbox;
 use super::rate_limit::TokenBucket;
 use super::role::Role;
+use super::room_list::RoomList;
 use super::waits::{Reason, Waits};
 use crate::wire::{Decoder, ErrorCode, UserId};
 use std::sync::Arc;
@@ -59,8 +60,8 @@ pub struct Session<L> {
 
     /// Its name; `None` if it has none.
     pub(super) name: Option<Arc<str>>,
-    /// The keys of the rooms that it is in, in no order.
-    pub(super) rooms: Vec<u32>,
+    /// The rooms that it is in.
+    pub(super) rooms: RoomList,
     /// Sessions whose requests wait until this one is no longer full. Some of them may have departed or given up
     /// meanwhile. Boxed, because few sessions are ever waited for.
     #[expect(clippy::box_collection, reason = "a null pointer is a third of an empty list, and sessions are many")]
@@ -99,7 +100,7 @@ impl<L> Session<L> {
             dirty: false,
             full: false,
             name: None,
-            rooms: Vec::new(),
+            rooms: RoomList::default(),
             waiters: None,
             decoder: Decoder::default(),
             rate: TokenBucket::default(),

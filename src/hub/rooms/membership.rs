@@ -1,12 +1,12 @@
 //! JOIN, LEAVE and WHO; how rooms are created, closed and removed.
 
-use super::members::Author;
+use super::members::{Author, Members};
 use crate::hub::codec::RequestContext;
 use crate::hub::{Hub, Session};
 use crate::limits::WHO_FRAME_MEMBERS;
 use crate::marks::{Mark, mark};
 use crate::name::name_fault;
-use crate::wire::{Answer, ErrorCode, EventType, Kind, Members};
+use crate::wire::{self, Answer, ErrorCode, EventType, Kind};
 use std::time::Duration;
 
 impl<L> Hub<L> {
@@ -16,7 +16,8 @@ impl<L> Hub<L> {
             return self.fail_request(slot, context, Kind::Join, ErrorCode::BadName, format!("JOIN: {why}"));
         }
         let found = self.rooms.find(room);
-        if let Some(room) = found.map(|key| self.rooms.at(key)).filter(|room| room.members.contains(slot as u32)) {
+        if let Some(key) = found.filter(|&key| self.sessions[slot].rooms.contains(key)) {
+            let room = self.rooms.at(key);
             let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest };
             return self.reply(slot, context, &answer);
         }
@@ -51,10 +52,10 @@ impl<L> Hub<L> {
     }
 
     fn add_member(&mut self, slot: usize, context: &RequestContext<'_>, key: u32) {
-        let session = &mut self.sessions[slot];
-        let room = self.rooms.at_mut(key);
-        let what = room.members.add(slot as u32, session.rooms.len(), session.name.as_ref());
-        session.rooms.push(key);
+        let what = self.arrival(slot, key);
+        let index = self.rooms.change_members(key, |members| members.add(slot as u32));
+        self.sessions[slot].rooms.insert(key, index);
+        let room = self.rooms.at(key);
         // The newest event is the one that announces this join, which follows.
         let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest + 1 };
         self.rooms.cancel_expiry(key, self.clock.now);
@@ -84,7 +85,7 @@ impl<L> Hub<L> {
         kind: Kind,
         room: &str,
     ) -> Option<u32> {
-        let found = self.rooms.find(room).filter(|&key| self.rooms.at(key).members.contains(slot as u32));
+        let found = self.rooms.find(room).filter(|&key| self.sessions[slot].rooms.contains(key));
         if found.is_none() {
             let (code, why) = match name_fault(room) {
                 Some(why) => (ErrorCode::BadName, why.to_owned()),
@@ -98,27 +99,24 @@ impl<L> Hub<L> {
     /// Removes a session from a room, and sends the event to the other members, and to the session itself if `told`.
     fn remove_member(&mut self, slot: usize, key: u32, told: bool) {
         let author = self.author(slot);
-        let what = self.rooms.at(key).members.departure_event(author.name.as_ref());
+        let what = self.departure(&author, key, Some(slot));
         self.emit_presence(key, what, &author, (!told).then_some(slot));
-        let index = self.rooms.at_mut(key).members.remove(slot as u32, author.name.as_ref());
-        if let Some(index) = index {
-            self.remove_from_session(slot, index);
+        if let Some(index) = self.sessions[slot].rooms.remove(key) {
+            self.remove_at(key, index);
         }
         self.remove_if_deserted(key);
     }
 
-    /// Removes the room at `index` from a session's own list.
-    fn remove_from_session(&mut self, slot: usize, index: usize) {
-        let rooms = &mut self.sessions[slot].rooms;
-        rooms.swap_remove(index);
-        if let Some(&moved) = rooms.get(index) {
-            self.rooms.at_mut(moved).members.set_index_in_session(slot as u32, index);
+    /// Removes the member at an index. If another one has this index now, its session's own list is told.
+    pub(super) fn remove_at(&mut self, key: u32, index: u32) {
+        if let Some(moved) = self.rooms.change_members(key, |members| members.remove(index)) {
+            self.sessions[moved as usize].rooms.set_index(key, index);
         }
     }
 
     /// Removes a session from all its rooms. The session receives the events too.
     pub(in crate::hub) fn leave_all_rooms(&mut self, slot: usize) {
-        while let Some(&key) = self.sessions[slot].rooms.last() {
+        while let Some(key) = self.sessions[slot].rooms.last() {
             self.remove_member(slot, key, true);
         }
     }
@@ -157,13 +155,11 @@ impl<L> Hub<L> {
     pub(in crate::hub) fn close_room_as(&mut self, key: u32, author: &Author) {
         mark(Mark::RoomClosed);
         self.emit_presence(key, EventType::Close, author, None);
-        let slots = self.rooms.at(key).members.slots().to_vec();
-        for slot in slots {
-            let name = self.sessions[slot as usize].name.as_ref();
-            let index = self.rooms.at_mut(key).members.remove(slot, name);
-            if let Some(index) = index {
-                self.remove_from_session(slot as usize, index);
-            }
+        for slot in self.rooms.change_members(key, Members::lend_slots) {
+            self.sessions[slot as usize].rooms.remove(key);
+        }
+        while let Some(departed) = self.rooms.change_members(key, Members::pop_departed) {
+            self.departures.announce(departed, key);
         }
         self.rooms.with_departures.retain(|&other| other != key);
         self.remove_room(key);
@@ -178,9 +174,9 @@ impl<L> Hub<L> {
         while let Some(part) = parts.next() {
             block.clear();
             part.iter().for_each(|Author { session, name }| {
-                Members::encode(*session, name.as_deref().unwrap_or_default(), &mut block);
+                wire::Members::encode(*session, name.as_deref().unwrap_or_default(), &mut block);
             });
-            let members = Members::new(&block).expect("they are whole");
+            let members = wire::Members::new(&block).expect("they are whole");
             self.reply(slot, context, &Answer::Who { members, more: parts.peek().is_some() });
         }
     }
@@ -189,7 +185,8 @@ impl<L> Hub<L> {
     pub(in crate::hub) fn sessions_in(&self, key: u32) -> Vec<Author> {
         let members = &self.rooms.at(key).members;
         let present = members.slots().iter().map(|&slot| self.author(slot as usize));
-        let mut sessions: Vec<Author> = present.chain(members.departed().cloned()).collect();
+        let departed = members.departed().map(|departed| self.departures.author(departed).clone());
+        let mut sessions: Vec<Author> = present.chain(departed).collect();
         sessions.sort_unstable_by_key(|author| author.session);
         sessions
     }

@@ -15,6 +15,8 @@ const HOST: u64 = 1;
 
 #[derive(Default)]
 pub struct Room {
+    /// The lowest number that no other room had when it was made. A client leaves its rooms from the highest one down.
+    number: u32,
     /// The numbers of the member clients.
     members: BTreeSet<usize>,
     newest: u64,
@@ -77,11 +79,19 @@ impl Model {
             return self.fail(user, 8, 7, tag, false);
         }
         let others = self.namesakes(user, room);
-        self.rooms.entry(room.to_owned()).or_default().members.insert(user);
+        self.make_room(room);
+        self.rooms.get_mut(room).expect("it is there").members.insert(user);
         self.clients[user].rooms.push(room.to_owned());
         self.joined(user, tag, room, 1);
         self.event(room, if others { ADD } else { JOIN }, Some(user), &[], None);
         true
+    }
+
+    /// Makes a room, if there is none yet.
+    fn make_room(&mut self, room: &str) {
+        let is_free = |number: &u32| self.rooms.values().all(|room| room.number != *number);
+        let number = (0..).find(is_free).expect("there are few rooms");
+        self.rooms.entry(room.to_owned()).or_insert(Room { number, ..Room::default() });
     }
 
     /// Whether another session of a user's name is in a room.
@@ -111,9 +121,9 @@ impl Model {
     }
 
     pub fn leave_all(&mut self, user: usize, told: bool) {
-        while let Some(room) = self.clients[user].rooms.last().cloned() {
-            self.leave(user, &room, told);
-        }
+        let mut rooms = self.clients[user].rooms.clone();
+        rooms.sort_by_key(|room| std::cmp::Reverse(self.rooms[room].number));
+        rooms.iter().for_each(|room| self.leave(user, room, told));
     }
 
     /// Removes a room without members and without history.
@@ -136,7 +146,7 @@ impl Model {
     }
 
     fn say(&mut self, room: &str, user: Option<usize>, body: &[u8], except: Option<usize>) {
-        self.rooms.entry(room.to_owned()).or_default();
+        self.make_room(room);
         self.event(room, MESSAGE, user, body, except);
         let expires = self.now + HISTORY_SECS;
         self.rooms.get_mut(room).expect("it was made above").expires = expires;
