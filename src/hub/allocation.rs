@@ -23,17 +23,18 @@ pub(super) fn queue_bytes<T>(queue: &VecDeque<T>) -> usize {
     heap_bytes(queue.capacity() * size_of::<T>())
 }
 
-/// How many items there is room for beyond this number, after growing or shrinking: an eighth, and what fits into the
+/// How many items there is room for after growing or shrinking: an eighth more than are needed, and what fits into the
 /// smallest allocation.
-fn slack<T>(len: usize) -> usize {
-    (len / 8).max(24 / size_of::<T>()).max(1)
+fn target<T>(len: usize) -> usize {
+    let (unit, smallest) = (16 / size_of::<T>(), 24 / size_of::<T>());
+    (len + (len / 8).max(unit).max(1)).max(smallest)
 }
 
 /// Makes room for one more item.
 #[inline]
 pub(super) fn grow<T>(list: &mut Vec<T>) {
     if list.len() == list.capacity() {
-        list.reserve_exact(slack::<T>(list.len()));
+        list.reserve_exact(target::<T>(list.len()) - list.len());
     }
 }
 
@@ -41,7 +42,7 @@ pub(super) fn grow<T>(list: &mut Vec<T>) {
 #[inline]
 pub(super) fn grow_queue<T>(queue: &mut VecDeque<T>) {
     if queue.len() == queue.capacity() {
-        queue.reserve_exact(slack::<T>(queue.len()));
+        queue.reserve_exact(target::<T>(queue.len()) - queue.len());
     }
 }
 
@@ -51,8 +52,8 @@ pub(super) fn shrink<T>(list: &mut Vec<T>) {
     let len = list.len();
     if len == 0 {
         *list = Vec::new();
-    } else if list.capacity() > 2 * (len + slack::<T>(len)) {
-        list.shrink_to(len + slack::<T>(len));
+    } else if list.capacity() > 2 * len {
+        list.shrink_to(target::<T>(len));
     }
 }
 
@@ -62,8 +63,8 @@ pub(super) fn shrink_queue<T>(queue: &mut VecDeque<T>) {
     let len = queue.len();
     if len == 0 {
         *queue = VecDeque::new();
-    } else if queue.capacity() > 2 * (len + slack::<T>(len)) {
-        queue.shrink_to(len + slack::<T>(len));
+    } else if queue.capacity() > 2 * len {
+        queue.shrink_to(target::<T>(len));
     }
 }
 
@@ -81,7 +82,12 @@ mod tests {
         }
         while list.pop().is_some() {
             shrink(&mut list);
-            assert!(list.capacity() <= 2 * list.len() + list.len() / 4 + 12, "{} for {}", list.capacity(), list.len());
+            assert!(
+                list.capacity() <= (2 * list.len()).max(list.len() + 4).max(6),
+                "{} for {}",
+                list.capacity(),
+                list.len()
+            );
         }
         assert_eq!(list.capacity(), 0);
     }

@@ -3,10 +3,14 @@
 use super::Hub;
 use super::codec::Encoding;
 use super::role::Role;
+use super::session::Waiter;
 use super::session_id::slot_of;
 use super::waits::Reason;
 use crate::marks::{Mark, mark};
 use crate::wire::UserId;
+
+/// Bytes that a session that waits takes in the list of the receiver.
+pub(super) const WAITER_COST: usize = size_of::<Waiter>();
 
 impl<L> Hub<L> {
     /// Begins a turn: sessions whose requests waited for it go on, unless the hub is at its memory limit.
@@ -55,11 +59,15 @@ impl<L> Hub<L> {
         self.stats.waits += 1;
         let waiter = (session.id, session.waits.block_on_receiver());
         self.sessions[receiver].waiters.get_or_insert_default().push(waiter);
+        self.account.waiters += WAITER_COST;
+        self.note_structure();
     }
 
     /// Resumes the sessions that wait for this one.
     pub(super) fn wake_waiters(&mut self, slot: usize) {
         let waiters = self.sessions[slot].waiters.take();
+        self.account.waiters -= WAITER_COST * waiters.as_ref().map_or(0, |waiters| waiters.len());
+        self.note_structure();
         for (id, round) in waiters.into_iter().flat_map(|waiters| *waiters) {
             let slot = slot_of(id);
             let waiter = self.sessions.get_mut(slot).filter(|session| session.id == id);

@@ -19,6 +19,8 @@
 //! events through a [`Listener`].
 
 mod allocation;
+#[cfg(any(test, feature = "testing"))]
+mod audit;
 mod back_pressure;
 mod batch;
 mod budget;
@@ -30,6 +32,7 @@ mod gateway_sessions;
 mod host;
 mod lifecycle;
 mod listener;
+mod makers;
 mod memory;
 mod names;
 mod outbox;
@@ -72,6 +75,7 @@ use budget::TurnBudget;
 use fan_out::FanOut;
 use gateway_sessions::IdsLent;
 use lifecycle::Admission;
+use memory::Account;
 use names::Names;
 use receivers::Resolver;
 use rooms::{Departures, Rooms};
@@ -91,6 +95,7 @@ pub struct Hub<L> {
     resolver: Resolver,
     fan_out: FanOut,
     budget: TurnBudget,
+    account: Account,
     scratch: Scratch,
     /// Bytes received that are not executed yet, of all sessions.
     unparsed: usize,
@@ -143,6 +148,7 @@ impl<L> Hub<L> {
             resolver: Resolver::default(),
             fan_out: FanOut::new(codecs, &limits),
             budget: TurnBudget::new(&limits),
+            account: Account::default(),
             scratch: Scratch::default(),
             unparsed: 0,
             drained: 0,

@@ -253,7 +253,7 @@ impl<L> Hub<L> {
     /// STATS: replies with the counters, only to clients on this machine.
     fn tell_stats(&mut self, slot: usize, context: &RequestContext<'_>) {
         self.flush_batch();
-        if self.sessions[slot].is_local {
+        if self.sessions[slot].is_local() {
             let json = self.stats().to_json();
             return self.reply(slot, context, &Answer::Stats(&json));
         }

@@ -1,8 +1,10 @@
 //! One connection as the hub sees it.
 
 use super::codec::{Encoding, Protocol};
+use super::makers::MakerKey;
 use super::outbox::Outbox;
 use super::rate_limit::TokenBucket;
+use super::remote_addr::{Origin, RemoteAddr};
 use super::role::Role;
 use super::room_list::RoomList;
 use super::waits::{Reason, Waits};
@@ -41,6 +43,15 @@ pub(super) enum Backlog {
 /// A session that waits for a receiver, and the number of its wait.
 pub(super) type Waiter = (UserId, u32);
 
+/// Where a session is found in tables of the hub.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Places {
+    /// Its index among the sessions of its name.
+    pub in_name: u32,
+    /// Its key among the sessions that made rooms by PUBLISH.
+    pub maker: Option<MakerKey>,
+}
+
 /// A connection, with what the loop keeps for it (`link`: the socket and its read state; nothing in tests).
 ///
 /// The most used fields come first: a fan-out touches only the first cache line of each receiver.
@@ -69,8 +80,8 @@ pub struct Session<L> {
     /// Unparsed native input: the beginning of a frame, or the whole [`backlog`](Session::backlog).
     pub(super) decoder: Decoder,
     pub(super) rate: TokenBucket,
-    /// Its index among the sessions of its name.
-    pub(super) name_index: u32,
+    pub(super) origin: Origin,
+    pub(super) places: Places,
     pub(super) waits: Waits,
     /// Bytes of unparsed input that its gateway keeps.
     pub(super) kept_by_gateway: u32,
@@ -78,8 +89,6 @@ pub struct Session<L> {
     pub(super) closed_with: Option<ErrorCode>,
     pub(super) backlog: Backlog,
     pub(super) role: Role,
-    /// Whether it is on this machine.
-    pub(super) is_local: bool,
     /// What the loop keeps.
     pub link: L,
 }
@@ -87,7 +96,7 @@ pub struct Session<L> {
 const _: () = assert!(std::mem::offset_of!(Session<()>, name) <= 64, "what a fan-out touches is one cache line");
 
 impl<L> Session<L> {
-    pub(super) fn new(id: UserId, is_local: bool, protocol: Protocol, link: L) -> Session<L> {
+    pub(super) fn new(id: UserId, remote: RemoteAddr, protocol: Protocol, link: L) -> Session<L> {
         Session {
             id,
             outbox: Outbox::default(),
@@ -104,13 +113,13 @@ impl<L> Session<L> {
             waiters: None,
             decoder: Decoder::default(),
             rate: TokenBucket::default(),
-            name_index: 0,
+            origin: remote.into(),
+            places: Places::default(),
             waits: Waits::default(),
             kept_by_gateway: 0,
             closed_with: None,
             backlog: Backlog::Empty,
             role: protocol.role,
-            is_local,
             link,
         }
     }
@@ -179,7 +188,7 @@ impl<L> Session<L> {
 
     /// Whether it is on this machine, as far as the hub can tell.
     pub fn is_local(&self) -> bool {
-        self.is_local
+        self.origin.is_local()
     }
 
     /// The error that it was closed with, if any.

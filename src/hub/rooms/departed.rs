@@ -7,11 +7,6 @@ use slab::Slab;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What a departed session costs beside its list of rooms: its entry and its share of the tables, which have just
-/// doubled.
-#[cfg(test)]
-const DEPARTED_COST: usize = 256;
-
 /// In a departed session's list of rooms, the index of a room in which its departure is not announced yet.
 const OWED: u32 = 0;
 
@@ -20,10 +15,10 @@ const ANNOUNCED: u32 = 1;
 
 /// A session that has departed.
 #[derive(Debug)]
-struct Departed {
+pub(in crate::hub) struct Departed {
     author: Author,
     /// The rooms that it was in, each [`OWED`] or [`ANNOUNCED`].
-    rooms: RoomList,
+    pub rooms: RoomList,
     /// How many are owed; never 0.
     owed: u32,
     /// Its index among the departed sessions of its name.
@@ -33,14 +28,18 @@ struct Departed {
 /// All departed sessions that are still to be announced, by key. What a room keeps of each is its key.
 #[derive(Debug, Default)]
 pub struct Departures {
-    sessions: Slab<Departed>,
+    pub(in crate::hub) sessions: Slab<Departed>,
     /// The keys of the sessions of each name. A name without sessions is not in it.
-    by_name: HashMap<Arc<str>, Vec<u32>>,
+    pub(in crate::hub) by_name: HashMap<Arc<str>, Vec<u32>>,
     /// Bytes of memory that all lists take.
     lists: usize,
 }
 
 impl Departures {
+    /// What a departed session costs beside its list of rooms: its entry and its share of the tables, which have just
+    /// doubled.
+    pub const COST: usize = 256;
+
     /// The key that the next session gets.
     pub fn next_key(&self) -> u32 {
         self.sessions.vacant_key() as u32
@@ -115,9 +114,14 @@ impl Departures {
     }
 
     /// Bytes of memory that it takes.
-    #[cfg(test)]
     pub fn held(&self) -> usize {
-        self.sessions.len() * DEPARTED_COST + self.lists
+        self.sessions.len() * Departures::COST + self.lists
+    }
+
+    /// Gives back the memory of sessions that are forgotten.
+    pub fn shrink(&mut self) {
+        self.sessions.shrink_to_fit();
+        self.by_name.shrink_to_fit();
     }
 }
 

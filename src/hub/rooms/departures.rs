@@ -26,7 +26,9 @@ impl<L> Hub<L> {
                 self.rooms.with_departures.push_back(key);
             }
         }
+        self.account.lists -= rooms.held();
         self.departures.add(author, rooms);
+        self.note_structure();
     }
 
     /// Sends the events of departures, one for each room in turn, as far as memory and the turn's budget for departures
@@ -66,6 +68,7 @@ impl<L> Hub<L> {
     fn announce_departure(&mut self, key: u32) -> Cost {
         let Some(departed) = self.rooms.change_members(key, Members::pop_departed) else { return Cost::NONE };
         let author = self.departures.announce(departed, key);
+        self.note_structure();
         let what = self.departure(&author, key, None);
         Cost::work(DEPARTURE_COST) + self.emit(key, what, &author, &[], None).cost
     }

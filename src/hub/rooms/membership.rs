@@ -2,6 +2,7 @@
 
 use super::members::{Author, Members};
 use crate::hub::codec::RequestContext;
+use crate::hub::room_list::RoomList;
 use crate::hub::{Hub, Session};
 use crate::limits::WHO_FRAME_MEMBERS;
 use crate::marks::{Mark, mark};
@@ -21,12 +22,7 @@ impl<L> Hub<L> {
             let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest };
             return self.reply(slot, context, &answer);
         }
-        let most = self.limits.rooms_per_session;
-        if self.sessions[slot].rooms.len() >= most {
-            let text = format!("JOIN: this session is in {most} rooms, and may not be in more; leave one first");
-            return self.fail_request(slot, context, Kind::Join, ErrorCode::LimitReached, text);
-        }
-        match found.map_or_else(|| self.make_room(room), Ok) {
+        match self.room_to_join(slot, found, room) {
             Ok(key) => {
                 self.announce_one_departure(key);
                 self.add_member(slot, context, key);
@@ -37,28 +33,15 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Makes a room.
-    ///
-    /// # Errors
-    ///
-    /// Which limit forbids it.
-    pub(in crate::hub) fn make_room(&mut self, room: &str) -> Result<u32, String> {
-        let most = self.limits.max_rooms;
-        if self.rooms.len() >= most {
-            return Err(format!("this hub has {most} rooms, and may not have more"));
-        }
-        self.stats.rooms += 1;
-        Ok(self.rooms.make(room))
-    }
-
     fn add_member(&mut self, slot: usize, context: &RequestContext<'_>, key: u32) {
         let what = self.arrival(slot, key);
         let index = self.rooms.change_members(key, |members| members.add(slot as u32));
-        self.sessions[slot].rooms.insert(key, index);
+        self.change_list(slot, |rooms| rooms.insert(key, index));
         let room = self.rooms.at(key);
         // The newest event is the one that announces this join, which follows.
         let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest + 1 };
-        self.rooms.cancel_expiry(key, self.clock.now);
+        self.rooms.note_joined(key, self.clock.now);
+        self.note_structure();
         self.reply(slot, context, &answer);
         self.emit_presence(key, what, &self.author(slot), None);
     }
@@ -101,10 +84,20 @@ impl<L> Hub<L> {
         let author = self.author(slot);
         let what = self.departure(&author, key, Some(slot));
         self.emit_presence(key, what, &author, (!told).then_some(slot));
-        if let Some(index) = self.sessions[slot].rooms.remove(key) {
+        if let Some(index) = self.change_list(slot, |rooms| rooms.remove(key)) {
             self.remove_at(key, index);
         }
+        self.note_structure();
         self.remove_if_deserted(key);
+    }
+
+    /// Changes a session's own list of rooms.
+    fn change_list<T>(&mut self, slot: usize, change: impl FnOnce(&mut RoomList) -> T) -> T {
+        let rooms = &mut self.sessions[slot].rooms;
+        let before = rooms.held();
+        let result = change(rooms);
+        self.account.lists = self.account.lists - before + rooms.held();
+        result
     }
 
     /// Removes the member at an index. If another one has this index now, its session's own list is told.
@@ -133,9 +126,10 @@ impl<L> Hub<L> {
         }
     }
 
-    fn remove_room(&mut self, key: u32) {
+    pub(super) fn remove_room(&mut self, key: u32) {
         self.rooms.remove(key, self.clock.now);
         self.stats.rooms -= 1;
+        self.note_structure();
     }
 
     /// Removes the rooms whose history has expired.
@@ -156,7 +150,7 @@ impl<L> Hub<L> {
         mark(Mark::RoomClosed);
         self.emit_presence(key, EventType::Close, author, None);
         for slot in self.rooms.change_members(key, Members::lend_slots) {
-            self.sessions[slot as usize].rooms.remove(key);
+            self.change_list(slot as usize, |rooms| rooms.remove(key));
         }
         while let Some(departed) = self.rooms.change_members(key, Members::pop_departed) {
             self.departures.announce(departed, key);
