@@ -20,6 +20,8 @@ pub(super) struct Account {
     pub external: usize,
     /// The sum of all structural parts.
     structural: usize,
+    /// The same, but not more than these may take: what squeezes the traffic.
+    charged: usize,
 }
 
 impl<L> Hub<L> {
@@ -36,6 +38,13 @@ impl<L> Hub<L> {
         self.fan_out.pool.held() + self.unparsed
     }
 
+    /// What is compared with the limit. Names, and the first room of each session, are not refused, so structural parts
+    /// may take more than their half; but the other half is always there for queues and requests.
+    #[inline]
+    fn charged(&self) -> usize {
+        self.in_transit() + self.account.charged
+    }
+
     /// Bytes of memberships, rooms, names, and what else stays until a client gives it up.
     pub fn structural(&self) -> usize {
         self.account.structural
@@ -46,6 +55,7 @@ impl<L> Hub<L> {
         let Account { lists, waiters, external, .. } = self.account;
         let owners = self.rooms.held() + self.names.held() + self.departures.held();
         self.account.structural = owners + lists + waiters + external;
+        self.account.charged = self.account.structural.min(self.structural_limit());
     }
 
     /// Notes that somebody else holds more or fewer bytes because of clients: a gateway, or a queue to a thread.
@@ -76,17 +86,17 @@ impl<L> Hub<L> {
 
     /// Whether the hub is at its memory limit.
     pub fn is_over_memory(&self) -> bool {
-        self.held() >= self.limits.memory
+        self.charged() >= self.limits.memory
     }
 
     /// Whether it is so far over the limit that no new request should be started.
     pub fn is_far_over_memory(&self) -> bool {
-        self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack())
+        self.charged() >= self.limits.memory.saturating_add(self.limits.memory_slack())
     }
 
     /// Whether it is so far over the limit that not even a request that is begun can be finished.
     pub fn is_beyond_finishing(&self) -> bool {
-        self.held() >= self.limits.memory.saturating_add(self.limits.memory_slack().saturating_mul(2))
+        self.charged() >= self.limits.memory.saturating_add(self.limits.memory_slack().saturating_mul(2))
     }
 
     /// Whether unparsed input takes half of the limit. Then only one unfinished frame at a time may grow, so that small

@@ -103,6 +103,15 @@ impl<L> Hub<L> {
         Ok(key)
     }
 
+    /// Lets rooms without members give way while structural parts take more than they may.
+    pub(super) fn relieve_structure(&mut self) {
+        for _ in 0..MOST_GIVING_WAY {
+            if self.has_structural_room(0) || !self.let_one_give_way() {
+                return;
+            }
+        }
+    }
+
     /// Removes the room that is worth least of those without members. Returns whether there was one.
     fn let_one_give_way(&mut self) -> bool {
         let Some(key) = self.rooms.first_to_give_way() else { return false };

@@ -42,6 +42,7 @@ impl<L> Hub<L> {
         let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest + 1 };
         self.rooms.note_joined(key, self.clock.now);
         self.note_structure();
+        self.relieve_structure();
         self.reply(slot, context, &answer);
         self.emit_presence(key, what, &self.author(slot), None);
     }

@@ -224,6 +224,35 @@ fn rooms_without_members_give_way_when_memory_is_full() {
 }
 
 #[test]
+fn who_joins_rooms_that_are_there_makes_others_give_way_too() {
+    let mut hub = Hub::new(Limits { memory: 64 << 10, ..Limits::default() });
+    let (ann, _) = enter(&mut hub);
+    join(&mut hub, ann, "lobby").expect("it may");
+    for number in 0..1000 {
+        hub.publish_for_host(&numbered(number), b"hi").expect("others give way");
+    }
+    for _ in 0..50 {
+        let (slot, _) = enter(&mut hub);
+        join(&mut hub, slot, "lobby").expect("it is its first");
+        heard(&mut hub, ann);
+        assert!(hub.structural() <= 32 << 10);
+    }
+}
+
+#[test]
+fn names_without_end_do_not_stop_the_traffic() {
+    let mut hub = Hub::new(Limits { memory: 64 << 10, ..Limits::default() });
+    let slots: Vec<usize> = (0..1000).map(|_| enter(&mut hub).0).collect();
+    for &slot in &slots {
+        ask(&mut hub, slot, Request::Hello { name: &format!("a name of {slot}"), token: "" });
+        assert_eq!(heard(&mut hub, slot).len(), 1);
+    }
+    hub.check_account();
+    assert!(hub.held() > hub.limits.memory && !hub.is_over_memory());
+    assert!(publish(&mut hub, slots[0], "room", b"hi").is_err_and(|text| text.contains("no memory left")));
+}
+
+#[test]
 fn one_client_that_publishes_in_every_room_takes_none_from_others() {
     let mut hub = Hub::new(Limits { max_rooms: 700, ..Limits::default() });
     let by_session =
