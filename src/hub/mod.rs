@@ -13,6 +13,7 @@
 //!                   │                                                    ▲ └─ Batch, EncodedFrames, Pool
 //!                   └──────> Rooms (members, history) ── event ──────────┘
 //!               TurnBudget: what it cost · Waits: which session waits for what · Effects: what the loop has to do
+//!               Account: what is held, beside the outboxes (Pool) and what rooms remember (History)
 //! ```
 //!
 //! What can be exchanged is a port: how bytes look is a [`Codec`] and its [`Gateway`], and a host program receives

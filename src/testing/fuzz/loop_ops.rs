@@ -186,5 +186,6 @@ impl Run {
         let half_received: usize = hub.slots().filter_map(|slot| hub.session(slot)).map(Session::unparsed).sum();
         assert_eq!(hub.in_transit(), half_received, "nothing is held that nobody has yet to hear");
         self.truth.check_rooms(hub, &self.model);
+        hub.check_account();
     }
 }
