@@ -101,6 +101,11 @@ impl Deadlines {
         }
     }
 
+    /// The entry that was added first.
+    pub fn first(&self) -> Option<u32> {
+        (self.first != NONE).then_some(self.first)
+    }
+
     /// When to check for due entries again.
     pub fn next(&self) -> Option<Duration> {
         (self.first != NONE).then(|| self.since + self.after + 2 * self.slack)

@@ -147,6 +147,10 @@ pub const DRAIN_PARTS: usize = 64;
 /// Bytes a second by which the one request that is read meanwhile must grow.
 pub const EXEMPT_RATE: usize = 40 * 1024;
 
+/// Bytes that an event on its way to another thread costs beside its frame: the entry, the reference count, the
+/// allocation.
+pub const EVENT_OVERHEAD: usize = 128;
+
 /// How often it is logged that sessions are closed because the memory limit is reached.
 pub const WARN_EVERY: Duration = Duration::from_secs(1);
 
@@ -221,8 +225,23 @@ pub const MIN_SHARED_EVENT: usize = 512;
 /// cheap on average.
 pub const SPARSE: usize = 4;
 
-/// Bytes that a remembered event costs beside its frame: the entry, the reference count, the allocation.
-pub const EVENT_OVERHEAD: usize = 128;
+/// Bytes of bodies up to which a room without members remembers little, so that it gives way to a new room before those
+/// that remember more: a few lines of a chat.
+pub const LITTLE_HISTORY: usize = 1024;
+
+/// The part of the memory limit that memberships, rooms, names and what else is no queue may take, as a divisor. The
+/// other half is for queues and for unfinished requests.
+pub const STRUCTURAL_PART: usize = 2;
+
+/// A session may be in, or have made, rooms that take this part of what is free of that, as a divisor. So who has many
+/// rooms is refused while there is still memory for those who have few.
+pub const STRUCTURAL_SHARE: usize = 8;
+
+/// Bytes that a membership takes at most, in the session's list and in the room's.
+pub const MEMBERSHIP_COST: usize = 40;
+
+/// An address may have made this many times the rooms that are free: at most three quarters of all.
+pub const ADDRESS_SHARE: usize = 3;
 
 /// The longest time that an operator may set: a month, so that no sum of a moment and a time overflows.
 pub const MAX_TIME: Duration = Duration::from_secs(31 * 86_400);

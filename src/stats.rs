@@ -112,8 +112,8 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-    /// Bytes held now: queued, of incomplete requests, or of requests that wait. A frame for many receivers counts
-    /// once.
+    /// Bytes held now: queued, of incomplete requests, of requests that wait, and of memberships, rooms and names. A
+    /// frame for many receivers counts once.
     pub held: u64,
     /// The most bytes that were held at the end of a turn.
     pub most_held: u64,
@@ -125,6 +125,8 @@ pub struct Stats {
     pub events_missed: u64,
     /// Events that a listener of the host, such as the event log, lost because its queue was full.
     pub events_dropped: u64,
+    /// Rooms without members that gave way to new ones.
+    pub rooms_gave_way: u64,
     /// Deliveries refused because the receiver's queue was full.
     pub refused: u64,
     /// Times that a user's requests had to wait for a full receiver.
@@ -170,7 +172,7 @@ const fn metric(name: &'static str, metric_type: MetricType, help: &'static str,
 }
 
 /// Every plain number of [`Stats`], in the order in which all forms show them.
-pub const METRICS: [Metric; 27] = [
+pub const METRICS: [Metric; 28] = [
     metric("users", Gauge, "Users connected now", |stats| stats.users),
     metric("most-users", Gauge, "Most users that were connected at once", |stats| stats.most_users),
     metric("accepted", Counter, "Connections accepted", |stats| stats.accepted),
@@ -200,12 +202,16 @@ pub const METRICS: [Metric; 27] = [
     metric("faults", Counter, "Requests answered with an error", |stats| stats.faults),
     metric("bytes-in", Counter, "Bytes received", |stats| stats.bytes_in),
     metric("bytes-out", Counter, "Bytes sent", |stats| stats.bytes_out),
-    metric("held", Gauge, "Bytes held now: queued, of incomplete requests, or of requests that wait", |stats| {
-        stats.held
-    }),
+    metric(
+        "held",
+        Gauge,
+        "Bytes held now: queued, of incomplete or waiting requests, of memberships, rooms and names",
+        |stats| stats.held,
+    ),
     metric("most-held", Gauge, "Most bytes that were held at the end of a turn", |stats| stats.most_held),
     metric("rooms", Gauge, "Rooms that exist now", |stats| stats.rooms),
     metric("events", Counter, "Events of all rooms", |stats| stats.events),
+    metric("rooms-gave-way", Counter, "Rooms without members that gave way to new ones", |stats| stats.rooms_gave_way),
     metric("events-missed", Counter, "Events that a member missed because its queue was full", |stats| {
         stats.events_missed
     }),

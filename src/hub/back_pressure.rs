@@ -3,9 +3,13 @@
 
 use super::Hub;
 use super::role::Role;
+use super::session::Waiter;
 use super::session_id::slot_of;
 use super::waits::Reason;
 use crate::marks::{Mark, mark};
+
+/// Bytes that a session that waits takes in the list of the receiver.
+pub(super) const WAITER_COST: usize = size_of::<Waiter>();
 
 impl<L> Hub<L> {
     /// Begins a turn; `is_flushed`: all that was queued before the last turn's flush was offered to the system.
@@ -89,6 +93,8 @@ impl<L> Hub<L> {
         self.stats.waits += 1;
         let waiter = (session.id, session.waits.block_on_receiver());
         self.sessions[receiver].seldom().waiters.push(waiter);
+        self.account.waiters += WAITER_COST;
+        self.note_structure();
     }
 
     /// A request that had waited was executed. If its session gave up waiting, the next request may wait again, unless
@@ -101,7 +107,10 @@ impl<L> Hub<L> {
 
     /// Resumes the sessions that wait for this one.
     pub(super) fn wake_waiters(&mut self, slot: usize) {
-        for (id, round) in self.sessions[slot].take_waiters() {
+        let waiters = self.sessions[slot].take_waiters();
+        self.account.waiters -= WAITER_COST * waiters.len();
+        self.note_structure();
+        for (id, round) in waiters {
             let slot = slot_of(id);
             let waiter = self.sessions.get_mut(slot).filter(|session| session.id == id);
             if waiter.is_some_and(|session| session.waits.unblock_receiver(round)) {

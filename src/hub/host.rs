@@ -18,7 +18,7 @@ impl<L> Hub<L> {
             let text = "the hub is at its memory limit, because clients do not read; try again later";
             return Err((ErrorCode::LimitReached, text.to_owned()));
         }
-        let key = self.room_to_publish_in(room)?;
+        let key = self.room_to_publish_in(None, room)?;
         Ok(self.publish_in(key, Author::host(), body, None))
     }
 

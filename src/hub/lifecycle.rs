@@ -36,10 +36,10 @@ impl<L> Hub<L> {
             }
             refused => refused,
         };
-        let slot = self.sessions.insert(remote.is_local(), protocol, link);
+        let slot = self.sessions.insert(remote, protocol, link);
         self.stats.users += u64::from(protocol.role == Role::User);
         match refused {
-            None => self.admission.addresses.add(slot, remote, self.limits.max_per_address),
+            None => self.admission.addresses.add(remote.key(), self.limits.max_per_address),
             Some(fault) => self.turn_away(slot, &fault),
         }
         self.stats.most_users = self.stats.most_users.max(self.stats.users);
@@ -60,7 +60,7 @@ impl<L> Hub<L> {
         let text = if self.sessions.len() - self.admission.turned_away >= max_connections {
             self.stats.refused_full += 1;
             format!("this hub is at its limit of {max_connections} connections; try again later")
-        } else if self.admission.addresses.is_full(remote, max_per_address) {
+        } else if self.admission.addresses.is_full(remote.key(), max_per_address) {
             mark(Mark::AddressFull);
             self.stats.refused_address += 1;
             format!("this address is at its limit of {max_per_address} connections")
@@ -96,7 +96,9 @@ impl<L> Hub<L> {
         }
         let session = &mut self.sessions[slot];
         (session.role, session.encoding, session.phase) = (Role::User, encoding, Phase::Active);
-        session.is_local &= !is_forwarded;
+        if is_forwarded {
+            session.origin.forget_locality();
+        }
         self.stats.users += 1;
         self.stats.most_users = self.stats.most_users.max(self.stats.users);
         self.stats.upgraded += 1;
@@ -110,18 +112,20 @@ impl<L> Hub<L> {
         if !name.is_empty() {
             let (name, index) = self.names.add(name, slot as u32);
             let session = &mut self.sessions[slot];
-            (session.name, session.name_index) = (Some(name), index);
+            (session.name, session.places.in_name) = (Some(name), index);
         }
+        self.note_structure();
     }
 
     fn remove_name(&mut self, slot: usize) {
         let session = &mut self.sessions[slot];
-        let index = session.name_index;
+        let index = session.places.in_name;
         let moved = session.name.take().and_then(|name| self.names.remove(&name, index));
         if let Some(moved) = moved {
             mark(Mark::NameMoved);
-            self.sessions[moved as usize].name_index = index;
+            self.sessions[moved as usize].places.in_name = index;
         }
+        self.note_structure();
     }
 
     /// Makes a session depart at its own request: BYE, or the end of its stream.
@@ -172,9 +176,13 @@ impl<L> Hub<L> {
         drop(session.take_long_request());
         self.stats.users -= u64::from(session.role == Role::User);
         self.wake_waiters(slot);
+        if let Some(maker) = self.sessions[slot].places.maker.take() {
+            self.rooms.makers.note_gone(maker);
+        }
         self.flush_batch();
         self.defer_departure(slot);
         self.remove_name(slot);
+        self.note_structure();
         self.announce_departures();
         true
     }
@@ -228,11 +236,16 @@ impl<L> Hub<L> {
         self.end_session(slot);
         if self.sessions.get(slot).is_some() {
             self.holders.file(&mut self.sessions, slot, 0);
+            self.wake_waiters(slot);
         }
         let mut session = self.sessions.slab.try_remove(slot)?;
         session.outbox.clear(&mut self.fan_out.pool);
-        self.admission.addresses.remove(slot);
-        self.admission.turned_away -= usize::from(session.phase == Phase::TurnedAway);
+        match session.phase {
+            Phase::TurnedAway => self.admission.turned_away -= 1,
+            Phase::Calling | Phase::New | Phase::Active | Phase::Departed => {
+                self.admission.addresses.remove(session.origin.address());
+            }
+        }
         Some(session.link)
     }
 }

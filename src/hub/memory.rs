@@ -1,38 +1,102 @@
 //! The memory account: how much the hub holds, what is left, and which session holds the most.
 //!
+//! What it holds is of two sorts. Queues and unfinished requests come and go with the traffic. The rest is
+//! *structural*: memberships, rooms, names, and what else stays until a client gives it up. It may take half of the
+//! limit. What rooms remember has a limit of its own.
+//!
 //! As the account fills, limits shrink for sessions that hold something, each in proportion to what is left: how much of
 //! its own answers a session may leave unread, how much may be queued for it before it misses events and those who write
-//! to it wait, how much of an unfinished request is read. So a session whose outbox is nearly empty is served at any
-//! time, and however many sessions do not read, together they hold less than the limit. If it is reached nevertheless,
-//! the sessions that hold most are closed.
+//! to it wait, how much of an unfinished request is read, how many rooms it may be in. So a session whose outbox is
+//! nearly empty is served at any time, and however many sessions do not read, together they hold less than the limit. If
+//! it is reached nevertheless, the sessions that hold most are closed.
 
-use super::Hub;
 use super::holders::class_of;
-use crate::limits::{ANSWER_WINDOW, LOOKED_THROUGH, QUEUE_PARTS, READ_BUFFER, SHORT_QUEUE, WINDOW_PARTS};
+use super::{Hub, Session};
+use crate::limits::{
+    ANSWER_WINDOW, LOOKED_THROUGH, QUEUE_PARTS, READ_BUFFER, SHORT_QUEUE, STRUCTURAL_PART, WINDOW_PARTS,
+};
 use crate::marks::{Mark, mark};
 
+/// The structural part of what the hub holds: what is not kept by its owner, and the sum.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    /// Bytes of the sessions' lists of rooms.
+    pub lists: usize,
+    /// Bytes of the lists of those who wait for a receiver.
+    pub waiters: usize,
+    /// Bytes that others hold because of clients: gateways, and queues to threads.
+    pub external: usize,
+    /// The sum of all structural parts.
+    structural: usize,
+    /// The same, but not more than these may take: what squeezes the traffic.
+    charged: usize,
+}
+
 impl<L> Hub<L> {
-    /// Bytes held now: queued, received and not executed yet, or on their way to a listener. A frame that many sessions
-    /// receive counts once.
+    /// Bytes held now: queued, received and not executed yet, or structural. A frame that many sessions receive counts
+    /// once.
+    #[inline]
     pub fn held(&self) -> usize {
-        self.fan_out.pool.held() + self.unparsed + self.held_by_host
+        self.in_transit() + self.account.structural
+    }
+
+    /// Bytes that are queued, or received and not executed yet.
+    #[inline]
+    pub fn in_transit(&self) -> usize {
+        self.fan_out.pool.held() + self.unparsed
+    }
+
+    /// What is compared with the limit. Names, and the first room of each session, are not refused, so structural parts
+    /// may take more than their half; but the other half is always there for queues and requests.
+    #[inline]
+    pub fn charged(&self) -> usize {
+        self.in_transit() + self.account.charged
+    }
+
+    /// Bytes of memberships, rooms, names, and what else stays until a client gives it up.
+    pub fn structural(&self) -> usize {
+        self.account.structural
+    }
+
+    /// Sums up the structural parts, after one of them has changed.
+    pub(super) fn note_structure(&mut self) {
+        let Account { lists, waiters, external, .. } = self.account;
+        let owners = self.rooms.held() + self.names.held() + self.departures.held();
+        self.account.structural = owners + lists + waiters + external;
+        self.account.charged = self.account.structural.min(self.structural_limit());
+    }
+
+    /// What structural parts may take.
+    fn structural_limit(&self) -> usize {
+        self.limits.memory / STRUCTURAL_PART
+    }
+
+    /// Whether there is room for a further structural part of this many bytes.
+    pub(super) fn has_structural_room(&self, bytes: usize) -> bool {
+        self.account.structural.saturating_add(bytes) <= self.structural_limit()
+    }
+
+    /// Bytes that structural parts may still take, if the rooms without members give way.
+    pub(super) fn free_for_structure(&self) -> usize {
+        (self.structural_limit() + self.rooms.held_by_deserted()).saturating_sub(self.account.structural)
     }
 
     /// Notes how many bytes are held outside the hub on behalf of its clients, such as events on their way to another
     /// thread.
     pub fn set_held_by_host(&mut self, bytes: usize) {
-        self.held_by_host = bytes;
+        self.account.external = bytes;
+        self.note_structure();
     }
 
     /// Bytes that may still be held.
     fn free(&self) -> usize {
-        self.limits.memory.saturating_sub(self.held())
+        self.limits.memory.saturating_sub(self.charged())
     }
 
     /// Whether the hub is at its memory limit.
     #[inline]
     pub fn is_over_memory(&self) -> bool {
-        self.held() >= self.limits.memory
+        self.charged() >= self.limits.memory
     }
 
     /// Bytes of its own answers that a session may leave unread before its next request is executed.
@@ -43,7 +107,7 @@ impl<L> Hub<L> {
     /// Bytes that may be queued for a session before it is full: less than the limit once half of the memory is used. An
     /// eighth of the memory is out of reach for queues, and is left for those that are short.
     pub(super) fn queue_window(&self) -> usize {
-        let (memory, held) = (self.limits.memory, self.held());
+        let (memory, held) = (self.limits.memory, self.charged());
         if held < memory / 2 {
             return self.limits.queue;
         }
@@ -133,6 +197,26 @@ impl<L> Hub<L> {
     /// bytes.
     pub fn trim_memory(&mut self) -> usize {
         self.fan_out.pool.trim()
+    }
+
+    /// Bytes that stay until clients leave: structural, of histories, and of sessions themselves.
+    pub fn kept(&self) -> usize {
+        self.structural() + self.rooms.history_held() + self.sessions.len() * size_of::<Session<L>>()
+    }
+
+    /// Gives back the memory of sessions, rooms and names that are gone. It takes as long as looking at each entry that
+    /// the tables have room for, so it is done when most of them are vacant.
+    pub fn shrink_tables(&mut self) {
+        self.sessions.slab.shrink_to_fit();
+        self.rooms.shrink();
+        self.names.shrink();
+        self.departures.shrink();
+    }
+
+    /// For how many entries there is room in the tables of sessions, rooms and names.
+    #[cfg(test)]
+    pub fn table_entries(&self) -> usize {
+        self.sessions.slab.capacity() + self.rooms.capacity() + self.names.capacity()
     }
 
     /// Notes how much is held at the end of a turn.

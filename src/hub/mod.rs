@@ -13,11 +13,15 @@
 //!                   │                                                    ▲ └─ Batch, EncodedFrames, Pool
 //!                   └──────> Rooms (members, history) ── event ──────────┘
 //!               TurnBudget: what it cost · Waits: which session waits for what · Effects: what the loop has to do
+//!               Account: what is held, beside the outboxes (Pool) and what rooms remember (History)
 //! ```
 //!
 //! What can be exchanged is a port: how bytes look is a [`Codec`] and its [`Gateway`], and a host program receives
 //! events through a [`Listener`].
 
+mod allocation;
+#[cfg(any(test, feature = "testing"))]
+mod audit;
 mod back_pressure;
 mod batch;
 mod budget;
@@ -30,6 +34,7 @@ mod holders;
 mod host;
 mod lifecycle;
 mod listener;
+mod makers;
 mod memory;
 mod names;
 mod outbox;
@@ -41,6 +46,7 @@ mod relay;
 mod remote_addr;
 mod requests;
 mod role;
+mod room_list;
 mod rooms;
 mod session;
 mod session_id;
@@ -75,9 +81,10 @@ use fan_out::FanOut;
 use gateway_sessions::IdsLent;
 use holders::Holders;
 use lifecycle::Admission;
+use memory::Account;
 use names::Names;
 use receivers::Resolver;
-use rooms::Rooms;
+use rooms::{Departures, Rooms};
 use sessions::Sessions;
 use slices::LongRequests;
 use std::time::Duration;
@@ -91,16 +98,16 @@ pub struct Hub<L> {
     admission: Admission,
     names: Names,
     rooms: Rooms,
+    departures: Departures,
     resolver: Resolver,
     fan_out: FanOut,
     budget: TurnBudget,
+    account: Account,
     scratch: Scratch,
     long_requests: LongRequests,
     holders: Holders,
     /// Bytes received that are not executed yet, of all sessions.
     unparsed: usize,
-    /// Bytes held outside the hub, as its caller last said.
-    held_by_host: usize,
     /// Whole requests received.
     frames_received: u64,
     ids_lent: IdsLent,
@@ -145,14 +152,15 @@ impl<L> Hub<L> {
             admission: Admission::default(),
             names: Names::default(),
             rooms: Rooms::new(limits.history_time),
+            departures: Departures::default(),
             resolver: Resolver::default(),
             fan_out: FanOut::new(codecs, &limits),
             budget: TurnBudget::new(&limits),
+            account: Account::default(),
             scratch: Scratch::default(),
             long_requests: LongRequests::default(),
             holders: Holders::default(),
             unparsed: 0,
-            held_by_host: 0,
             frames_received: 0,
             ids_lent: IdsLent::default(),
             last_mail: 0,

@@ -1,5 +1,6 @@
 //! A frame for several receivers, encoded once: small ones are copied into each outbox, large ones are shared.
 
+use super::allocation::heap_bytes;
 use crate::limits::SHARE_COST;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -46,6 +47,12 @@ impl SharedFrame {
     /// The frame.
     pub fn as_bytes(&self) -> &[u8] {
         &self.buffer.bytes[self.start..]
+    }
+
+    /// Bytes of memory that it takes.
+    #[inline]
+    pub(super) fn allocated(&self) -> usize {
+        heap_bytes(size_of::<Buffer>() + 2 * size_of::<usize>()) + heap_bytes(self.buffer.bytes.capacity())
     }
 
     /// The same memory without the first `count` bytes.

@@ -265,7 +265,7 @@ impl<L> Hub<L> {
     /// STATS: replies with the counters, only to clients on this machine.
     fn tell_stats(&mut self, slot: usize, context: &RequestContext<'_>) {
         self.flush_batch();
-        if self.sessions[slot].is_local {
+        if self.sessions[slot].is_local() {
             let json = self.stats().to_json();
             self.budget.requests += Cost::of(1, json.len(), STATS_COST);
             return self.reply(slot, context, &Answer::Stats(&json));

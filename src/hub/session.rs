@@ -2,9 +2,12 @@
 
 use super::codec::{Encoding, Protocol};
 use super::holders::Holder;
+use super::makers::MakerKey;
 use super::outbox::Outbox;
 use super::rate_limit::TokenBucket;
+use super::remote_addr::{Origin, RemoteAddr};
 use super::role::Role;
+use super::room_list::RoomList;
 use super::slices::LongRequest;
 use super::waits::{Reason, Waits};
 use crate::wire::{Decoder, ErrorCode, UserId};
@@ -61,6 +64,15 @@ pub(super) struct Seldom {
     pub long_request: Option<LongRequest>,
 }
 
+/// Where a session is found in tables of the hub.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Places {
+    /// Its index among the sessions of its name.
+    pub in_name: u32,
+    /// Its key among the sessions that made rooms by PUBLISH.
+    pub maker: Option<MakerKey>,
+}
+
 /// A connection, with what the loop keeps for it (`link`: the socket and its read state; nothing in tests).
 ///
 /// The most used fields come first: a fan-out touches only the first cache line of each receiver.
@@ -80,15 +92,15 @@ pub struct Session<L> {
 
     /// Its name; `None` if it has none.
     pub(super) name: Option<Arc<str>>,
-    /// The keys of the rooms that it is in, in no order.
-    pub(super) rooms: Vec<u32>,
+    /// The rooms that it is in.
+    pub(super) rooms: RoomList,
     /// What few sessions have. Boxed, because sessions are many.
     pub(super) seldom: Option<Box<Seldom>>,
     /// Unparsed native input: the beginning of a frame, or the whole [`backlog`](Session::backlog).
     pub(super) decoder: Decoder,
     pub(super) rate: TokenBucket,
-    /// Its index among the sessions of its name.
-    pub(super) name_index: u32,
+    pub(super) origin: Origin,
+    pub(super) places: Places,
     pub(super) waits: Waits,
     /// The unparsed input that its gateway keeps.
     pub(super) at_gateway: AtGateway,
@@ -102,8 +114,6 @@ pub struct Session<L> {
     pub(super) answers: u32,
     /// Bytes of its outbox up to the end of the last of these answers.
     pub(super) answers_end: u32,
-    /// Whether it is on this machine.
-    pub(super) is_local: bool,
     /// What the loop keeps.
     pub link: L,
 }
@@ -111,7 +121,7 @@ pub struct Session<L> {
 const _: () = assert!(std::mem::offset_of!(Session<()>, name) <= 64, "what a fan-out touches is one cache line");
 
 impl<L> Session<L> {
-    pub(super) fn new(id: UserId, is_local: bool, protocol: Protocol, link: L) -> Session<L> {
+    pub(super) fn new(id: UserId, remote: RemoteAddr, protocol: Protocol, link: L) -> Session<L> {
         Session {
             id,
             outbox: Outbox::default(),
@@ -124,11 +134,12 @@ impl<L> Session<L> {
             dirty: false,
             full: false,
             name: None,
-            rooms: Vec::new(),
+            rooms: RoomList::default(),
             seldom: None,
             decoder: Decoder::default(),
             rate: TokenBucket::default(),
-            name_index: 0,
+            origin: remote.into(),
+            places: Places::default(),
             waits: Waits::default(),
             at_gateway: AtGateway::default(),
             closed_with: None,
@@ -137,7 +148,6 @@ impl<L> Session<L> {
             holder: Holder::default(),
             answers: 0,
             answers_end: 0,
-            is_local,
             link,
         }
     }
@@ -241,7 +251,7 @@ impl<L> Session<L> {
 
     /// Whether it is on this machine, as far as the hub can tell.
     pub fn is_local(&self) -> bool {
-        self.is_local
+        self.origin.is_local()
     }
 
     /// The error that it was closed with, if any.

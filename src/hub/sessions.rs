@@ -3,6 +3,7 @@
 use super::codec::Protocol;
 use super::effects::Effects;
 use super::holders::{Holder, Places};
+use super::remote_addr::RemoteAddr;
 use super::session::Session;
 use super::session_id::{slot_of, user_id};
 use super::waits::Reason;
@@ -57,11 +58,11 @@ impl<L> Sessions<L> {
     }
 
     /// Adds a session with a new id. There must be an id left.
-    pub fn insert(&mut self, is_local: bool, protocol: Protocol, link: L) -> usize {
+    pub fn insert(&mut self, remote: RemoteAddr, protocol: Protocol, link: L) -> usize {
         self.generation += 1;
         let vacant = self.slab.vacant_entry();
         let slot = vacant.key();
-        vacant.insert(Session::new(user_id(self.generation, slot), is_local, protocol, link));
+        vacant.insert(Session::new(user_id(self.generation, slot), remote, protocol, link));
         slot
     }
 

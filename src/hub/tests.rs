@@ -1,5 +1,6 @@
 //! The hub without a loop: situations that would take too many sockets, or too much time, to set up over real ones.
 
+mod account;
 mod rooms;
 
 use super::testing::{CODECS, PREFIXED};

@@ -21,7 +21,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         if self.memory.warns(self.now) {
             log::warn!("the memory limit of {limit} B is reached: closing the sessions for which most is held");
         }
-        while self.hub.held() >= limit - limit / 16
+        while self.hub.charged() >= limit - limit / 16
             && let Some(slot) = self.hub.largest_holder()
         {
             self.evict(slot);

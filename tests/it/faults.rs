@@ -92,7 +92,7 @@ fn a_line_that_splits_and_delays_changes_nothing() {
 
 #[test]
 fn lines_that_break_at_any_byte_leave_nothing_behind() {
-    let daemon = Daemon::start();
+    let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--history-secs", "0"]);
     let mut steady = daemon.connect();
     let to = steady.id();
     let descriptors = daemon.proc_file_count("fd");

@@ -405,7 +405,8 @@ fn a_body_may_have_so_many_bytes_and_no_more() {
 #[test]
 fn a_limit_reached_is_429() {
     let daemon = web_daemon(&["--max-rooms", "1"]);
-    let mut web = Web::connect(&daemon);
+    let (mut ann, mut web) = (daemon.connect(), Web::connect(&daemon));
+    ann.join("one");
     assert_eq!(web.post("/rooms/one", "").status, 200);
     let refusal = refused(&mut web, post("/rooms/two", b"hi"));
     assert_eq!((refusal.status, &refusal.json()["code"]), (429, &json!(8)));

@@ -64,3 +64,26 @@ fn a_message_that_stops_being_json_is_not_kept() {
     let grown = daemon.status("VmHWM").saturating_sub(before);
     assert!(grown < 4096, "{grown} kB");
 }
+
+#[test]
+fn the_memory_of_rooms_and_names_is_given_back_when_everybody_has_left() {
+    let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--history-secs", "0", "--memory", "256M"]);
+    let mut steady = daemon.connect();
+    steady.id();
+    let before = daemon.status("VmRSS");
+    let crowd: Vec<Raw> = (0..200)
+        .map(|number| {
+            let mut raw = daemon.connect();
+            raw.hello(&format!("user {number}"));
+            let joins = (0..256).flat_map(|room| frame(JOIN, 0, 0, str8(&format!("room {room} of {number}"))));
+            raw.send(&joins.collect::<Vec<u8>>());
+            (0..2 * 256).for_each(|_| assert!([0x87, EVENT].contains(&raw.receive().kind)));
+            raw
+        })
+        .collect();
+    let held = steady.stats()["held"].as_u64().expect("a number");
+    assert!(held > 200 * 256 * 300 && daemon.status("VmRSS") > before + 16 * 1024, "{held}");
+    drop(crowd);
+    eventually("the memory is given back", || (daemon.status("VmRSS") < before + 2 * 1024).then_some(()));
+    assert_eq!((steady.stats()["held"].as_u64(), steady.stats()["rooms"].as_u64()), (Some(0), Some(0)));
+}

@@ -284,6 +284,51 @@ fn too_many_rooms_is_an_error_that_says_whose() {
 }
 
 #[test]
+fn a_room_that_nobody_is_in_gives_way_to_a_new_one() {
+    let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--max-rooms", "3"]);
+    let (mut ann, mut bob) = (daemon.connect(), daemon.connect());
+    ann.join("home");
+    assert_eq!((ann.publish("old", b"1"), ann.publish("new", b"1"), ann.publish("old", b"2")), (1, 1, 2));
+    assert_eq!((bob.join("another"), bob.join("old")), ((1, 1), (1, 3)), "the new one was not used for longer");
+    assert_eq!((bob.stats()["rooms"].as_u64(), bob.stats()["rooms-gave-way"].as_u64()), (Some(3), Some(1)));
+}
+
+#[test]
+fn a_client_that_publishes_in_ever_new_rooms_takes_them_from_nobody() {
+    let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--max-rooms", "300"]);
+    for client in 0..3 {
+        let mut eve = daemon.connect();
+        for number in 0..256 {
+            assert_eq!(eve.publish(&format!("{client} {number}"), b"mine"), 1);
+        }
+        let answer = eve.ask(PUBLISH, 0, 1, publish("one more", b"mine"));
+        assert_eq!(answer.error(), (8, PUBLISH, false));
+        assert!(text(&answer.payload[4..]).contains("made 256 that nobody joined"), "{}", text(&answer.payload[4..]));
+    }
+    let mut ann = daemon.connect();
+    (0..250).for_each(|number| assert_eq!(ann.join(&format!("of ann {number}")), (1, 1)));
+}
+
+#[test]
+fn when_the_memory_for_rooms_is_nearly_used_up_who_has_many_is_told_so_and_who_has_few_joins() {
+    let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--memory", "256K", "--queue", "64K", "--max-body", "16K"]);
+    let mut eve = daemon.connect();
+    let refused = (0..256).find_map(|number| {
+        let answer = eve.ask(JOIN, 0, 1, str8(&format!("room {number}")));
+        if answer.kind == 0x87 {
+            eve.event();
+            return None;
+        }
+        Some(answer)
+    });
+    let answer = refused.expect("there is little memory");
+    assert_eq!(answer.error(), (8, JOIN, false));
+    assert!(text(&answer.payload[4..]).contains("half of --memory"), "{}", text(&answer.payload[4..]));
+    let mut ann = daemon.connect();
+    (0..5).for_each(|number| assert_eq!(ann.join(&format!("of ann {number}")), (1, 1)));
+}
+
+#[test]
 fn an_empty_room_is_forgotten_when_its_history_expires() {
     let daemon = Daemon::with(&["--listen", "127.0.0.1:0", "--history-secs", "0"]);
     let mut ann = daemon.connect();

@@ -152,6 +152,7 @@ impl Run {
         self.watch.check_turn(&world, self.net.hub(), owes);
         if self.watch.is_due() {
             self.watch.check_links(&world, &self.ledger, self.net.hub());
+            self.net.hub().check_account();
         }
         drop(world);
         self.hear_story();

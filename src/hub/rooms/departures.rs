@@ -5,6 +5,7 @@
 //! departed session is first removed from its rooms, where it receives nothing any more; the events follow later. By
 //! the time of the last one, most of the sessions that broke with it are removed as well and need not receive it.
 
+use super::members::Members;
 use crate::hub::Hub;
 use crate::hub::budget::Cost;
 use crate::limits::DEPARTURE_COST;
@@ -13,14 +14,21 @@ use crate::marks::{Mark, mark};
 impl<L> Hub<L> {
     /// Removes a departed session from all its rooms. The events follow later.
     pub(in crate::hub) fn defer_departure(&mut self, slot: usize) {
-        let author = self.author(slot);
-        for key in std::mem::take(&mut self.sessions[slot].rooms).into_iter().rev() {
-            let members = &mut self.rooms.at_mut(key).members;
-            members.defer_departure(slot as u32, author.clone());
-            if !std::mem::replace(&mut members.has_departures_listed, true) {
+        let rooms = std::mem::take(&mut self.sessions[slot].rooms);
+        if rooms.is_empty() {
+            return;
+        }
+        let (author, departed) = (self.author(slot), self.departures.next_key());
+        for (key, index) in rooms.iter().rev() {
+            self.remove_at(key, index);
+            self.rooms.change_members(key, |members| members.push_departed(departed));
+            if !std::mem::replace(&mut self.rooms.at_mut(key).members.has_departures_listed, true) {
                 self.rooms.with_departures.push_back(key);
             }
         }
+        self.account.lists -= rooms.held();
+        self.departures.add(author, rooms);
+        self.note_structure();
     }
 
     /// Sends the events of departures, one for each room in turn, as far as memory and the turn's budget for departures
@@ -58,7 +66,10 @@ impl<L> Hub<L> {
 
     /// Announces the next departure of a room, if there is one. Returns the cost.
     fn announce_departure(&mut self, key: u32) -> Cost {
-        let Some((author, what)) = self.rooms.at_mut(key).members.next_departure() else { return Cost::NONE };
+        let Some(departed) = self.rooms.change_members(key, Members::pop_departed) else { return Cost::NONE };
+        let author = self.departures.announce(departed, key);
+        self.note_structure();
+        let what = self.departure(&author, key, None);
         Cost::work(DEPARTURE_COST) + self.emit(key, what, &author, &[], None).cost
     }
 

@@ -1,13 +1,14 @@
 //! What one room remembers: its newest events, as the very frames that its members received.
 
+use crate::hub::allocation::{grow_queue, queue_bytes, shrink_queue};
 use crate::hub::payload::SharedFrame;
-use crate::limits::{EVENT_OVERHEAD, Limits, SPARSE};
+use crate::limits::Limits;
 use std::collections::VecDeque;
 
 /// One event, and how many bytes of its frame are its body.
 #[derive(Debug)]
-struct Kept {
-    frame: SharedFrame,
+pub(in crate::hub) struct Kept {
+    pub frame: SharedFrame,
     body_len: u32,
 }
 
@@ -15,10 +16,10 @@ struct Kept {
 /// bodies.
 #[derive(Debug, Default)]
 pub struct History {
-    events: VecDeque<Kept>,
+    pub(in crate::hub) events: VecDeque<Kept>,
     /// Bytes of all bodies.
     bytes: usize,
-    /// About how many bytes of memory it takes.
+    /// Bytes of memory that it takes.
     held: usize,
 }
 
@@ -28,30 +29,39 @@ impl History {
     #[inline]
     pub fn push(&mut self, frame: SharedFrame, body_len: usize, limits: &Limits) {
         self.bytes += body_len;
-        self.held += frame.as_bytes().len() + EVENT_OVERHEAD;
+        self.held += frame.allocated();
+        if self.events.len() == self.events.capacity() {
+            self.held -= queue_bytes(&self.events);
+            grow_queue(&mut self.events);
+            self.held += queue_bytes(&self.events);
+        }
         self.events.push_back(Kept { frame, body_len: body_len as u32 });
         while self.events.len() > limits.history || self.bytes > limits.history_bytes {
             self.forget_oldest();
         }
     }
 
-    /// Forgets the oldest event, if there is one. Returns about how many bytes of memory that frees.
+    /// Forgets the oldest event, if there is one. Returns how many bytes of memory that frees.
     #[inline]
     pub fn forget_oldest(&mut self) -> usize {
         let Some(oldest) = self.events.pop_front() else { return 0 };
-        let freed = oldest.frame.as_bytes().len() + EVENT_OVERHEAD;
+        let unused = queue_bytes(&self.events);
+        shrink_queue(&mut self.events);
+        let freed = oldest.frame.allocated() + unused - queue_bytes(&self.events);
         self.bytes -= oldest.body_len as usize;
         self.held -= freed;
-        if self.events.capacity() > SPARSE * self.events.len().max(SPARSE) {
-            self.events.shrink_to(2 * self.events.len());
-        }
         freed
     }
 
-    /// About how many bytes of memory it takes. A large body counts in each place that points to it.
+    /// How many bytes of memory it takes. A large body counts in each place that points to it.
     #[inline]
     pub fn held(&self) -> usize {
         self.held
+    }
+
+    /// Bytes of all bodies.
+    pub fn body_bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether no event is kept.

@@ -1,14 +1,15 @@
 //! JOIN, LEAVE and WHO; how rooms are created, closed and removed.
 
-use super::members::Author;
+use super::members::{Author, Members};
 use crate::hub::budget::Cost;
 use crate::hub::codec::RequestContext;
+use crate::hub::room_list::RoomList;
 use crate::hub::slices::{LongWork, Slice, least};
 use crate::hub::{Hub, Session};
 use crate::limits::{REQUEST_COST, SCAN_COST, WHO_FRAME_MEMBERS, WHO_SLICE_MEMBERS};
 use crate::marks::{Mark, mark};
 use crate::name::name_fault;
-use crate::wire::{Answer, ErrorCode, EventType, Kind, Members, UserId};
+use crate::wire::{self, Answer, ErrorCode, EventType, Kind, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,16 +30,12 @@ impl<L> Hub<L> {
             return self.fail_request(slot, context, Kind::Join, ErrorCode::BadName, format!("JOIN: {why}"));
         }
         let found = self.rooms.find(room);
-        if let Some(room) = found.map(|key| self.rooms.at(key)).filter(|room| room.members.contains(slot as u32)) {
+        if let Some(key) = found.filter(|&key| self.sessions[slot].rooms.contains(key)) {
+            let room = self.rooms.at(key);
             let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest };
             return self.reply(slot, context, &answer);
         }
-        let most = self.limits.rooms_per_session;
-        if self.sessions[slot].rooms.len() >= most {
-            let text = format!("JOIN: this session is in {most} rooms, and may not be in more; leave one first");
-            return self.fail_request(slot, context, Kind::Join, ErrorCode::LimitReached, text);
-        }
-        match found.map_or_else(|| self.make_room(room), Ok) {
+        match self.room_to_join(slot, found, room) {
             Ok(key) => {
                 self.announce_one_departure(key);
                 self.add_member(slot, context, key);
@@ -49,28 +46,16 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Makes a room.
-    ///
-    /// # Errors
-    ///
-    /// Which limit forbids it.
-    pub(in crate::hub) fn make_room(&mut self, room: &str) -> Result<u32, String> {
-        let most = self.limits.max_rooms;
-        if self.rooms.len() >= most {
-            return Err(format!("this hub has {most} rooms, and may not have more"));
-        }
-        self.stats.rooms += 1;
-        Ok(self.rooms.make(room))
-    }
-
     fn add_member(&mut self, slot: usize, context: &RequestContext<'_>, key: u32) {
-        let session = &mut self.sessions[slot];
-        let room = self.rooms.at_mut(key);
-        let what = room.members.add(slot as u32, session.rooms.len(), session.name.as_ref());
-        session.rooms.push(key);
+        let what = self.arrival(slot, key);
+        let index = self.rooms.change_members(key, |members| members.add(slot as u32));
+        self.change_list(slot, |rooms| rooms.insert(key, index));
+        let room = self.rooms.at(key);
         // The newest event is the one that announces this join, which follows.
         let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest + 1 };
-        self.rooms.cancel_expiry(key, self.clock.now);
+        self.rooms.note_joined(key, self.clock.now);
+        self.note_structure();
+        self.relieve_structure();
         self.reply(slot, context, &answer);
         self.emit_presence(key, what, &self.author(slot), None);
     }
@@ -111,36 +96,43 @@ impl<L> Hub<L> {
 
     /// Whether there is a room with this key, and the session is in it.
     pub(in crate::hub) fn is_member(&self, slot: usize, key: u32) -> bool {
-        self.rooms.get(key).is_some_and(|room| room.members.contains(slot as u32))
+        self.sessions[slot].rooms.contains(key)
     }
 
     /// Removes a session from a room, and sends the event to the other members, and to the session itself if `told`.
     /// Returns the cost.
     fn remove_member(&mut self, slot: usize, key: u32, told: bool) -> Cost {
         let author = self.author(slot);
-        let what = self.rooms.at(key).members.departure_event(author.name.as_ref());
+        let what = self.departure(&author, key, Some(slot));
         let cost = self.emit(key, what, &author, &[], (!told).then_some(slot)).cost;
-        let index = self.rooms.at_mut(key).members.remove(slot as u32, author.name.as_ref());
-        if let Some(index) = index {
-            self.remove_from_session(slot, index);
+        if let Some(index) = self.change_list(slot, |rooms| rooms.remove(key)) {
+            self.remove_at(key, index);
         }
+        self.note_structure();
         self.remove_if_deserted(key);
         Cost::work(REQUEST_COST) + cost
     }
 
-    /// Removes the room at `index` from a session's own list.
-    fn remove_from_session(&mut self, slot: usize, index: usize) {
+    /// Changes a session's own list of rooms.
+    fn change_list<T>(&mut self, slot: usize, change: impl FnOnce(&mut RoomList) -> T) -> T {
         let rooms = &mut self.sessions[slot].rooms;
-        rooms.swap_remove(index);
-        if let Some(&moved) = rooms.get(index) {
-            self.rooms.at_mut(moved).members.set_index_in_session(slot as u32, index);
+        let before = rooms.held();
+        let result = change(rooms);
+        self.account.lists = self.account.lists - before + rooms.held();
+        result
+    }
+
+    /// Removes the member at an index. If another one has this index now, its session's own list is told.
+    pub(super) fn remove_at(&mut self, key: u32, index: u32) {
+        if let Some(moved) = self.rooms.change_members(key, |members| members.remove(index)) {
+            self.sessions[moved as usize].rooms.set_index(key, index);
         }
     }
 
     /// Removes a session from the last of its rooms. The session receives the event too. Returns the cost; `None` if it
     /// is in no room.
     pub(in crate::hub) fn leave_a_room(&mut self, slot: usize) -> Option<Cost> {
-        let key = *self.sessions[slot].rooms.last()?;
+        let key = self.sessions[slot].rooms.last()?;
         Some(self.remove_member(slot, key, true))
     }
 
@@ -156,9 +148,10 @@ impl<L> Hub<L> {
         }
     }
 
-    fn remove_room(&mut self, key: u32) {
+    pub(super) fn remove_room(&mut self, key: u32) {
         self.rooms.remove(key, self.clock.now);
         self.stats.rooms -= 1;
+        self.note_structure();
     }
 
     /// Removes the rooms whose history has expired.
@@ -178,13 +171,11 @@ impl<L> Hub<L> {
     pub(in crate::hub) fn close_room_as(&mut self, key: u32, author: &Author) {
         mark(Mark::RoomClosed);
         self.emit_presence(key, EventType::Close, author, None);
-        let slots = self.rooms.at(key).members.slots().to_vec();
-        for slot in slots {
-            let name = self.sessions[slot as usize].name.as_ref();
-            let index = self.rooms.at_mut(key).members.remove(slot, name);
-            if let Some(index) = index {
-                self.remove_from_session(slot as usize, index);
-            }
+        for slot in self.rooms.change_members(key, Members::lend_slots) {
+            self.change_list(slot as usize, |rooms| rooms.remove(key));
+        }
+        while let Some(departed) = self.rooms.change_members(key, Members::pop_departed) {
+            self.departures.announce(departed, key);
         }
         self.rooms.with_departures.retain(|&other| other != key);
         self.remove_room(key);
@@ -216,7 +207,7 @@ impl<L> Hub<L> {
         let (mut blocks, mut cost) = (Vec::new(), Cost::NONE);
         for part in next.chunks(WHO_FRAME_MEMBERS) {
             let mut block = Vec::new();
-            part.iter().for_each(|(id, name)| Members::encode(*id, name.map_or("", |name| name), &mut block));
+            part.iter().for_each(|(id, name)| wire::Members::encode(*id, name.map_or("", |name| name), &mut block));
             cost += Cost::work(2 * block.len());
             blocks.push(block);
         }
@@ -230,7 +221,7 @@ impl<L> Hub<L> {
         }
         let last = blocks.len() - 1;
         for (number, block) in blocks.iter().enumerate() {
-            let members = Members::new(block).expect("they are whole");
+            let members = wire::Members::new(block).expect("they are whole");
             self.reply(slot, context, &Answer::Who { members, more: more || number < last });
         }
         (if more { Slice::More } else { Slice::Last }, cost)
@@ -241,7 +232,8 @@ impl<L> Hub<L> {
         let members = &self.rooms.at(key).members;
         let present = members.slots().iter().map(|&slot| &self.sessions[slot as usize]);
         let present = present.map(|session| (session.id, session.name.as_ref()));
-        present.chain(members.departed().map(|author| (author.session, author.name.as_ref())))
+        let departed = members.departed().map(|departed| self.departures.author(departed));
+        present.chain(departed.map(|author| (author.session, author.name.as_ref())))
     }
 
     /// The sessions in a room, by ascending id, including departed ones whose departure is not announced yet.

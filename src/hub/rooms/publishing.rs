@@ -29,7 +29,7 @@ impl<L> Hub<L> {
         receipt: bool,
         no_echo: bool,
     ) {
-        let key = match self.room_to_publish_in(room) {
+        let key = match self.room_to_publish_in(Some(slot), room) {
             Ok(key) => key,
             Err((code, text)) => {
                 return self.fail_request(slot, context, Kind::Publish, code, format!("PUBLISH: {text}"));
@@ -42,14 +42,18 @@ impl<L> Hub<L> {
         self.publish_in(key, self.author(slot), body, no_echo.then_some(slot));
     }
 
-    /// The room with this name, which is made if there is none yet.
-    pub(in crate::hub) fn room_to_publish_in(&mut self, room: &str) -> Result<u32, (ErrorCode, String)> {
+    /// The room with this name, which is made if there is none yet, for a session or for the host.
+    pub(in crate::hub) fn room_to_publish_in(
+        &mut self,
+        slot: Option<usize>,
+        room: &str,
+    ) -> Result<u32, (ErrorCode, String)> {
         if let Some(key) = self.rooms.find(room) {
             return Ok(key);
         }
         match name_fault(room) {
             Some(why) => Err((ErrorCode::BadName, why.to_owned())),
-            None => self.make_room(room).map_err(|text| (ErrorCode::LimitReached, text)),
+            None => self.make_room_to_publish(slot, room).map_err(|text| (ErrorCode::LimitReached, text)),
         }
     }
 
@@ -77,7 +81,11 @@ impl<L> Hub<L> {
         let (unix_ms, session) = (self.clock.unix_ms, author.session);
         let event = EventRef { what, id, unix_ms, session, room: &room.name, name, body };
         let frame = SharedFrame::from_bytes(event.to_frame());
-        self.stats.rooms -= self.rooms.remember(key, frame.clone(), body.len(), &self.limits, self.clock.now);
+        let forgotten = self.rooms.remember(key, frame.clone(), body.len(), &self.limits, self.clock.now);
+        if forgotten > 0 {
+            self.stats.rooms -= forgotten;
+            self.note_structure();
+        }
         let cost = self.tell_members(key, what, &frame, body.len(), except);
         if !self.listeners.is_empty() {
             self.listeners.hear(&SharedEvent::new(frame));

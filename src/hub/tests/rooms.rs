@@ -319,3 +319,50 @@ fn rooms_are_left_in_any_order() {
     hub.remove(ann);
     assert!(rooms.iter().all(|room| hub.members_of(room).len() == 1));
 }
+
+/// The types of the events in these frames.
+fn event_types(frames: &[Vec<u8>]) -> Vec<u8> {
+    frames.iter().filter(|frame| frame[0] == Kind::Event as u8).map(|frame| frame[HEADER_LEN]).collect()
+}
+
+#[test]
+fn a_session_whose_departure_is_not_announced_yet_is_still_one_of_its_name() {
+    let mut hub = hub();
+    let [eve, first, second, third] = [0; 4].map(|_| enter(&mut hub).0);
+    ask(&mut hub, eve, Request::Join { room: "lobby" });
+    for slot in [first, second] {
+        ask(&mut hub, slot, Request::Hello { name: "ann", token: "" });
+        ask(&mut hub, slot, Request::Join { room: "lobby" });
+    }
+    ask(&mut hub, third, Request::Hello { name: "ann", token: "" });
+    heard(&mut hub, eve);
+    hub.budget.departures.copied = usize::MAX;
+    hub.remove(first);
+    hub.remove(second);
+    assert_eq!(hub.names.sessions("ann"), [third as u32], "the others are gone");
+    // Another one joins, under the same name. Before that one departure is announced.
+    let mut bytes = Vec::new();
+    Request::Join { room: "lobby" }.encode(3, &mut bytes);
+    hub.receive(third, &bytes);
+    turn(&mut hub);
+    ask(&mut hub, third, Request::Leave { room: "lobby" });
+    let [remove, add, leave] = [EventType::Remove, EventType::Add, EventType::Leave].map(|what| what as u8);
+    assert_eq!(event_types(&heard(&mut hub, eve)), [remove, add, remove, leave]);
+}
+
+#[test]
+fn the_first_and_the_last_session_of_a_name_in_a_room_are_told_apart_from_those_elsewhere() {
+    let mut hub = hub();
+    let [eve, here, there, both] = [0; 4].map(|_| enter(&mut hub).0);
+    [here, there, both].iter().for_each(|&slot| ask(&mut hub, slot, Request::Hello { name: "ann", token: "" }));
+    for (slot, room) in [(eve, "lobby"), (there, "den"), (here, "lobby"), (both, "lobby"), (both, "den")] {
+        ask(&mut hub, slot, Request::Join { room });
+    }
+    for slot in [here, both] {
+        ask(&mut hub, slot, Request::Leave { room: "lobby" });
+    }
+    let (join, add) = (EventType::Join as u8, EventType::Add as u8);
+    let (remove, leave) = (EventType::Remove as u8, EventType::Leave as u8);
+    assert_eq!(event_types(&heard(&mut hub, eve)), [join, join, add, remove, leave]);
+    assert_eq!(event_types(&heard(&mut hub, there)), [join, add]);
+}

@@ -78,6 +78,7 @@ impl Run {
         self.resume();
         self.reap();
         self.truth.check_order();
+        self.hub.check_account();
     }
 
     fn slot(&self, user: u8) -> Option<usize> {
@@ -180,7 +181,7 @@ impl Run {
         }
         self.model.check_arrived();
         let half_received: usize = self.hub.slots().filter_map(|slot| Some(self.hub.session(slot)?.unparsed())).sum();
-        assert_eq!(self.hub.held(), half_received, "nothing is held that nobody has yet to hear");
+        assert_eq!(self.hub.in_transit(), half_received, "nothing is held that nobody has yet to hear");
         if self.exact {
             self.truth.check_rooms(&self.hub, &self.model);
         }

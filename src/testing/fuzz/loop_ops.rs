@@ -184,7 +184,8 @@ impl Run {
         }
         let hub = self.net.hub();
         let half_received: usize = hub.slots().filter_map(|slot| hub.session(slot)).map(Session::unparsed).sum();
-        assert_eq!(hub.held(), half_received, "nothing is held that nobody has yet to hear");
+        assert_eq!(hub.in_transit(), half_received, "nothing is held that nobody has yet to hear");
         self.truth.check_rooms(hub, &self.model);
+        hub.check_account();
     }
 }

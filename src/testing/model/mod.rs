@@ -31,7 +31,7 @@ struct Client {
     /// It was accepted and its connection is not removed yet, whether or not it has departed.
     counts: bool,
     name: String,
-    /// The rooms it is in, in the reverse of the order in which it would leave them.
+    /// The rooms it is in.
     rooms: Vec<String>,
     /// Bytes that it has sent and the model has not decoded yet.
     unread: Vec<u8>,

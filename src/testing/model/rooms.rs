@@ -15,6 +15,8 @@ const HOST: u64 = 1;
 
 #[derive(Default)]
 pub struct Room {
+    /// The lowest number that no other room had when it was made. A client leaves its rooms from the highest one down.
+    number: u32,
     /// The numbers of the member clients.
     members: BTreeSet<usize>,
     newest: u64,
@@ -22,6 +24,16 @@ pub struct Room {
     kept: Vec<(u64, Vec<u8>, usize)>,
     /// When the room expires, while it has no members.
     expires: u64,
+    /// The client that made it by PUBLISH, until somebody joins.
+    maker: Option<usize>,
+    /// The number of its last event: the room without members that was not used for the longest time gives way first.
+    used: usize,
+}
+
+impl Room {
+    fn bodies(&self) -> usize {
+        self.kept.iter().map(|(_, _, len)| len).sum()
+    }
 }
 
 impl Model {
@@ -72,15 +84,40 @@ impl Model {
     }
 
     fn join(&mut self, user: usize, tag: u16, room: &str) -> bool {
-        let is_new = !self.rooms.contains_key(room);
-        if self.clients[user].rooms.len() >= ROOMS_PER_SESSION || is_new && self.rooms.len() >= MAX_ROOMS {
+        let is_own = self.rooms.get(room).is_some_and(|room| room.maker == Some(user));
+        if self.rooms_of(user) - usize::from(is_own) >= ROOMS_PER_SESSION || !self.make_room(room, None) {
             return self.fail(user, 8, 7, tag, false);
         }
         let others = self.namesakes(user, room);
-        self.rooms.entry(room.to_owned()).or_default().members.insert(user);
+        let there = self.rooms.get_mut(room).expect("it is there");
+        there.members.insert(user);
+        there.maker = None;
         self.clients[user].rooms.push(room.to_owned());
         self.joined(user, tag, room, 1);
         self.event(room, if others { ADD } else { JOIN }, Some(user), &[], None);
+        true
+    }
+
+    /// How many rooms a client is in or has made.
+    fn rooms_of(&self, user: usize) -> usize {
+        let made = self.rooms.values().filter(|room| room.maker == Some(user)).count();
+        self.clients[user].rooms.len() + made
+    }
+
+    /// Makes a room, if there is none yet. Returns whether there is one now.
+    fn make_room(&mut self, room: &str, maker: Option<usize>) -> bool {
+        if self.rooms.contains_key(room) {
+            return true;
+        }
+        if self.rooms.len() >= MAX_ROOMS {
+            let deserted = self.rooms.iter().filter(|(_, room)| room.members.is_empty());
+            let first = deserted.min_by_key(|(_, room)| (room.bodies() > 0, room.used)).map(|(name, _)| name.clone());
+            let Some(first) = first else { return false };
+            self.rooms.remove(&first);
+        }
+        let is_free = |number: &u32| self.rooms.values().all(|room| room.number != *number);
+        let number = (0..).find(is_free).expect("there are few rooms");
+        self.rooms.insert(room.to_owned(), Room { number, maker, ..Room::default() });
         true
     }
 
@@ -111,9 +148,9 @@ impl Model {
     }
 
     pub fn leave_all(&mut self, user: usize, told: bool) {
-        while let Some(room) = self.clients[user].rooms.last().cloned() {
-            self.leave(user, &room, told);
-        }
+        let mut rooms = self.clients[user].rooms.clone();
+        rooms.sort_by_key(|room| std::cmp::Reverse(self.rooms[room].number));
+        rooms.iter().for_each(|room| self.leave(user, room, told));
     }
 
     /// Removes a room without members and without history.
@@ -124,7 +161,8 @@ impl Model {
     }
 
     fn publish(&mut self, user: usize, flags: u8, tag: u16, room: &str, body: &[u8]) -> bool {
-        if !self.rooms.contains_key(room) && self.rooms.len() >= MAX_ROOMS {
+        let is_new = !self.rooms.contains_key(room);
+        if is_new && (self.rooms_of(user) >= ROOMS_PER_SESSION || !self.make_room(room, Some(user))) {
             return self.fail(user, 8, 9, tag, false);
         }
         if flags & 1 != 0 {
@@ -136,7 +174,6 @@ impl Model {
     }
 
     fn say(&mut self, room: &str, user: Option<usize>, body: &[u8], except: Option<usize>) {
-        self.rooms.entry(room.to_owned()).or_default();
         self.event(room, MESSAGE, user, body, except);
         let expires = self.now + HISTORY_SECS;
         self.rooms.get_mut(room).expect("it was made above").expires = expires;
@@ -145,7 +182,7 @@ impl Model {
 
     /// Publishes a body for the host; returns the event's id, or `None` if that is not allowed.
     pub fn publish_for_host(&mut self, room: &str, body: &[u8]) -> Option<u64> {
-        if !is_fit(room) || !self.rooms.contains_key(room) && self.rooms.len() >= MAX_ROOMS {
+        if !is_fit(room) || !self.make_room(room, None) {
             return None;
         }
         let id = self.rooms.get(room).map_or(0, |room| room.newest) + 1;
@@ -170,14 +207,14 @@ impl Model {
     fn event(&mut self, room: &str, what: u8, user: Option<usize>, body: &[u8], except: Option<usize>) {
         let (session, name) = user.map_or((HOST, ""), |user| (self.clients[user].id, &self.clients[user].name));
         let unix_ms = self.unix_ms();
+        let used = self.story.len();
         let there = self.rooms.get_mut(room).expect("events are of rooms");
-        there.newest += 1;
+        (there.newest, there.used) = (there.newest + 1, used);
         let mut payload = vec![what];
         [there.newest, unix_ms, session].iter().for_each(|number| payload.extend(number.to_be_bytes()));
         payload.extend([text(room), text(name), body.to_vec()].concat());
         there.kept.push((there.newest, payload.clone(), body.len()));
-        let bodies = |room: &Room| room.kept.iter().map(|(_, _, len)| len).sum::<usize>();
-        while there.kept.len() > HISTORY || bodies(there) > HISTORY_BYTES {
+        while there.kept.len() > HISTORY || there.bodies() > HISTORY_BYTES {
             there.kept.remove(0);
         }
         for member in there.members.iter().filter(|member| Some(**member) != except) {
