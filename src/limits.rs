@@ -136,7 +136,7 @@ pub const SHORT_QUEUE: usize = 16 * 1024;
 pub const LOOKED_THROUGH: usize = 16 * 1024;
 
 /// Bytes of an unfinished request that are read from any session, however little memory is left.
-pub const SMALL_REQUEST: usize = 4 * 1024;
+pub const SMALL_REQUEST: usize = 1024;
 
 /// How long links are not read, because others have not finished their requests, before some of those are closed.
 pub const UNFINISHED_TIME: Duration = Duration::from_millis(100);

@@ -88,15 +88,21 @@ impl<L> Hub<L> {
         self.note_structure();
     }
 
+    /// Bytes that may be held: the limit, but at least what it takes to receive a request of any size while others are
+    /// queued.
+    pub fn memory_limit(&self) -> usize {
+        self.limits.memory.max(4 * (self.limits.max_body as usize + READ_BUFFER))
+    }
+
     /// Bytes that may still be held.
     fn free(&self) -> usize {
-        self.limits.memory.saturating_sub(self.charged())
+        self.memory_limit().saturating_sub(self.charged())
     }
 
     /// Whether the hub is at its memory limit.
     #[inline]
     pub fn is_over_memory(&self) -> bool {
-        self.charged() >= self.limits.memory
+        self.charged() >= self.memory_limit()
     }
 
     /// Bytes of its own answers that a session may leave unread before its next request is executed.
@@ -107,7 +113,7 @@ impl<L> Hub<L> {
     /// Bytes that may be queued for a session before it is full: less than the limit once half of the memory is used. An
     /// eighth of the memory is out of reach for queues, and is left for those that are short.
     pub(super) fn queue_window(&self) -> usize {
-        let (memory, held) = (self.limits.memory, self.charged());
+        let (memory, held) = (self.memory_limit(), self.charged());
         if held < memory / 2 {
             return self.limits.queue;
         }
@@ -118,7 +124,7 @@ impl<L> Hub<L> {
     /// Bytes of an unfinished request that are read from one session: as many as are left of the half of the memory that
     /// is for requests.
     pub fn request_window(&self) -> usize {
-        (self.limits.memory / 2).saturating_sub(self.unparsed).min(self.free())
+        (self.memory_limit() / 2).saturating_sub(self.unparsed).min(self.free())
     }
 
     /// Whether so much of unfinished requests is held that not every request can be finished.
@@ -133,12 +139,12 @@ impl<L> Hub<L> {
 
     /// Whether unfinished requests take hardly more than the half of the memory that is for them.
     pub fn can_begin_another_request(&self) -> bool {
-        self.unparsed <= self.limits.memory / 8 * 5
+        self.unparsed <= self.memory_limit() / 8 * 5
     }
 
     /// Whether unfinished requests take more than a quarter of the memory.
     pub fn is_much_unfinished(&self) -> bool {
-        self.unparsed > self.limits.memory / 4
+        self.unparsed > self.memory_limit() / 4
     }
 
     /// Files a session by what it holds, after that may have changed.

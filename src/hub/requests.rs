@@ -234,8 +234,8 @@ impl<L> Hub<L> {
         Step::Done
     }
 
-    /// HELLO: names a session. A session that changes its name leaves its rooms under the old name, and receives the
-    /// events of leaving.
+    /// HELLO: names a session. A session that changes its name leaves its rooms under the old name, as one that departs,
+    /// but receives the events of leaving.
     fn hello(&mut self, slot: usize, context: &RequestContext<'_>, name: &str) {
         if let Some(why) = name_fault(name).filter(|_| !name.is_empty()) {
             return self.fail_request(slot, context, Kind::Hello, ErrorCode::BadName, format!("HELLO: {why}"));
@@ -255,11 +255,10 @@ impl<L> Hub<L> {
         if session.name.as_deref().unwrap_or_default() == name {
             return;
         }
-        if session.rooms.is_empty() {
-            self.set_name(slot, name);
-        } else {
-            self.begin_long_request(slot, context, LongWork::Rename(name.into()));
-        }
+        self.flush_batch();
+        self.defer_departure(slot);
+        self.set_name(slot, name);
+        self.announce_departures();
     }
 
     /// STATS: replies with the counters, only to clients on this machine.

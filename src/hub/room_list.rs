@@ -27,11 +27,6 @@ impl RoomList {
         self.0.is_empty()
     }
 
-    /// The room with the highest key.
-    pub fn last(&self) -> Option<u32> {
-        self.0.last().map(|membership| membership.key)
-    }
-
     /// The rooms, by ascending key, each with the index of the session among its members.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u32, u32)> {
         self.0.iter().map(|membership| (membership.key, membership.index))
@@ -94,7 +89,7 @@ mod tests {
         for key in [5, 1, 9, 3, 7] {
             rooms.insert(key, 10 * key);
         }
-        assert!(rooms.iter().map(|(key, _)| key).eq([1, 3, 5, 7, 9]) && rooms.last() == Some(9));
+        assert!(rooms.iter().map(|(key, _)| key).eq([1, 3, 5, 7, 9]));
         rooms.set_index(3, 4);
         rooms.set_index(4, 4);
         assert_eq!((rooms.remove(3), rooms.remove(3), rooms.remove(9)), (Some(4), None, Some(90)));

@@ -1,7 +1,6 @@
 //! Long requests: those that look at many sessions or events, or tell many rooms, are executed in slices.
 //!
-//! LIST, WHO and HISTORY are answered, and a session that changes its name leaves its rooms, one slice at a time. A slice
-//! ends after some [`SLICE`] bytes. If the turn's budget for long requests is spent, or others wait for theirs, the
+//! LIST, WHO and HISTORY are answered one slice at a time, of some [`SLICE`](crate::limits::SLICE) bytes. If the turn's budget for long requests is spent, or others wait for theirs, the
 //! request waits in a queue and has its next slice when it is its turn; so however much a few sessions ask for, others
 //! are answered in the same turn. If the session has not read its answers, the request leaves the queue until it has:
 //! a long answer needs no more memory than a [window](Hub::has_answer_room) of it.
@@ -28,8 +27,6 @@ pub(super) enum LongWork {
     Who(WhoCursor),
     /// HISTORY.
     History(Replay),
-    /// HELLO with another name: the session leaves its rooms under the old one first.
-    Rename(Box<str>),
 }
 
 /// A request that is not complete.
@@ -132,7 +129,6 @@ impl<L> Hub<L> {
             LongWork::List(after, until) => self.list_slice(slot, context, after, *until),
             LongWork::Who(cursor) => self.who_slice(slot, context, cursor),
             LongWork::History(replay) => self.replay_slice(slot, context, replay),
-            LongWork::Rename(name) => self.rename_slice(slot, name),
         };
         self.budget.long_requests += cost;
         slice
@@ -158,16 +154,6 @@ impl<L> Hub<L> {
         *after = ids.last().copied().unwrap_or(until);
         self.scratch.ids = ids;
         (if more { Slice::More } else { Slice::Last }, cost)
-    }
-
-    /// Leaves one room, and takes the new name after the last one.
-    fn rename_slice(&mut self, slot: usize, name: &str) -> (Slice, Cost) {
-        if let Some(cost) = self.leave_a_room(slot) {
-            return (Slice::More, cost);
-        }
-        self.set_name(slot, name);
-        log::debug!("{} has another name", self.sessions[slot].label());
-        (Slice::Last, Cost::NONE)
     }
 }
 

@@ -17,7 +17,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             return;
         }
         self.hub.stats.squeezes += 1;
-        let limit = self.hub.limits().memory;
+        let limit = self.hub.memory_limit();
         if self.memory.warns(self.now) {
             log::warn!("the memory limit of {limit} B is reached: closing the sessions for which most is held");
         }
@@ -37,6 +37,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         while let Some(slot) = MemoryPressure::in_the_way(&mut self.hub) {
             self.evict(slot);
         }
+        self.memory.exempt_one(&self.hub);
     }
 
     /// Closes a session to free its memory. It is still sent the rest of a partly sent frame and then the reason, unless

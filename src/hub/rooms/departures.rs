@@ -8,11 +8,13 @@
 use super::members::Members;
 use crate::hub::Hub;
 use crate::hub::budget::Cost;
+use crate::hub::payload::{Payload, SharedFrame};
 use crate::limits::DEPARTURE_COST;
 use crate::marks::{Mark, mark};
+use crate::wire::{Kind, UserId};
 
 impl<L> Hub<L> {
-    /// Removes a departed session from all its rooms. The events follow later.
+    /// Removes a session from all its rooms, because it has departed or changes its name. The events follow later.
     pub(in crate::hub) fn defer_departure(&mut self, slot: usize) {
         let rooms = std::mem::take(&mut self.sessions[slot].rooms);
         if rooms.is_empty() {
@@ -70,7 +72,20 @@ impl<L> Hub<L> {
         let author = self.departures.announce(departed, key);
         self.note_structure();
         let what = self.departure(&author, key, None);
-        Cost::work(DEPARTURE_COST) + self.emit(key, what, &author, &[], None).cost
+        let emitted = self.emit(key, what, &author, &[], None);
+        self.tell_renamed(key, author.session, &emitted.frame);
+        Cost::work(DEPARTURE_COST) + emitted.cost
+    }
+
+    /// Sends the event of leaving to a session that is still there, because it only changed its name.
+    fn tell_renamed(&mut self, key: u32, session: UserId, frame: &SharedFrame) {
+        let Some((slot, session)) = self.sessions.addressable(session) else { return };
+        if !self.is_closing && !session.rooms.contains(key) {
+            let payload = Payload::Copied(frame.as_bytes());
+            let posted = self.fan_out.post(&mut self.sessions, &[slot as u32], None, payload, true);
+            self.stats.frames.count(Kind::Event, posted.told, frame.as_bytes().len());
+            self.stats.events_missed += posted.missed;
+        }
     }
 
     /// Whether there are departures to announce, and memory for that.

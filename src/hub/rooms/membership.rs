@@ -70,7 +70,7 @@ impl<L> Hub<L> {
     pub(in crate::hub) fn leave_room(&mut self, slot: usize, context: &RequestContext<'_>, room: &str) {
         if let Some(key) = self.own_room(slot, context, Kind::Leave, room) {
             self.reply(slot, context, &Answer::Left);
-            let cost = self.remove_member(slot, key, false);
+            let cost = self.remove_member(slot, key);
             self.budget.requests += cost;
         }
     }
@@ -99,12 +99,11 @@ impl<L> Hub<L> {
         self.sessions[slot].rooms.contains(key)
     }
 
-    /// Removes a session from a room, and sends the event to the other members, and to the session itself if `told`.
-    /// Returns the cost.
-    fn remove_member(&mut self, slot: usize, key: u32, told: bool) -> Cost {
+    /// Removes a session from a room, and sends the event to the other members. Returns the cost.
+    fn remove_member(&mut self, slot: usize, key: u32) -> Cost {
         let author = self.author(slot);
         let what = self.departure(&author, key, Some(slot));
-        let cost = self.emit(key, what, &author, &[], (!told).then_some(slot)).cost;
+        let cost = self.emit(key, what, &author, &[], Some(slot)).cost;
         if let Some(index) = self.change_list(slot, |rooms| rooms.remove(key)) {
             self.remove_at(key, index);
         }
@@ -127,13 +126,6 @@ impl<L> Hub<L> {
         if let Some(moved) = self.rooms.change_members(key, |members| members.remove(index)) {
             self.sessions[moved as usize].rooms.set_index(key, index);
         }
-    }
-
-    /// Removes a session from the last of its rooms. The session receives the event too. Returns the cost; `None` if it
-    /// is in no room.
-    pub(in crate::hub) fn leave_a_room(&mut self, slot: usize) -> Option<Cost> {
-        let key = self.sessions[slot].rooms.last()?;
-        Some(self.remove_member(slot, key, true))
     }
 
     /// A room without members is kept for a while if it remembers anything, and is removed otherwise.

@@ -14,6 +14,7 @@ use crate::wire::{Answer, ErrorCode, EventRef, EventType, Kind};
 #[derive(Debug)]
 pub(in crate::hub) struct Emitted {
     pub id: u64,
+    pub frame: SharedFrame,
     /// What it cost to put it into the outboxes.
     pub cost: Cost,
 }
@@ -88,9 +89,9 @@ impl<L> Hub<L> {
         }
         let cost = self.tell_members(key, what, &frame, body.len(), except);
         if !self.listeners.is_empty() {
-            self.listeners.hear(&SharedEvent::new(frame));
+            self.listeners.hear(&SharedEvent::new(frame.clone()));
         }
-        Emitted { id, cost }
+        Emitted { id, frame, cost }
     }
 
     /// Puts an event into the outbox of each member but `except`. A member whose queue is full misses it, and can see

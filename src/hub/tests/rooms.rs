@@ -230,7 +230,7 @@ fn who_comes_and_goes_as_fast_as_can_be_leaves_no_more_to_tell_than_there_were_m
 
 #[test]
 fn over_the_budget_of_memory_nobody_is_told_who_is_gone_until_something_drains() {
-    let mut hub = Hub::new(Limits { memory: 1 << 20, ..Limits::default() });
+    let mut hub = Hub::new(Limits { memory: 1 << 20, max_body: 100 << 10, ..Limits::default() });
     let slots: Vec<usize> = (0..10).map(|_| enter(&mut hub).0).collect();
     slots.iter().for_each(|&slot| ask(&mut hub, slot, Request::Join { room: "lobby" }));
     slots.iter().for_each(|&slot| drop(heard(&mut hub, slot)));
