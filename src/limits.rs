@@ -154,17 +154,17 @@ pub const EVENT_OVERHEAD: usize = 128;
 /// How often it is logged that sessions are closed because the memory limit is reached.
 pub const WARN_EVERY: Duration = Duration::from_secs(1);
 
-/// Links that are flushed in a turn: some four milliseconds of sends. The others are flushed in the next turn.
-pub const FLUSHES: usize = 2048;
+/// Links that are flushed in a turn: some two milliseconds of sends. The others are flushed in the next turn.
+pub const FLUSHES: usize = 512;
 
 /// Bytes after which a turn flushes no further link: some four milliseconds of copying into the system.
 pub const FLUSH_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Links that are removed in a turn: some two milliseconds.
-pub const REMOVALS: usize = 256;
+pub const REMOVALS: usize = 128;
 
 /// Timeouts of one kind that are handled in a turn.
-pub const EXPIRIES: usize = 512;
+pub const EXPIRIES: usize = 256;
 
 /// The largest part of a frame that is still sent to a session before the reason why it is closed, if memory is short.
 pub const LAST_FRAME: usize = 64 * 1024;
@@ -172,8 +172,15 @@ pub const LAST_FRAME: usize = 64 * 1024;
 /// What it costs to look up a name, as bytes copied.
 pub const NAME_COST: usize = 128;
 
-/// What it costs to look at one session on the way through many of them, as bytes copied.
-pub const SCAN_COST: usize = 32;
+/// What it costs to look at one session on the way through many of them, as bytes copied: most are in no cache.
+pub const SCAN_COST: usize = 64;
+
+/// What it costs to put something into an outbox for the first time in a turn, beside its bytes, as bytes copied.
+pub const POST_COST: usize = 192;
+
+/// What serving a session may cost, as bytes copied, so that it is served before those that cost more when it asks
+/// again: some twenty microseconds, or a few hundred small requests.
+pub const LIGHT_COST: usize = 64 * 1024;
 
 /// What it costs to send an event again, beside its bytes, as bytes copied.
 pub const REPLAY_COST: usize = 256;
@@ -355,7 +362,7 @@ impl Default for Limits {
             if_full: IfFull::Wait,
             memory: 256 * 1024 * 1024,
             share_from: 4 * 1024,
-            fan_out: 8 * 1024 * 1024,
+            fan_out: 4 * 1024 * 1024,
             max_rooms: 65_536,
             rooms_per_session: 256,
             history: 1024,

@@ -26,6 +26,27 @@ impl<L> Hub<L> {
         self.budget.begin_share(waiting);
     }
 
+    /// A session was served.
+    pub fn end_share(&mut self, slot: usize) {
+        let is_heavy = self.budget.was_heavy();
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.waits.is_heavy = is_heavy;
+        }
+    }
+
+    /// Lets a session that cost much when it was last served wait for its share behind those that did not. Returns
+    /// whether it has to.
+    pub fn postpone_if_heavy(&mut self, slot: usize) -> bool {
+        let Some(session) = self.sessions.get_mut(slot).filter(|session| session.waits.is_heavy && session.is_open()) else {
+            return false;
+        };
+        if session.waits.block(Reason::NextTurn) {
+            let id = session.id;
+            self.sessions.effects.postponed.push_back(id);
+        }
+        true
+    }
+
     /// Charges bytes that were received.
     pub fn charge_received(&mut self, bytes: usize) {
         self.budget.requests.copied += bytes;
@@ -60,6 +81,11 @@ impl<L> Hub<L> {
     pub(super) fn has_answer_room(&self, slot: usize) -> bool {
         let answers = self.sessions[slot].answers as usize;
         answers <= SMALL_ANSWERS || answers <= self.answer_window()
+    }
+
+    /// Whether a session has read so much of its answers that answers which it can do without are queued for it.
+    pub(super) fn has_room_to_spare(&self, slot: usize) -> bool {
+        self.sessions[slot].answers as usize <= SMALL_ANSWERS.max(self.answer_window() / 2)
     }
 
     /// Makes a session's requests wait until it has read its answers, if too much of them is unread. Returns whether

@@ -6,9 +6,10 @@
 //! requests (which are served in [slices](super::slices)), and departures.
 //!
 //! Requests share their budget. Each time that a session is served it may spend a share of what is left, and then has to
-//! wait until the other sessions had theirs.
+//! wait until the other sessions had theirs. A session that cost much when it was last served comes after those that did
+//! not.
 
-use crate::limits::{Limits, SHARES};
+use crate::limits::{LIGHT_COST, Limits, SHARES};
 use std::ops::{Add, AddAssign};
 
 /// What something cost.
@@ -56,7 +57,8 @@ pub(super) struct TurnBudget {
     /// receives more than half a queue.
     most: Cost,
     pub requests: Cost,
-    /// What `requests.copied` is when the session that is served now has used up its share.
+    /// What `requests.copied` was when the session that is served now began, and is when it has used up its share.
+    share_start: usize,
     share_end: usize,
     pub long_requests: Cost,
     pub departures: Cost,
@@ -68,6 +70,7 @@ impl TurnBudget {
         TurnBudget {
             most,
             requests: Cost::NONE,
+            share_start: 0,
             share_end: most.copied,
             long_requests: Cost::NONE,
             departures: Cost::NONE,
@@ -86,7 +89,12 @@ impl TurnBudget {
     pub fn begin_share(&mut self, waiting: usize) {
         let left = self.most.copied.saturating_sub(self.requests.copied);
         let share = (left / waiting.max(1)).max(self.most.copied / SHARES);
-        self.share_end = self.most.copied.min(self.requests.copied + share);
+        (self.share_start, self.share_end) = (self.requests.copied, self.most.copied.min(self.requests.copied + share));
+    }
+
+    /// Whether the session that was served cost so much that others come before it.
+    pub fn was_heavy(&self) -> bool {
+        self.requests.copied.saturating_sub(self.share_start) > LIGHT_COST
     }
 
     /// Whether the session that is served has spent its share, or the requests of this turn have cost enough: further

@@ -7,7 +7,7 @@ use super::encoded::EncodedFrames;
 use super::payload::Payload;
 use super::pool::Pool;
 use super::sessions::Sessions;
-use crate::limits::{Limits, RUN_FULL};
+use crate::limits::{Limits, POST_COST, RUN_FULL};
 use crate::marks::{Mark, mark};
 
 /// What outboxes are filled from: their memory, the open batch, and the payload in other encodings than the native one.
@@ -29,8 +29,9 @@ pub(super) struct Posted {
     pub told: u64,
     /// Sessions that were skipped because they are full.
     pub missed: u64,
-    /// What it cost to encode it for them, beside the cost of the payload itself.
-    pub encoding: Cost,
+    /// What it cost beside the payload itself: to find outboxes to which nothing was posted before in this turn, and to
+    /// encode it for those that need that.
+    pub cost: Cost,
 }
 
 impl FanOut {
@@ -59,6 +60,7 @@ impl FanOut {
         skip_full: bool,
     ) -> Posted {
         let (mut missed, mut excepted) = (0, 0);
+        let dirty = sessions.effects.dirty.len();
         let except = except.map_or(u32::MAX, |slot| slot as u32);
         for &slot in slots {
             if slot == except {
@@ -81,7 +83,8 @@ impl FanOut {
         }
         let has_deferred = !self.deferred.is_empty();
         let encoding = if has_deferred { self.post_encoded(sessions, payload) } else { Cost::NONE };
-        Posted { told: slots.len() as u64 - excepted - missed, missed, encoding }
+        let found = Cost::work((sessions.effects.dirty.len() - dirty) * POST_COST);
+        Posted { told: slots.len() as u64 - excepted - missed, missed, cost: found + encoding }
     }
 
     /// Puts a payload into the outboxes of the deferred sessions, in the encoding of each. Returns what that cost.
@@ -111,14 +114,14 @@ impl FanOut {
         cost
     }
 
-    /// Puts the open batch into the outboxes of its receivers, if there is one. Returns what it cost to encode it; the
-    /// frames themselves were charged when they joined.
+    /// Puts the open batch into the outboxes of its receivers, if there is one. Returns what that cost beside the
+    /// frames, which were charged when they joined.
     #[inline(never)]
     pub fn flush_batch<L>(&mut self, sessions: &mut Sessions<L>) -> Cost {
         let Some((receivers, frames)) = self.batch.close() else { return Cost::NONE };
         let posted = self.post(sessions, &receivers, None, Payload::Copied(&frames), false);
         self.batch.recycle(receivers, frames);
-        posted.encoding
+        posted.cost
     }
 
     /// Bytes that may still join: no more than fit into the queue of every receiver, nor than `memory` allows if each

@@ -59,10 +59,12 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Sends a session what answers a control frame of its encoding, such as a pong. It counts as a request executed,
-    /// so that a client which asks for many and reads none is not read either.
+    /// Sends a session what answers a control frame of its encoding, such as a pong, unless it has not read many of its
+    /// answers: it needs the last one alone. It counts as a request executed.
     pub fn answer_control(&mut self, slot: usize, bytes: &[u8]) {
-        self.push_bytes(slot, bytes);
+        if self.has_room_to_spare(slot) {
+            self.push_bytes(slot, bytes);
+        }
         self.budget.requests += Cost::of(1, bytes.len(), bytes.len() + CONTROL_COST);
         self.after_request(slot);
     }

@@ -24,7 +24,7 @@ pub(super) struct Account {
     pub lists: usize,
     /// Bytes of the lists of those who wait for a receiver.
     pub waiters: usize,
-    /// Bytes that others hold because of clients: gateways, and queues to threads.
+    /// Bytes that wait in queues to threads of the host. They are not structural.
     pub external: usize,
     /// The sum of all structural parts.
     structural: usize,
@@ -37,7 +37,7 @@ impl<L> Hub<L> {
     /// once.
     #[inline]
     pub fn held(&self) -> usize {
-        self.in_transit() + self.account.structural
+        self.in_transit() + self.account.structural + self.account.external
     }
 
     /// Bytes that are queued, or received and not executed yet.
@@ -50,7 +50,7 @@ impl<L> Hub<L> {
     /// may take more than their half; but the other half is always there for queues and requests.
     #[inline]
     pub fn charged(&self) -> usize {
-        self.in_transit() + self.account.charged
+        self.in_transit() + self.account.charged + self.account.external
     }
 
     /// Bytes of memberships, rooms, names, and what else stays until a client gives it up.
@@ -60,9 +60,9 @@ impl<L> Hub<L> {
 
     /// Sums up the structural parts, after one of them has changed.
     pub(super) fn note_structure(&mut self) {
-        let Account { lists, waiters, external, .. } = self.account;
+        let Account { lists, waiters, .. } = self.account;
         let owners = self.rooms.held() + self.names.held() + self.departures.held();
-        self.account.structural = owners + lists + waiters + external;
+        self.account.structural = owners + lists + waiters;
         self.account.charged = self.account.structural.min(self.structural_limit());
     }
 
@@ -85,7 +85,6 @@ impl<L> Hub<L> {
     /// thread.
     pub fn set_held_by_host(&mut self, bytes: usize) {
         self.account.external = bytes;
-        self.note_structure();
     }
 
     /// Bytes that may be held: the limit, but at least what it takes to receive a request of any size while others are

@@ -202,7 +202,7 @@ impl<L> Hub<L> {
     fn post(&mut self, receivers: &Receivers, payload: Payload<'_>) {
         let posted = self.fan_out.post(&mut self.sessions, &receivers.slots, None, payload, false);
         let cost = Cost::of(receivers.slots.len(), payload.as_bytes().len(), payload.cost());
-        self.budget.requests += cost + posted.encoding;
+        self.budget.requests += cost + posted.cost;
     }
 
     /// Relays a body for the host program, as [`HOST`]. The host can not be made to wait, so full receivers refuse.

@@ -219,6 +219,11 @@ impl<L> Session<L> {
         self.is_open() && self.waits.is_blocked()
     }
 
+    /// Whether its requests wait for something else than its next share of a turn.
+    pub fn waits_beyond_turn(&self) -> bool {
+        self.is_open() && self.waits.is_blocked_beyond_turn()
+    }
+
     /// Whether its requests wait for a full receiver.
     pub fn waits_for_receiver(&self) -> bool {
         self.is_open() && self.waits.is_blocked_by(Reason::Receiver)

@@ -150,7 +150,7 @@ impl<L> Hub<L> {
         Ids::encode(&ids, &mut block);
         let users = Ids::new(&block).expect("a block of whole ids");
         self.reply(slot, context, &Answer::List { users, more });
-        let cost = Cost::work(self.sessions.len() * SCAN_COST + block.len());
+        let cost = Cost::work(self.sessions.len() * SCAN_COST + 4 * block.len());
         *after = ids.last().copied().unwrap_or(until);
         self.scratch.ids = ids;
         (if more { Slice::More } else { Slice::Last }, cost)

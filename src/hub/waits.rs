@@ -28,6 +28,8 @@ pub(super) struct Waits {
     /// It gave up waiting for a receiver: until the request is executed, and the session is no longer full itself, what
     /// it sends to full receivers is refused.
     gave_up: bool,
+    /// It cost much when it was last served, and waits for its share behind those that did not.
+    pub is_heavy: bool,
 }
 
 impl Waits {
@@ -35,6 +37,11 @@ impl Waits {
     #[inline]
     pub fn is_blocked(&self) -> bool {
         self.reasons != 0
+    }
+
+    /// Whether there is a reason that does not end by itself in one of the next turns.
+    pub fn is_blocked_beyond_turn(&self) -> bool {
+        self.reasons & !(Reason::NextTurn as u8) != 0
     }
 
     /// Whether this is one of its reasons.

@@ -135,7 +135,7 @@ impl MemoryPressure {
 
 /// Whether a session has sent a part of a request.
 fn is_unfinished<S>(session: &Session<Link<S>>) -> bool {
-    session.is_open() && session.unparsed() > 0 && !session.has_backlog() && !session.is_waiting()
+    session.is_open() && session.unparsed() > 0 && !session.has_backlog() && !session.waits_beyond_turn()
 }
 
 /// Whether more of it may be received now.

@@ -22,7 +22,7 @@ enum Received {
 
 impl<O: Os, G: Gateway> Loop<O, G> {
     /// Serves each link in the queue, those that need not wait any more, and then in turns those that have spent their
-    /// share, until the budget of this turn is spent. Links that may not be read under memory pressure stay in the queue,
+    /// share or cost much before, until the budget of this turn is spent. Links that may not be read under memory pressure stay in the queue,
     /// in front of new ones. So do all remaining links once the budget is spent.
     pub(super) fn read_ready(&mut self) {
         for slot in std::mem::take(&mut self.hub.effects_mut().resumed) {
@@ -41,7 +41,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             let stays = is_held_back || self.hub.is_turn_spent();
             if is_held_back {
                 self.pause_frame_timeout(slot);
-            } else if !stays {
+            } else if !stays && !self.postpone_if_heavy(slot) {
                 self.serve_share(slot, waiting);
             }
             self.close_if_broken(slot);
@@ -61,6 +61,17 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     fn serve_share(&mut self, slot: usize, waiting: usize) {
         self.hub.begin_share(waiting);
         self.serve(slot);
+        self.hub.end_share(slot);
+    }
+
+    /// Takes a link out of the read queue, if its session cost much when it was last served: it waits with those that
+    /// have spent their share. Returns whether it does.
+    fn postpone_if_heavy(&mut self, slot: usize) -> bool {
+        let is_postponed = self.hub.postpone_if_heavy(slot);
+        if is_postponed && let Some(session) = self.hub.session_mut(slot) {
+            session.link.in_read_queue = false;
+        }
+        is_postponed
     }
 
     /// Puts a link in the queue of those to read.

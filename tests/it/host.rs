@@ -237,16 +237,16 @@ fn what_is_posted_is_bounded_by_the_memory_limit_and_counts_towards_it() {
     let heard = std::iter::from_fn(|| events.try_recv().ok()).count();
     assert!(handle.post("lobby", b"").is_ok() && server.turn(None).is_ok());
     assert_eq!((heard, events.try_recv().is_ok(), server.turn(Some(Duration::ZERO)).is_ok()), (7, true, true));
-    assert_eq!((server.stats().held, server.stats().events_dropped), (0, 0));
+    assert!(server.stats().held < 1000 && server.stats().events_dropped == 0, "{} B for the room", server.stats().held);
 }
 
 #[test]
 fn clients_go_on_when_a_listener_has_passed_on_what_filled_the_memory() {
-    let (address, handle, hub) = hub(Server::builder().memory(64 << 10));
+    let (address, handle, hub) = hub(Server::builder().max_body(16 << 10).memory(512 << 10));
     let (listener, events) = cubby::event_channel(1024, 1 << 20, WhenFull::Drop);
     handle.listen_to_all(listener).expect("the hub is up");
-    let told = (0..40).take_while(|_| handle.publish("lobby", &[7; 10_000]).is_ok()).count();
-    assert_eq!(told, 7, "the channel holds all that the hub may hold");
+    let told = (0..100).take_while(|_| handle.publish("lobby", &[7; 10_000]).is_ok()).count();
+    assert!((50..=53).contains(&told), "the channel holds all that the hub may hold: {told} events");
     let ann = spawn(move || client(&address, "ann").identity());
     std::thread::sleep(Duration::from_millis(300));
     assert!(!ann.is_finished(), "nobody is read");

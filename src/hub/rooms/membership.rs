@@ -200,7 +200,7 @@ impl<L> Hub<L> {
         for part in next.chunks(WHO_FRAME_MEMBERS) {
             let mut block = Vec::new();
             part.iter().for_each(|(id, name)| wire::Members::encode(*id, name.map_or("", |name| name), &mut block));
-            cost += Cost::work(2 * block.len());
+            cost += Cost::work(4 * block.len());
             blocks.push(block);
         }
         cursor.after = next.last().map_or(cursor.until, |(id, _)| *id);

@@ -126,6 +126,6 @@ impl<L> Hub<L> {
             self.open_batch_for_room(key, except);
         }
         let missed = Cost::work(posted.missed as usize * SCAN_COST);
-        Cost::of(posted.told as usize, len, payload.cost()) + posted.encoding + missed
+        Cost::of(posted.told as usize, len, payload.cost()) + posted.cost + missed
     }
 }
