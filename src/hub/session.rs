@@ -51,8 +51,8 @@ pub(super) struct AtGateway {
     pub held: u32,
 }
 
-/// A session that waits for a receiver, and the number of its wait.
-pub(super) type Waiter = (UserId, u32);
+/// A session that waits for a receiver.
+pub(super) type Waiter = UserId;
 
 /// What few sessions have.
 #[derive(Debug, Default)]
@@ -61,7 +61,9 @@ pub(super) struct Seldom {
     /// meanwhile.
     pub waiters: Vec<Waiter>,
     /// The request of it that is not complete.
-    pub long_request: Option<LongRequest>,
+    pub long_request: Option<Box<LongRequest>>,
+    /// How much of the rate limit is used up, if there is one.
+    pub rate: TokenBucket,
 }
 
 /// Where a session is found in tables of the hub.
@@ -98,22 +100,21 @@ pub struct Session<L> {
     pub(super) seldom: Option<Box<Seldom>>,
     /// Unparsed native input: the beginning of a frame, or the whole [`backlog`](Session::backlog).
     pub(super) decoder: Decoder,
-    pub(super) rate: TokenBucket,
     pub(super) origin: Origin,
     pub(super) places: Places,
-    pub(super) waits: Waits,
     /// The unparsed input that its gateway keeps.
     pub(super) at_gateway: AtGateway,
-    /// The error that it was closed with, if any.
-    pub(super) closed_with: Option<ErrorCode>,
-    pub(super) backlog: Backlog,
-    pub(super) role: Role,
     /// Its class among the [holders](super::holders) of memory, and its index there.
     pub(super) holder: Holder,
     /// Bytes of answers to its own requests that are not sent yet; at most [`answers_end`](Session::answers_end).
     pub(super) answers: u32,
     /// Bytes of its outbox up to the end of the last of these answers.
     pub(super) answers_end: u32,
+    /// The error that it was closed with, if any.
+    pub(super) closed_with: Option<ErrorCode>,
+    pub(super) backlog: Backlog,
+    pub(super) role: Role,
+    pub(super) waits: Waits,
     /// What the loop keeps.
     pub link: L,
 }
@@ -137,7 +138,6 @@ impl<L> Session<L> {
             rooms: RoomList::default(),
             seldom: None,
             decoder: Decoder::default(),
-            rate: TokenBucket::default(),
             origin: remote.into(),
             places: Places::default(),
             waits: Waits::default(),
@@ -157,8 +157,13 @@ impl<L> Session<L> {
         self.seldom.get_or_insert_default()
     }
 
+    /// How much of its rate limit is used up.
+    pub(super) fn rate(&self) -> TokenBucket {
+        self.seldom.as_ref().map_or(TokenBucket::default(), |seldom| seldom.rate)
+    }
+
     /// Takes the request of it that is not complete.
-    pub(super) fn take_long_request(&mut self) -> Option<LongRequest> {
+    pub(super) fn take_long_request(&mut self) -> Option<Box<LongRequest>> {
         let taken = self.seldom.as_mut()?.long_request.take();
         self.forget_seldom();
         taken
@@ -172,7 +177,10 @@ impl<L> Session<L> {
     }
 
     fn forget_seldom(&mut self) {
-        if self.seldom.as_ref().is_some_and(|seldom| seldom.waiters.is_empty() && seldom.long_request.is_none()) {
+        let is_spare = |seldom: &Box<Seldom>| {
+            seldom.waiters.is_empty() && seldom.long_request.is_none() && seldom.rate == TokenBucket::default()
+        };
+        if self.seldom.as_ref().is_some_and(is_spare) {
             self.seldom = None;
         }
     }

@@ -160,7 +160,7 @@ fn outcome(limits: &Limits, encodings: [Encoding; 4], before: [usize; 4], acts: 
     );
     let of = |&slot: &usize| {
         let session = &hub.sessions[slot];
-        (bytes(&hub, slot), session.full, session.dirty, session.rate)
+        (bytes(&hub, slot), session.full, session.dirty, session.rate())
     };
     Outcome {
         queued: slots.iter().map(of).collect(),
