@@ -42,6 +42,18 @@ pub(super) enum Backlog {
     FrontWaited,
 }
 
+/// Whether a session is on a list of those to flush: see [`Effects`](super::Effects).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Dirty {
+    /// Nothing is new in its outbox.
+    No,
+    /// It is on the list of all.
+    Listed,
+    /// It is on the list of those with answers, and perhaps on the other one.
+    Answered,
+}
+
 /// The unparsed input that a gateway keeps for a session.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AtGateway {
@@ -87,8 +99,8 @@ pub struct Session<L> {
     pub(super) stamp: u32,
     pub(super) phase: Phase,
     pub(super) encoding: Encoding,
-    /// Whether it is on the list of those to flush.
-    pub(super) dirty: bool,
+    /// Whether it is on a list of those to flush.
+    pub(super) dirty: Dirty,
     /// Whether its queue went over the limit, and has not been below half of it since.
     pub(super) full: bool,
 
@@ -132,7 +144,7 @@ impl<L> Session<L> {
                 Role::HttpCaller => Phase::Calling,
             },
             encoding: protocol.encoding,
-            dirty: false,
+            dirty: Dirty::No,
             full: false,
             name: None,
             rooms: RoomList::default(),
@@ -140,7 +152,7 @@ impl<L> Session<L> {
             decoder: Decoder::default(),
             origin: remote.into(),
             places: Places::default(),
-            waits: Waits::default(),
+            waits: Waits::of_a_new_session(),
             at_gateway: AtGateway::default(),
             closed_with: None,
             backlog: Backlog::Empty,

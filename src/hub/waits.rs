@@ -21,7 +21,7 @@ pub(super) enum Reason {
 /// sends to full receivers is refused.
 const GAVE_UP: u8 = 32;
 
-/// It cost much when it was last served, and waits for its share behind those that did not.
+/// It cost much when it was last served, or was never served, and waits for its share behind those that did not.
 const HEAVY: u8 = 64;
 
 /// All reasons for which a session's requests wait, and what decides how long they may: one bit for each.
@@ -29,6 +29,11 @@ const HEAVY: u8 = 64;
 pub(super) struct Waits(u8);
 
 impl Waits {
+    /// Nothing. Whether the session will cost much is not known yet.
+    pub fn of_a_new_session() -> Waits {
+        Waits(HEAVY)
+    }
+
     fn reasons(self) -> u8 {
         self.0 & !(GAVE_UP | HEAVY)
     }
