@@ -37,7 +37,8 @@ impl<L> Hub<L> {
     /// Lets a session that cost much when it was last served wait for its share behind those that did not. Returns
     /// whether it has to.
     pub fn postpone_if_heavy(&mut self, slot: usize) -> bool {
-        let Some(session) = self.sessions.get_mut(slot).filter(|session| session.waits.is_heavy && session.is_open()) else {
+        let Some(session) = self.sessions.get_mut(slot).filter(|session| session.waits.is_heavy && session.is_open())
+        else {
             return false;
         };
         if session.waits.block(Reason::NextTurn) {

@@ -256,6 +256,7 @@ impl<L> Hub<L> {
             return;
         }
         self.flush_batch();
+        self.sessions[slot].has_left_by_name |= !self.sessions[slot].rooms.is_empty();
         self.defer_departure(slot);
         self.set_name(slot, name);
         self.announce_departures();

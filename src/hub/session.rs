@@ -108,6 +108,8 @@ pub struct Session<L> {
     pub(super) closed_with: Option<ErrorCode>,
     pub(super) backlog: Backlog,
     pub(super) role: Role,
+    /// It has changed its name while it was in rooms. Its departure from them may still have to be announced.
+    pub(super) has_left_by_name: bool,
     /// Its class among the [holders](super::holders) of memory, and its index there.
     pub(super) holder: Holder,
     /// Bytes of answers to its own requests that are not sent yet; at most [`answers_end`](Session::answers_end).
@@ -145,6 +147,7 @@ impl<L> Session<L> {
             closed_with: None,
             backlog: Backlog::Empty,
             role: protocol.role,
+            has_left_by_name: false,
             holder: Holder::default(),
             answers: 0,
             answers_end: 0,
