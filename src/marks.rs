@@ -33,7 +33,7 @@ marks! {
     Heartbeat, Probed, IdleClosed, IdleButUnread, FrameGrew, FrameTooSlow, TooSlow, FullAndClosed,
     DepartedUnsent, PeerReadSome, ClosedWithUnsent, LingerOver, BrokenWhileNotRead,
     // Rooms and names.
-    RoomForgotten, RoomGaveWay, RoomExpired, RoomClosed, HistoryCut, NameMoved, DepartureWaits,
+    RoomForgotten, RoomGaveWay, RoomExpired, RoomClosed, HistoryCut, NameMoved, DepartureWaits, OwnDepartureFirst,
 }
 
 /// Whether marks are counted: in tests, but not in benchmarks, which have the feature without assertions.

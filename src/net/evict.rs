@@ -41,7 +41,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     }
 
     /// Closes a session to free its memory. It is still sent the rest of a partly sent frame and then the reason, unless
-    /// that rest is large. If it was closed before and has not read the reason yet, it has no more time for that.
+    /// that rest is large: at once, because it may be closed for good in the same turn. If it was closed before and has
+    /// not read the reason yet, it has no more time for that.
     fn evict(&mut self, slot: usize) {
         let is_open = self.hub.session(slot).is_some_and(Session::is_open);
         self.hub.truncate_outbox(slot);
@@ -51,7 +52,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             self.close_holder(slot, "memory limit reached; this client holds the most");
         }
         if is_open && keeps_little {
-            self.hub.note_holding(slot);
+            self.flush(slot);
         } else {
             mark(Mark::EvictedDeparted);
             self.mark_closing(slot);

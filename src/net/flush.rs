@@ -31,7 +31,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     }
 
     /// Sends what is queued for a session, as far as the system takes it.
-    fn flush(&mut self, slot: usize) {
+    pub(super) fn flush(&mut self, slot: usize) {
         self.hub.mark_flushed(slot);
         while let Some(session) = self.hub.session_mut(slot).filter(|session| can_send(session)) {
             let (outbox, link) = session.outbox_and_link();

@@ -22,18 +22,18 @@ enum Received {
 
 impl<O: Os, G: Gateway> Loop<O, G> {
     /// Serves each link in the queue, those that need not wait any more, and then in turns those that have spent their
-    /// share or cost much before, until the budget of this turn is spent. Links that may not be read under memory pressure stay in the queue,
-    /// in front of new ones. So do all remaining links once the budget is spent.
+    /// share or cost much before, until the budget of this turn is spent. Links that may not be read under memory
+    /// pressure stay in the queue, in front of new ones. So do all remaining links once the budget is spent.
     pub(super) fn read_ready(&mut self) {
         for slot in std::mem::take(&mut self.hub.effects_mut().resumed) {
             self.queue_to_read(slot);
         }
         let mut ready = self.read_queue.begin_turn();
         let mut waiting = ready.len() + self.hub.effects().postponed.len();
-        // Those that have had a share get the next one whatever comes.
-        if waiting > ready.len()
-            && let Some(slot) = self.hub.end_postponement()
-        {
+        // Those that have had a share get the next one whatever comes, at least in every other turn.
+        let is_postponed_first = !self.read_queue.is_first && waiting > ready.len();
+        self.read_queue.is_first = false;
+        if is_postponed_first && let Some(slot) = self.hub.end_postponement() {
             self.serve_share(slot, waiting);
         }
         ready.retain(|&slot| {
@@ -41,7 +41,9 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             let stays = is_held_back || self.hub.is_turn_spent();
             if is_held_back {
                 self.pause_frame_timeout(slot);
-            } else if !stays && !self.postpone_if_heavy(slot) {
+            } else if stays {
+                self.read_queue.is_first = is_postponed_first;
+            } else if !self.postpone_if_heavy(slot) {
                 self.serve_share(slot, waiting);
             }
             self.close_if_broken(slot);

@@ -69,6 +69,8 @@ pub struct Watch {
     told: (u64, u64),
     turns: u64,
     users: (u64, u64),
+    /// When unfinished requests, or all that is held, last took so much of the memory that some links were not read.
+    crowded_at: Option<Duration>,
 }
 
 impl Watch {
@@ -99,6 +101,9 @@ impl Watch {
         assert!(self.idle_turns < IDLE_TURNS, "the loop spins");
         self.done = done;
         self.check_told(hub);
+        if hub.is_crowded_by_input() || hub.is_over_memory() {
+            self.crowded_at = Some(world.now);
+        }
         self.turns += 1;
     }
 
@@ -142,6 +147,8 @@ impl Watch {
             if user.is_waiting() || user.has_backlog() {
                 seen.free_since = world.now;
             }
+            // A link that is not read because memory is short has its time again afterwards.
+            seen.free_since = seen.free_since.max(self.crowded_at.unwrap_or_default());
             seen.check_full(user, world, limits);
             seen.check_silent(user, world, hub);
             seen.check_quiet(user, world, limits);
@@ -201,7 +208,7 @@ impl Seen {
     /// A silent client is closed in time, unless the hub did not read from it.
     fn check_silent<L>(&self, user: &Session<L>, world: &World, hub: &Hub<L>) {
         let (idle, wire) = (hub.limits().idle, &world.wires[self.wire]);
-        let unread = user.is_waiting() || user.has_backlog() || hub.stats.squeezes > 0 || !wire.inbound.is_empty();
+        let unread = user.is_waiting() || user.has_backlog() || !wire.inbound.is_empty();
         if !idle.is_zero() && user.is_open() && !unread {
             let silence = world.now.saturating_sub(wire.hub.heard_at.max(self.free_since));
             // The idle time of a user that waited starts again when it no longer waits.
@@ -223,7 +230,7 @@ impl Seen {
     fn check_frame<L>(&self, user: &Session<L>, world: &World, hub: &Hub<L>) {
         let (time, wire) = (hub.limits().frame_time, &world.wires[self.wire]);
         let begun = user.is_open() && user.unparsed() > 0 && self.free_since < world.now;
-        if begun && !time.is_zero() && wire.inbound.is_empty() && hub.stats.squeezes == 0 {
+        if begun && !time.is_zero() && wire.inbound.is_empty() {
             let rest = world.now.saturating_sub(wire.hub.heard_at.max(self.free_since));
             assert!(rest <= time * 2 + SLACK, "{} has not gone on with a frame for {rest:?} of {time:?}", user.id());
         }

@@ -9,7 +9,7 @@ use super::members::Members;
 use crate::hub::Hub;
 use crate::hub::budget::Cost;
 use crate::hub::payload::{Payload, SharedFrame};
-use crate::limits::DEPARTURE_COST;
+use crate::limits::{DEPARTURE_COST, SCAN_COST};
 use crate::marks::{Mark, mark};
 use crate::wire::{Kind, UserId};
 
@@ -66,9 +66,31 @@ impl<L> Hub<L> {
         self.budget.requests += cost;
     }
 
+    /// Announces that a session has left a room under its old name, if that is still to be done, before it joins again
+    /// under its new name: otherwise the others would hear of its leaving last, and take it for gone.
+    pub(in crate::hub) fn announce_own_departure(&mut self, slot: usize, key: u32) {
+        let session = &self.sessions[slot];
+        if !session.seldom.as_ref().is_some_and(|seldom| seldom.has_left_by_name) {
+            return;
+        }
+        let members = &self.rooms.at(key).members;
+        let place = members.departed().position(|departed| self.departures.author(departed).session == session.id);
+        self.budget.requests += Cost::work(members.departed().len() * SCAN_COST);
+        let taken = place.and_then(|place| self.rooms.change_members(key, |members| members.take_departed(place)));
+        if let Some(departed) = taken {
+            mark(Mark::OwnDepartureFirst);
+            let cost = self.announce_departed(key, departed);
+            self.budget.requests += cost;
+        }
+    }
+
     /// Announces the next departure of a room, if there is one. Returns the cost.
     fn announce_departure(&mut self, key: u32) -> Cost {
-        let Some(departed) = self.rooms.change_members(key, Members::pop_departed) else { return Cost::NONE };
+        let next = self.rooms.change_members(key, Members::pop_departed);
+        next.map_or(Cost::NONE, |departed| self.announce_departed(key, departed))
+    }
+
+    fn announce_departed(&mut self, key: u32, departed: u32) -> Cost {
         let author = self.departures.announce(departed, key);
         self.note_structure();
         let what = self.departure(&author, key, None);

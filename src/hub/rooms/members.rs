@@ -64,6 +64,13 @@ impl Members {
         departed
     }
 
+    /// Takes a departed session out of turn, to announce its departure before those of others.
+    pub fn take_departed(&mut self, place: usize) -> Option<u32> {
+        let departed = self.departed.remove(place);
+        shrink_queue(&mut self.departed);
+        departed
+    }
+
     /// The keys of the sessions that have departed, but whose departure is not announced yet.
     pub fn departed(&self) -> impl ExactSizeIterator<Item = u32> {
         self.departed.iter().copied()

@@ -37,6 +37,7 @@ impl<L> Hub<L> {
         }
         match self.room_to_join(slot, found, room) {
             Ok(key) => {
+                self.announce_own_departure(slot, key);
                 self.announce_one_departure(key);
                 self.add_member(slot, context, key);
             }
