@@ -156,7 +156,10 @@ pub const WARN_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a turn flushes links. The others are flushed in the next turn. The clock is read once for each
 /// [`FLUSHES`] links.
-pub const FLUSH_TIME: Duration = Duration::from_millis(1);
+pub const FLUSH_TIME: Duration = Duration::from_millis(2);
+
+/// While turns leave links to flush, sessions that cost much are served in one of so many.
+pub const UNFLUSHED_TURNS: u32 = 16;
 
 /// See [`FLUSH_TIME`].
 pub const FLUSHES: usize = 64;

@@ -13,7 +13,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     /// At the memory limit: closes those that hold most, as many as it takes until a sixteenth is free. There is no
     /// grace, because all others would wait for it. But what is queued was offered to all of them before.
     pub(super) fn relieve_memory(&mut self) {
-        if !self.hub.is_over_memory() || !self.is_flushed {
+        if !self.hub.is_over_memory() || self.turns_unflushed > 0 {
             return;
         }
         self.hub.stats.squeezes += 1;
