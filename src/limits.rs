@@ -176,6 +176,9 @@ pub const EXPIRIES: usize = 256;
 /// The largest part of a frame that is still sent to a session before the reason why it is closed, if memory is short.
 pub const LAST_FRAME: usize = 64 * 1024;
 
+/// A turn may execute at least this many requests that cost next to nothing.
+pub const LEAST_REQUESTS: usize = 16 * 1024;
+
 /// What it costs to look up a name, as bytes copied.
 pub const NAME_COST: usize = 128;
 

@@ -25,10 +25,10 @@ pub(super) struct Account {
     /// Bytes of the lists of those who wait for a receiver.
     pub waiters: usize,
     /// Bytes that wait in queues to threads of the host. They are not structural.
-    pub external: usize,
+    external: usize,
     /// The sum of all structural parts.
     structural: usize,
-    /// The same, but not more than these may take: what squeezes the traffic.
+    /// What leaves less for the traffic: these, but not more than they may take, and `external`.
     charged: usize,
 }
 
@@ -50,7 +50,7 @@ impl<L> Hub<L> {
     /// may take more than their half; but the other half is always there for queues and requests.
     #[inline]
     pub fn charged(&self) -> usize {
-        self.in_transit() + self.account.charged + self.account.external
+        self.in_transit() + self.account.charged
     }
 
     /// Bytes of memberships, rooms, names, and what else stays until a client gives it up.
@@ -63,7 +63,7 @@ impl<L> Hub<L> {
         let Account { lists, waiters, .. } = self.account;
         let owners = self.rooms.held() + self.names.held() + self.departures.held();
         self.account.structural = owners + lists + waiters;
-        self.account.charged = self.account.structural.min(self.structural_limit());
+        self.account.charged = self.account.structural.min(self.structural_limit()) + self.account.external;
     }
 
     /// What structural parts may take.
@@ -85,6 +85,7 @@ impl<L> Hub<L> {
     /// thread.
     pub fn set_held_by_host(&mut self, bytes: usize) {
         self.account.external = bytes;
+        self.note_structure();
     }
 
     /// Bytes that may be held: the limit, but at least what it takes to receive a request of any size while others are

@@ -15,7 +15,7 @@ use super::payload::Body;
 use super::relay::Step;
 use super::session::{Backlog, Phase, Session};
 use super::slices::LongWork;
-use crate::limits::{REQUEST_COST, SPARSE, STATS_COST};
+use crate::limits::{SPARSE, STATS_COST};
 use crate::marks::{Mark, mark};
 use crate::name::name_fault;
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Kind, Request, SERVER, UserId, VERSION};
@@ -197,7 +197,7 @@ impl<L> Hub<L> {
 
     /// After a request was executed: charges it, and decides whether the next one has to wait.
     pub(super) fn after_request(&mut self, slot: usize) {
-        self.budget.requests.copied += REQUEST_COST;
+        self.budget.charge_requests(1);
         self.wait_for_own_reader(slot);
         self.charge_rate(slot);
         self.postpone_if_spent(slot);

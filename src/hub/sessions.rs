@@ -100,7 +100,7 @@ impl<L> Sessions<L> {
     pub fn mark_dirty(&mut self, slot: usize) {
         if let Some(session) = self.slab.get_mut(slot).filter(|session| session.dirty == Dirty::No) {
             session.dirty = Dirty::Listed;
-            self.effects.dirty.push_back(slot);
+            self.effects.dirty.push(slot);
         }
     }
 
@@ -115,7 +115,7 @@ impl<L> Sessions<L> {
         let len = session.outbox.queued() - before;
         if session.dirty != Dirty::Answered {
             session.dirty = Dirty::Answered;
-            self.effects.answered.push_back(slot);
+            self.effects.answered.push(slot);
         }
         self.note_queued(slot);
         Some(len)
@@ -135,7 +135,7 @@ impl<L> Session<L> {
     pub(super) fn note_queued(&mut self, slot: usize, effects: &mut Effects, queue_limit: usize) {
         if self.dirty == Dirty::No {
             self.dirty = Dirty::Listed;
-            effects.dirty.push_back(slot);
+            effects.dirty.push(slot);
         }
         if self.outbox.queued() > queue_limit && !self.full && self.is_open() {
             mark(Mark::SessionFull);
