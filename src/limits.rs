@@ -154,8 +154,12 @@ pub const EVENT_OVERHEAD: usize = 128;
 /// How often it is logged that sessions are closed because the memory limit is reached.
 pub const WARN_EVERY: Duration = Duration::from_secs(1);
 
-/// Links that are flushed in a turn: some two milliseconds of sends. The others are flushed in the next turn.
-pub const FLUSHES: usize = 512;
+/// How long a turn flushes links. The others are flushed in the next turn. The clock is read once for each
+/// [`FLUSHES`] links.
+pub const FLUSH_TIME: Duration = Duration::from_millis(1);
+
+/// See [`FLUSH_TIME`].
+pub const FLUSHES: usize = 64;
 
 /// Bytes after which a turn flushes no further link: some four milliseconds of copying into the system.
 pub const FLUSH_BYTES: u64 = 16 * 1024 * 1024;

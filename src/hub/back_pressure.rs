@@ -30,14 +30,14 @@ impl<L> Hub<L> {
     pub fn end_share(&mut self, slot: usize) {
         let is_heavy = self.budget.was_heavy();
         if let Some(session) = self.sessions.get_mut(slot) {
-            session.waits.is_heavy = is_heavy;
+            session.waits.set_heavy(is_heavy);
         }
     }
 
     /// Lets a session that cost much when it was last served wait for its share behind those that did not. Returns
     /// whether it has to.
     pub fn postpone_if_heavy(&mut self, slot: usize) -> bool {
-        let Some(session) = self.sessions.get_mut(slot).filter(|session| session.waits.is_heavy && session.is_open())
+        let Some(session) = self.sessions.get_mut(slot).filter(|session| session.waits.is_heavy() && session.is_open())
         else {
             return false;
         };
@@ -118,7 +118,8 @@ impl<L> Hub<L> {
     pub(super) fn wait_for(&mut self, sender: usize, receiver: usize) {
         let Some(session) = self.sessions.get_mut(sender) else { return };
         self.stats.waits += 1;
-        let waiter = (session.id, session.waits.block_on_receiver());
+        let waiter = session.id;
+        session.waits.block(Reason::Receiver);
         self.sessions[receiver].seldom().waiters.push(waiter);
         self.account.waiters += WAITER_COST;
         self.note_structure();
@@ -132,15 +133,15 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Resumes the sessions that wait for this one.
+    /// Resumes the sessions that wait for this one. One that gave up and waits for another one now just tries again.
     pub(super) fn wake_waiters(&mut self, slot: usize) {
         let waiters = self.sessions[slot].take_waiters();
         self.account.waiters -= WAITER_COST * waiters.len();
         self.note_structure();
-        for (id, round) in waiters {
+        for id in waiters {
             let slot = slot_of(id);
             let waiter = self.sessions.get_mut(slot).filter(|session| session.id == id);
-            if waiter.is_some_and(|session| session.waits.unblock_receiver(round)) {
+            if waiter.is_some_and(|session| session.waits.unblock(Reason::Receiver)) {
                 self.sessions.effects.resumed.push(slot);
             }
         }

@@ -85,6 +85,7 @@ use memory::Account;
 use names::Names;
 use receivers::Resolver;
 use rooms::{Departures, Rooms};
+use session::Dirty;
 use sessions::Sessions;
 use slices::LongRequests;
 use std::time::Duration;
@@ -215,7 +216,7 @@ impl<L> Hub<L> {
     /// Notes that a session was taken off that list, so that it is put there again when something is queued for it.
     pub fn mark_flushed(&mut self, slot: usize) {
         if let Some(session) = self.sessions.get_mut(slot) {
-            session.dirty = false;
+            session.dirty = Dirty::No;
         }
     }
 

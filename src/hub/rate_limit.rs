@@ -34,8 +34,9 @@ impl<L> Hub<L> {
         }
         let now = micros(self.clock.now);
         let Some(session) = self.sessions.get_mut(slot).filter(|session| session.is_open()) else { return };
-        session.rate.take(rate, now);
-        if !session.rate.has_token(rate, now) && session.waits.block(Reason::RateLimit) {
+        let bucket = &mut session.seldom().rate;
+        bucket.take(rate, now);
+        if !bucket.has_token(rate, now) && session.waits.block(Reason::RateLimit) {
             mark(Mark::RateLimited);
             self.stats.paced += 1;
         }
@@ -47,7 +48,7 @@ impl<L> Hub<L> {
         let Some(session) = self.session(slot).filter(|session| session.waits.is_blocked_by(Reason::RateLimit)) else {
             return false;
         };
-        if session.is_open() && !session.rate.has_token(rate, now) {
+        if session.is_open() && !session.rate().has_token(rate, now) {
             return true;
         }
         self.sessions.unblock(slot, Reason::RateLimit);

@@ -42,6 +42,18 @@ pub(super) enum Backlog {
     FrontWaited,
 }
 
+/// Whether a session is on a list of those to flush: see [`Effects`](super::Effects).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Dirty {
+    /// Nothing is new in its outbox.
+    No,
+    /// It is on the list of all.
+    Listed,
+    /// It is on the list of those with answers, and perhaps on the other one.
+    Answered,
+}
+
 /// The unparsed input that a gateway keeps for a session.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AtGateway {
@@ -51,8 +63,8 @@ pub(super) struct AtGateway {
     pub held: u32,
 }
 
-/// A session that waits for a receiver, and the number of its wait.
-pub(super) type Waiter = (UserId, u32);
+/// A session that waits for a receiver.
+pub(super) type Waiter = UserId;
 
 /// What few sessions have.
 #[derive(Debug, Default)]
@@ -61,7 +73,9 @@ pub(super) struct Seldom {
     /// meanwhile.
     pub waiters: Vec<Waiter>,
     /// The request of it that is not complete.
-    pub long_request: Option<LongRequest>,
+    pub long_request: Option<Box<LongRequest>>,
+    /// How much of the rate limit is used up, if there is one.
+    pub rate: TokenBucket,
 }
 
 /// Where a session is found in tables of the hub.
@@ -85,8 +99,8 @@ pub struct Session<L> {
     pub(super) stamp: u32,
     pub(super) phase: Phase,
     pub(super) encoding: Encoding,
-    /// Whether it is on the list of those to flush.
-    pub(super) dirty: bool,
+    /// Whether it is on a list of those to flush.
+    pub(super) dirty: Dirty,
     /// Whether its queue went over the limit, and has not been below half of it since.
     pub(super) full: bool,
 
@@ -98,24 +112,23 @@ pub struct Session<L> {
     pub(super) seldom: Option<Box<Seldom>>,
     /// Unparsed native input: the beginning of a frame, or the whole [`backlog`](Session::backlog).
     pub(super) decoder: Decoder,
-    pub(super) rate: TokenBucket,
     pub(super) origin: Origin,
     pub(super) places: Places,
-    pub(super) waits: Waits,
     /// The unparsed input that its gateway keeps.
     pub(super) at_gateway: AtGateway,
-    /// The error that it was closed with, if any.
-    pub(super) closed_with: Option<ErrorCode>,
-    pub(super) backlog: Backlog,
-    pub(super) role: Role,
-    /// It has changed its name while it was in rooms. Its departure from them may still have to be announced.
-    pub(super) has_left_by_name: bool,
     /// Its class among the [holders](super::holders) of memory, and its index there.
     pub(super) holder: Holder,
     /// Bytes of answers to its own requests that are not sent yet; at most [`answers_end`](Session::answers_end).
     pub(super) answers: u32,
     /// Bytes of its outbox up to the end of the last of these answers.
     pub(super) answers_end: u32,
+    /// The error that it was closed with, if any.
+    pub(super) closed_with: Option<ErrorCode>,
+    pub(super) backlog: Backlog,
+    pub(super) role: Role,
+    pub(super) waits: Waits,
+    /// It has changed its name while it was in rooms. Its departure from them may still have to be announced.
+    pub(super) has_left_by_name: bool,
     /// What the loop keeps.
     pub link: L,
 }
@@ -133,16 +146,15 @@ impl<L> Session<L> {
                 Role::HttpCaller => Phase::Calling,
             },
             encoding: protocol.encoding,
-            dirty: false,
+            dirty: Dirty::No,
             full: false,
             name: None,
             rooms: RoomList::default(),
             seldom: None,
             decoder: Decoder::default(),
-            rate: TokenBucket::default(),
             origin: remote.into(),
             places: Places::default(),
-            waits: Waits::default(),
+            waits: Waits::of_a_new_session(),
             at_gateway: AtGateway::default(),
             closed_with: None,
             backlog: Backlog::Empty,
@@ -160,8 +172,13 @@ impl<L> Session<L> {
         self.seldom.get_or_insert_default()
     }
 
+    /// How much of its rate limit is used up.
+    pub(super) fn rate(&self) -> TokenBucket {
+        self.seldom.as_ref().map_or(TokenBucket::default(), |seldom| seldom.rate)
+    }
+
     /// Takes the request of it that is not complete.
-    pub(super) fn take_long_request(&mut self) -> Option<LongRequest> {
+    pub(super) fn take_long_request(&mut self) -> Option<Box<LongRequest>> {
         let taken = self.seldom.as_mut()?.long_request.take();
         self.forget_seldom();
         taken
@@ -175,7 +192,10 @@ impl<L> Session<L> {
     }
 
     fn forget_seldom(&mut self) {
-        if self.seldom.as_ref().is_some_and(|seldom| seldom.waiters.is_empty() && seldom.long_request.is_none()) {
+        let is_spare = |seldom: &Box<Seldom>| {
+            seldom.waiters.is_empty() && seldom.long_request.is_none() && seldom.rate == TokenBucket::default()
+        };
+        if self.seldom.as_ref().is_some_and(is_spare) {
             self.seldom = None;
         }
     }

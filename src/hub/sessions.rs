@@ -4,7 +4,7 @@ use super::codec::Protocol;
 use super::effects::Effects;
 use super::holders::{Holder, Places};
 use super::remote_addr::RemoteAddr;
-use super::session::Session;
+use super::session::{Dirty, Session};
 use super::session_id::{slot_of, user_id};
 use super::waits::Reason;
 use crate::limits::SLOT_BITS;
@@ -98,8 +98,8 @@ impl<L> Sessions<L> {
 
     /// Puts a session on the list of those to flush, once.
     pub fn mark_dirty(&mut self, slot: usize) {
-        if let Some(session) = self.slab.get_mut(slot).filter(|session| !session.dirty) {
-            session.dirty = true;
+        if let Some(session) = self.slab.get_mut(slot).filter(|session| session.dirty == Dirty::No) {
+            session.dirty = Dirty::Listed;
             self.effects.dirty.push_back(slot);
         }
     }
@@ -108,12 +108,17 @@ impl<L> Sessions<L> {
     /// it has.
     #[inline]
     pub fn answer(&mut self, slot: usize, write: impl FnOnce(&mut Session<L>)) -> Option<usize> {
-        self.append(slot, |session| {
-            let before = session.outbox.queued();
-            write(session);
-            session.note_answer(before);
-            session.outbox.queued() - before
-        })
+        let session = self.slab.get_mut(slot)?;
+        let before = session.outbox.queued();
+        write(session);
+        session.note_answer(before);
+        let len = session.outbox.queued() - before;
+        if session.dirty != Dirty::Answered {
+            session.dirty = Dirty::Answered;
+            self.effects.answered.push_back(slot);
+        }
+        self.note_queued(slot);
+        Some(len)
     }
 
     /// Removes a reason to wait. If it was the last one, the session is resumed.
@@ -128,8 +133,8 @@ impl<L> Session<L> {
     /// See [`Sessions::note_queued`].
     #[inline]
     pub(super) fn note_queued(&mut self, slot: usize, effects: &mut Effects, queue_limit: usize) {
-        if !self.dirty {
-            self.dirty = true;
+        if self.dirty == Dirty::No {
+            self.dirty = Dirty::Listed;
             effects.dirty.push_back(slot);
         }
         if self.outbox.queued() > queue_limit && !self.full && self.is_open() {

@@ -59,7 +59,8 @@ impl<L> Hub<L> {
         mark(Mark::LongRequestSliced);
         let session = &mut self.sessions[slot];
         session.waits.block(Reason::LongRequest);
-        session.seldom().long_request = Some(LongRequest { work, tag: context.tag, room: context.room.into() });
+        session.seldom().long_request =
+            Some(Box::new(LongRequest { work, tag: context.tag, room: context.room.into() }));
         self.queue_long_request(slot);
     }
 
@@ -86,8 +87,8 @@ impl<L> Hub<L> {
         }
     }
 
-    fn serve_long_request(&mut self, slot: usize, mut request: LongRequest) {
-        let LongRequest { work, tag, room } = &mut request;
+    fn serve_long_request(&mut self, slot: usize, mut request: Box<LongRequest>) {
+        let LongRequest { work, tag, room } = &mut *request;
         let context = RequestContext { tag: *tag, room, closes: false };
         match self.long_slice(slot, &context, work) {
             Slice::Last => self.sessions.unblock(slot, Reason::LongRequest),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::hub::rate_limit::TokenBucket;
+use crate::hub::session::Dirty;
 use crate::hub::testing::{CODECS, PREFIXED, TRIPLED};
 use crate::hub::{Encoding, Execution, Protocol, RemoteAddr, RequestContext, Role};
 use crate::limits::{IfFull, Limits};
@@ -160,7 +161,7 @@ fn outcome(limits: &Limits, encodings: [Encoding; 4], before: [usize; 4], acts: 
     );
     let of = |&slot: &usize| {
         let session = &hub.sessions[slot];
-        (bytes(&hub, slot), session.full, session.dirty, session.rate)
+        (bytes(&hub, slot), session.full, session.dirty == Dirty::No, session.rate())
     };
     Outcome {
         queued: slots.iter().map(of).collect(),

@@ -104,9 +104,7 @@ fn as_memory_fills_who_has_many_rooms_is_refused_and_who_has_few_is_not() {
     let (first, _) = enter(&mut hub);
     (0..100).for_each(|number| join(&mut hub, first, &numbered(number)).expect("it may"));
     // Something else takes all but 60 KiB of what is for structure.
-    let other = (8 << 20) - (60 << 10) - hub.structural();
-    hub.account.waiters += other;
-    hub.note_structure();
+    hub.limits.memory = 2 * (hub.structural() + (60 << 10));
     let mut greedy = Vec::new();
     let text = loop {
         let (slot, _) = enter(&mut hub);
@@ -129,8 +127,7 @@ fn at_the_limit_of_memory_one_room_that_is_there_may_be_joined() {
     let mut hub = Hub::new(Limits { memory: 64 << 10, ..Limits::default() });
     let ((ann, _), (bob, _)) = (enter(&mut hub), enter(&mut hub));
     join(&mut hub, ann, "lobby").expect("there is memory");
-    hub.account.waiters += 32 << 10;
-    hub.note_structure();
+    hub.limits.memory = 2 * hub.structural();
     join(&mut hub, bob, "lobby").expect("it is its first");
     let text = publish(&mut hub, bob, "new", b"").expect_err("no memory");
     assert_eq!(
