@@ -8,9 +8,9 @@ use cubby::testing::system::{LISTENERS, VirtualSocket, World};
 use cubby::wire::Kind;
 use std::time::Duration;
 
-/// What may be queued for a user, as a multiple of the queue limit: two for the answers to its own requests, and at
-/// most a half for the last of these, which is a part of a room's history.
-const QUEUES: usize = 3;
+/// What may be queued for a user, in halves of the queue limit: three for what others send, because those that have waited
+/// may fill it further, and two for the answers to its own requests, whose window is no larger than a queue.
+const HALF_QUEUES: usize = 5;
 
 /// What may be queued beyond that: for each of the two, the frame that exceeded the limit, with the fields before its
 /// body; and the longest answers.
@@ -168,7 +168,7 @@ fn most_told(limits: &Limits, users: usize) -> u64 {
 
 /// The most that may be queued for one user.
 fn most_queued(limits: &Limits) -> usize {
-    QUEUES * limits.queue + FRAMES * (limits.max_body as usize + FRAME_HEAD) + ANSWERS
+    HALF_QUEUES * limits.queue / 2 + FRAMES * (limits.max_body as usize + FRAME_HEAD) + ANSWERS
 }
 
 fn check_queue<L>(user: &Session<L>, limits: &Limits) {
