@@ -256,7 +256,9 @@ impl<L> Hub<L> {
             return;
         }
         self.flush_batch();
-        self.sessions[slot].has_left_by_name |= !self.sessions[slot].rooms.is_empty();
+        if !self.sessions[slot].rooms.is_empty() {
+            self.sessions[slot].seldom().has_left_by_name = true;
+        }
         self.defer_departure(slot);
         self.set_name(slot, name);
         self.announce_departures();

@@ -76,6 +76,8 @@ pub(super) struct Seldom {
     pub long_request: Option<Box<LongRequest>>,
     /// How much of the rate limit is used up, if there is one.
     pub rate: TokenBucket,
+    /// It has changed its name while it was in rooms. Its departure from them may still have to be announced.
+    pub has_left_by_name: bool,
 }
 
 /// Where a session is found in tables of the hub.
@@ -159,7 +161,6 @@ impl<L> Session<L> {
             closed_with: None,
             backlog: Backlog::Empty,
             role: protocol.role,
-            has_left_by_name: false,
             holder: Holder::default(),
             answers: 0,
             answers_end: 0,
@@ -193,7 +194,8 @@ impl<L> Session<L> {
 
     fn forget_seldom(&mut self) {
         let is_spare = |seldom: &Box<Seldom>| {
-            seldom.waiters.is_empty() && seldom.long_request.is_none() && seldom.rate == TokenBucket::default()
+            let Seldom { waiters, long_request, rate, has_left_by_name } = &**seldom;
+            waiters.is_empty() && long_request.is_none() && *rate == TokenBucket::default() && !has_left_by_name
         };
         if self.seldom.as_ref().is_some_and(is_spare) {
             self.seldom = None;

@@ -70,7 +70,7 @@ impl<L> Hub<L> {
     /// under its new name: otherwise the others would hear of its leaving last, and take it for gone.
     pub(in crate::hub) fn announce_own_departure(&mut self, slot: usize, key: u32) {
         let session = &self.sessions[slot];
-        if !session.has_left_by_name {
+        if !session.seldom.as_ref().is_some_and(|seldom| seldom.has_left_by_name) {
             return;
         }
         let members = &self.rooms.at(key).members;
