@@ -129,8 +129,6 @@ pub struct Session<L> {
     pub(super) backlog: Backlog,
     pub(super) role: Role,
     pub(super) waits: Waits,
-    /// It has changed its name while it was in rooms. Its departure from them may still have to be announced.
-    pub(super) has_left_by_name: bool,
     /// What the loop keeps.
     pub link: L,
 }
