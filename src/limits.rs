@@ -279,6 +279,9 @@ pub const RUN_ROOM: usize = 1024;
 /// thousand receivers uses this many. With a quarter of it, such a turn took 50 % longer.
 pub const SPARE_RUNS: usize = 4 * 1024 * 1024;
 
+/// The part of the memory limit that spare runs may take, as a divisor: at the default limit, [`SPARE_RUNS`].
+pub const SPARE_PARTS: usize = 64;
+
 /// How often the spare runs are freed that were not needed meanwhile. A spare run at the top of the heap keeps the
 /// allocator from returning the memory below it to the system.
 pub const TRIM_EVERY: Duration = Duration::from_secs(1);

@@ -38,7 +38,7 @@ impl FanOut {
     pub fn new(codecs: Codecs, limits: &Limits) -> FanOut {
         let codecs = CodecTable(codecs);
         FanOut {
-            pool: Pool::default(),
+            pool: Pool::new(limits.memory),
             batch: Batch::default(),
             codecs,
             encoded: EncodedFrames::new(codecs),

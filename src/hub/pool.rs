@@ -1,13 +1,16 @@
 //! The memory of all outboxes: spare runs for the next outbox that needs one, and the count of what outboxes hold.
 
-use crate::limits::{RUN_ROOM, SPARE_RUNS};
+use crate::limits::{RUN_ROOM, SPARE_PARTS, SPARE_RUNS};
 
 /// Where outboxes take their runs from, and where they return them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pool {
     spare: Vec<Vec<u8>>,
-    /// Bytes of capacity in `spare`; never over [`SPARE_RUNS`].
+    /// Bytes of capacity in `spare`; never over `most_spare`.
     spare_bytes: usize,
+    /// A spare run that is large counts in full for an outbox that needs a small one, so there are fewer of them if there
+    /// is less memory.
+    most_spare: usize,
     /// How many runs at the bottom of `spare` no outbox has needed since the last [`trim`](Pool::trim).
     unused: usize,
     /// Bytes of memory that all outboxes hold. Sent bytes count while something of the same segment is unsent. A
@@ -17,7 +20,19 @@ pub struct Pool {
     most_held: usize,
 }
 
+impl Default for Pool {
+    fn default() -> Pool {
+        Pool::new(usize::MAX)
+    }
+}
+
 impl Pool {
+    /// A pool for outboxes that may take so much memory.
+    pub fn new(memory: usize) -> Pool {
+        let most_spare = SPARE_RUNS.min(memory / SPARE_PARTS);
+        Pool { spare: Vec::new(), spare_bytes: 0, most_spare, unused: 0, held: 0, most_held: 0 }
+    }
+
     /// Bytes of memory that all outboxes hold.
     pub fn held(&self) -> usize {
         self.held
@@ -47,7 +62,7 @@ impl Pool {
     pub(super) fn return_run(&mut self, mut run: Vec<u8>) {
         self.held -= run.capacity();
         let spare_bytes = self.spare_bytes + run.capacity();
-        if run.capacity() >= RUN_ROOM && spare_bytes <= SPARE_RUNS {
+        if run.capacity() >= RUN_ROOM && spare_bytes <= self.most_spare {
             run.clear();
             self.spare_bytes = spare_bytes;
             self.spare.push(run);

@@ -8,9 +8,9 @@ use cubby::testing::system::{LISTENERS, VirtualSocket, World};
 use cubby::wire::Kind;
 use std::time::Duration;
 
-/// What may be queued for a user, as a multiple of the queue limit: two for the answers to its own requests, and at
-/// most a half for the last of these, which is a part of a room's history.
-const QUEUES: usize = 3;
+/// What may be queued for a user, in halves of the queue limit: three for what others send, because those that have waited
+/// may fill it further, and two for the answers to its own requests, whose window is no larger than a queue.
+const HALF_QUEUES: usize = 5;
 
 /// What may be queued beyond that: for each of the two, the frame that exceeded the limit, with the fields before its
 /// body; and the longest answers.
@@ -25,9 +25,6 @@ const EVENT_HEAD: usize = 64;
 /// flushed.
 const READ_IN_A_TURN: usize = 5 * 64 * 1024;
 const READ_FOR_A_LINK: usize = 128;
-
-/// Bytes that may be received at once.
-const READ_BUFFER: usize = 64 * 1024;
 
 /// Calls of accept for one listener in a turn: for each connection one may fail first.
 const ACCEPTS_IN_A_TURN: u32 = 2 * 129;
@@ -93,7 +90,8 @@ impl Watch {
             let most = READ_IN_A_TURN + READ_FOR_A_LINK * self.seen.len();
             assert!(bytes <= most, "{bytes} bytes of one link in a turn");
         }
-        let (held, most) = (hub.held(), most_held(hub.limits(), self.seen.len()));
+        // What one turn adds to the limit is gone at its end, because those that hold most are closed.
+        let (held, most) = (hub.held(), hub.memory_limit());
         assert!(held <= most, "{held} bytes are held, and {most} may be");
         let done = hub.frames_received() + hub.stats.events;
         let idle = owes && calls == 0 && world.turn.edges == 0 && done == self.done;
@@ -159,15 +157,6 @@ impl Watch {
     }
 }
 
-/// The most bytes that may be held in all: the limit; one partial frame beyond it; and what one request may add when
-/// the limit is reached: a copy for each session, which may double the capacity of its outbox, and a part of a room's
-/// history.
-fn most_held(limits: &Limits, users: usize) -> usize {
-    let frame = limits.max_body as usize + FRAME_HEAD;
-    let copies = limits.share_from * usize::from(limits.max_receivers) + users * (limits.share_from + FRAME_HEAD);
-    2 * limits.memory + 3 * (frame + READ_BUFFER) + 2 * copies + limits.queue / 2 + frame + ANSWERS
-}
-
 /// Bytes of events that one turn may put into outboxes: its budget, half as much again for departures, and what the
 /// last request may exceed it by, which is a body for all members or leaving all rooms. The host may have published
 /// before.
@@ -179,7 +168,7 @@ fn most_told(limits: &Limits, users: usize) -> u64 {
 
 /// The most that may be queued for one user.
 fn most_queued(limits: &Limits) -> usize {
-    QUEUES * limits.queue + FRAMES * (limits.max_body as usize + FRAME_HEAD) + ANSWERS
+    HALF_QUEUES * limits.queue / 2 + FRAMES * (limits.max_body as usize + FRAME_HEAD) + ANSWERS
 }
 
 fn check_queue<L>(user: &Session<L>, limits: &Limits) {

@@ -190,6 +190,7 @@ impl World {
     }
 
     pub(super) fn send(&mut self, number: usize, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.now += self.time_of_a_call;
         let interrupted = self.interrupt(number);
         // A connection that is turned away gets only one send.
         let hub = &mut self.wires[number].hub;

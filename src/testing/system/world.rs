@@ -110,6 +110,8 @@ pub struct World {
     pub spare: bool,
     /// After the hub has shut down its side of a link, how long it must wait for the client to end the other side.
     pub linger: Duration,
+    /// How much time passes with each send: zero, unless a test sets it.
+    pub time_of_a_call: Duration,
     /// A mistake of the hub, if one was found.
     pub wrong: Option<String>,
     /// What happened.
@@ -145,6 +147,7 @@ impl World {
             keeps_spare: false,
             spare: false,
             linger: Duration::ZERO,
+            time_of_a_call: Duration::ZERO,
             wrong: None,
             trace: Trace::default(),
             turn: Turn::default(),
