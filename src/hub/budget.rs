@@ -5,9 +5,9 @@
 //! parsed. Three parts of a turn have budgets of their own, so that none of them delays the others: requests, long
 //! requests (which are served in [slices](super::slices)), and departures.
 //!
-//! Requests share their budget. Each time that a session is served it may spend a share of what is left, and then has to
-//! wait until the other sessions had theirs. A session that cost much when it was last served comes after those that did
-//! not.
+//! Requests share their budget. Each time that a session is served it may spend a share of what is left, and then has
+//! to wait until the other sessions had theirs. A session that cost much when it was last served comes after those that
+//! did not.
 
 use crate::limits::{LEAST_REQUESTS, LIGHT_COST, Limits, REQUEST_COST, SHARES};
 use std::ops::{Add, AddAssign};

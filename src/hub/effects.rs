@@ -15,13 +15,13 @@ impl DirtyList {
     /// How many are left.
     #[inline]
     pub fn len(&self) -> usize {
-        self.slots.len() - self.taken
+        self.slots.len().saturating_sub(self.taken)
     }
 
     /// Whether none is left.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.taken >= self.slots.len()
     }
 
     /// Adds one.
@@ -72,8 +72,8 @@ impl Effects {
     /// Takes the next session with something new in its outbox: one with answers, if `answers_first`.
     #[inline]
     pub fn next_dirty(&mut self, answers_first: bool) -> Option<usize> {
-        if answers_first && let Some(slot) = self.answered.pop() {
-            return Some(slot);
+        if answers_first && !self.answered.is_empty() {
+            return self.answered.pop();
         }
         self.dirty.pop().or_else(|| self.answered.pop())
     }

@@ -2,9 +2,9 @@
 
 use super::codec::Protocol;
 use super::effects::Effects;
-use super::holders::{Holder, Places};
+use super::holders::{Holder, HolderSlots, Holders};
 use super::remote_addr::RemoteAddr;
-use super::session::{Dirty, Session};
+use super::session::{Dirty, Session, UnreadAnswers};
 use super::session_id::{slot_of, user_id};
 use super::waits::Reason;
 use crate::limits::SLOT_BITS;
@@ -24,13 +24,21 @@ pub(super) struct Sessions<L> {
     pub effects: Effects,
     /// Bytes queued for a session beyond which it is full.
     pub queue_limit: usize,
+    /// Those that hold memory.
+    pub holders: Holders,
     /// The number of the last id given. It is never reset, so that no id is given twice.
     pub generation: u32,
 }
 
 impl<L> Sessions<L> {
     pub fn new(queue_limit: usize) -> Sessions<L> {
-        Sessions { slab: Slab::new(), effects: Effects::default(), queue_limit, generation: 0 }
+        Sessions {
+            slab: Slab::new(),
+            effects: Effects::default(),
+            queue_limit,
+            holders: Holders::default(),
+            generation: 0,
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -121,6 +129,12 @@ impl<L> Sessions<L> {
         Some(len)
     }
 
+    /// Files a session by the bytes of memory that it holds.
+    #[inline]
+    pub fn file_holder(&mut self, slot: usize, bytes: usize) {
+        self.holders.file(&mut self.slab, slot, bytes);
+    }
+
     /// Removes a reason to wait. If it was the last one, the session is resumed.
     pub fn unblock(&mut self, slot: usize, reason: Reason) {
         if self.slab[slot].waits.unblock(reason) {
@@ -150,25 +164,26 @@ impl<L> Session<L> {
     #[inline]
     pub(super) fn note_answer(&mut self, before: usize) {
         let queued = self.outbox.queued();
-        self.answers = self.answers.saturating_add((queued - before) as u32);
-        self.answers_end = queued as u32;
+        self.unread =
+            UnreadAnswers { bytes: self.unread.bytes.saturating_add((queued - before) as u32), end: queued as u32 };
     }
 
     /// Notes that the oldest bytes of its outbox are sent. Returns whether answers were among them.
     #[inline]
     pub(super) fn note_answers_sent(&mut self, bytes: usize) -> bool {
-        let had_answers = self.answers > 0;
-        if had_answers {
-            self.answers_end = self.answers_end.saturating_sub(bytes as u32);
-            self.answers = self.answers.min(self.answers_end);
+        let UnreadAnswers { bytes: unread, end } = self.unread;
+        if unread == 0 {
+            return false;
         }
-        had_answers
+        let end = end.saturating_sub(bytes as u32);
+        self.unread = UnreadAnswers { bytes: unread.min(end), end };
+        true
     }
 }
 
-impl<L> Places for Sessions<L> {
-    fn place(&mut self, slot: u32) -> &mut Holder {
-        &mut self[slot as usize].holder
+impl<L> HolderSlots for Slab<Session<L>> {
+    fn holder(&mut self, slot: u32) -> &mut Holder {
+        &mut self[slot as usize].places.holder
     }
 }
 

@@ -23,8 +23,9 @@ enum Received {
 impl<O: Os, G: Gateway> Loop<O, G> {
     /// Serves each link in the queue, those that need not wait any more, and then in turns those that have spent their
     /// share or cost much before, until the budget of this turn is spent. Links that may not be read under memory
-    /// pressure stay in the queue, in front of new ones. So do all remaining links once the budget is spent. While the last
-    /// turn has left links to flush, only sessions that cost little are served, so that no more is queued than is sent.
+    /// pressure stay in the queue, in front of new ones. So do all remaining links once the budget is spent. While the
+    /// last turn has left links to flush, only sessions that cost little are served, so that no more is queued than is
+    /// sent.
     pub(super) fn read_ready(&mut self) {
         for slot in std::mem::take(&mut self.hub.effects_mut().resumed) {
             self.queue_to_read(slot);
