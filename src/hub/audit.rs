@@ -5,7 +5,10 @@ use super::allocation::{queue_bytes, vec_bytes};
 use super::back_pressure::WAITER_COST;
 use super::names::name_bytes;
 use super::rooms::Departures;
-use super::session::Session;
+use super::session::{Dirty, Session};
+use super::waits::Reason;
+use crate::wire::UserId;
+use std::collections::HashSet;
 
 impl<L> Hub<L> {
     /// Every part of the account: what it is called, what is counted, and what is there, counted anew.
@@ -32,13 +35,14 @@ impl<L> Hub<L> {
                 departed.sum::<usize>() + self.departures.by_name.values().map(vec_bytes).sum::<usize>(),
             ),
             ("waiters", self.account.waiters, waiters * WAITER_COST),
+            ("queued", self.fan_out.pool.held(), self.outboxes_held()),
             (
                 "unparsed",
                 self.unparsed,
                 sessions().filter(|session| session.is_open()).map(Session::unparsed_held).sum(),
             ),
         ];
-        let structural = |name: &str| !["histories", "unparsed"].contains(&name);
+        let structural = |name: &str| !["histories", "queued", "unparsed"].contains(&name);
         let found = parts.iter().filter(|(name, ..)| structural(name)).map(|(_, _, found)| found).sum::<usize>();
         [parts, vec![("structural", self.structural(), found)]].concat()
     }
@@ -52,6 +56,18 @@ impl<L> Hub<L> {
         for (part, counted, found) in self.audit() {
             assert_eq!(counted, found, "{part}: counted, and found");
         }
+        self.check_memberships();
+        self.check_waits();
+    }
+
+    /// What all outboxes hold. A frame that several of them point to counts once.
+    fn outboxes_held(&self) -> usize {
+        let mut shared = HashSet::new();
+        let outboxes = self.sessions.slab.iter().map(|(_, session)| &session.outbox);
+        outboxes.map(|outbox| outbox.held_beside(&mut shared)).sum()
+    }
+
+    fn check_memberships(&self) {
         let mut memberships = 0;
         for &key in &self.rooms.keys {
             for (index, &slot) in (0..).zip(self.rooms.at(key).members.slots()) {
@@ -61,5 +77,35 @@ impl<L> Hub<L> {
         }
         let listed: usize = self.sessions.slab.iter().map(|(_, session)| session.rooms.len()).sum();
         assert_eq!(memberships, listed, "a room that a session is in has it as a member");
+    }
+
+    /// Checks that a session waits for its next share, or with a long request, if and only if it is in the queue of those
+    /// that do. A long request that waits for its own reader is in none.
+    fn check_waits(&self) {
+        let postponed: HashSet<UserId> = self.sessions.effects.postponed.iter().copied().collect();
+        let long: HashSet<UserId> = self.long_requests.iter().copied().collect();
+        for (_, session) in self.sessions.slab.iter().filter(|(_, session)| session.is_open()) {
+            let (id, waits) = (session.id, session.waits);
+            assert_eq!(waits.is_blocked_by(Reason::NextTurn), postponed.contains(&id), "{id} waits for its share");
+            assert_eq!(waits.is_blocked_by(Reason::LongRequest), session.has_long_request(), "{id} has a long request");
+            let is_queued = session.has_long_request() && !waits.is_blocked_by(Reason::OwnAnswers);
+            assert_eq!(is_queued, long.contains(&id), "the long request of {id} is queued");
+        }
+    }
+
+    /// Checks that those are filed as holders that hold something, but for what was queued since they were last flushed.
+    ///
+    /// # Panics
+    ///
+    /// If not.
+    pub fn check_holders(&self) {
+        let filed: HashSet<usize> = self.holders.descending().collect();
+        assert_eq!(filed.len(), self.holders.descending().count(), "no holder is filed twice");
+        for (slot, session) in &self.sessions.slab {
+            let holds = session.outbox.bound() + session.unparsed_held() > 0;
+            let is_new = session.dirty != Dirty::No;
+            assert!(is_new || holds == filed.contains(&slot), "{} holds something: {holds}", session.id);
+        }
+        assert!(filed.iter().all(|&slot| self.sessions.get(slot).is_some()), "each holder is there");
     }
 }

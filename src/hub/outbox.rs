@@ -7,6 +7,8 @@ use super::payload::{Payload, SharedFrame};
 use super::pool::Pool;
 use crate::limits::{RUN_FULL, RUN_SLACK, SEGMENT_COST, SPARSE};
 use crate::wire::HEADER_LEN;
+#[cfg(any(test, feature = "testing"))]
+use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -160,6 +162,19 @@ impl Outbox {
             None => self.run.capacity(),
             Some(segments) => self.queued + self.sent + SEGMENT_COST * segments.len(),
         }
+    }
+
+    /// What it holds, but for shared frames that `seen` has already. Those that it points to are added to it.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn held_beside(&self, seen: &mut HashSet<*const u8>) -> usize {
+        let held = |segment: &Segment| match segment {
+            Segment::Run(run) => SEGMENT_COST + run.capacity(),
+            Segment::Shared(frame) => {
+                let (buffer, len) = frame.buffer();
+                SEGMENT_COST + if seen.insert(buffer) { len } else { 0 }
+            }
+        };
+        self.run.capacity() + self.backlog.iter().flat_map(|backlog| &backlog.segments).map(held).sum::<usize>()
     }
 
     /// How many segments [`held`](Outbox::held) looks at.

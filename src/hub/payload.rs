@@ -60,6 +60,12 @@ impl SharedFrame {
         SharedFrame { buffer: self.buffer.clone(), start: self.start + count }
     }
 
+    /// Where the memory is that it points to, and how many bytes that is.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn buffer(&self) -> (*const u8, usize) {
+        (self.buffer.bytes.as_ptr(), self.buffer.bytes.len())
+    }
+
     /// Notes that one more outbox points to it. Returns by how many bytes the memory of all outboxes grows.
     pub(super) fn attach(&self) -> usize {
         let outboxes = self.buffer.outboxes.load(Ordering::Relaxed);

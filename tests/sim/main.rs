@@ -20,6 +20,9 @@ mod arrivals;
 mod asks;
 mod bounds;
 mod conn;
+mod crowd;
+mod hostile;
+mod innocent;
 mod ledger;
 mod limits;
 mod regressions;
@@ -44,6 +47,10 @@ const FORETOLD_SEEDS: (u64, u64) = (200, 4_000);
 
 /// The number of events after which every rare branch must have been reached.
 const ENOUGH_FOR_MARKS: u64 = 100_000_000;
+
+/// The number of seeds for runs with a hostile majority alone, and after how many other seeds of a long run there is one.
+const CROWDED_SEEDS: u64 = 40;
+const CROWDED_EVERY: u64 = 32;
 
 thread_local! {
     /// Where this thread last panicked, while a run is being tried.
@@ -146,6 +153,9 @@ fn every_seed_keeps_the_contract_and_repeats_itself() {
     let (mut seeds, mut events) = (0, 0);
     while !wanted.is_done(seeds, events) {
         events += 2 * try_seed(wanted.from + seeds, 0).events;
+        if seeds % CROWDED_EVERY == CROWDED_EVERY - 1 {
+            try_crowd(wanted.from + seeds);
+        }
         seeds += 1;
     }
     let pace = events as f64 / began.elapsed().as_secs_f64();
@@ -164,6 +174,20 @@ fn one_seed(seed: u64) {
         println!("{:?}", run(Plan { seed, off: 0, is_traced }));
     } else {
         println!("seed {seed}: {:?}", try_seed(seed, 0));
+    }
+}
+
+#[test]
+fn an_innocent_is_answered_whatever_a_hostile_majority_does() {
+    let wanted = Wanted::read();
+    let seeds = number("CUBBY_SIM_SEED").map_or(wanted.from..wanted.from + CROWDED_SEEDS, |seed| seed..seed + 1);
+    seeds.take_while(|_| !wanted.is_done(0, 0)).for_each(try_crowd);
+}
+
+/// Runs a seed with a hostile majority.
+fn try_crowd(seed: u64) {
+    if let Err(wrong) = catch(|| crowd::run(seed)) {
+        panic!("seed {seed} fails: {wrong}");
     }
 }
 

@@ -61,6 +61,11 @@ impl Conn {
         }
     }
 
+    /// Whether the room has been closed since it joined, as far as it knows.
+    pub fn is_closed(&self, ledger: &Ledger, room: &str) -> bool {
+        self.seat(room).is_none_or(|at| life(&ledger.story(), &self.seats[at]).is_closed)
+    }
+
     pub fn hear_event(&mut self, ledger: &mut Ledger, head: Head, payload: &[u8]) {
         let Heard { room, id, body, record } = Heard::read(payload);
         let (what, session) = (record.what, record.session);

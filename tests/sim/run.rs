@@ -153,6 +153,7 @@ impl Run {
         if self.watch.is_due() {
             self.watch.check_links(&world, &self.ledger, self.net.hub());
             self.net.hub().check_account();
+            self.net.hub().check_holders();
         }
         drop(world);
         self.hear_story();

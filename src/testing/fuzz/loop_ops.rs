@@ -83,6 +83,8 @@ impl Run {
         }
         self.reap();
         self.truth.check_order();
+        self.net.hub().check_account();
+        self.net.hub().check_holders();
     }
 
     fn act(&mut self, act: Act) {
