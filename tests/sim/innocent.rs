@@ -1,5 +1,5 @@
-//! Innocents: clients that read everything at once and ask for one little thing at a time. Each is answered within so many
-//! turns, is never closed, and what it sends arrives.
+//! Innocents: clients that read everything at once and ask for one little thing at a time. Each is answered within so
+//! many turns, is never closed, and what it sends arrives.
 
 use crate::hostile::HOME;
 use cubby::hub::RemoteAddr;
