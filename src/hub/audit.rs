@@ -79,8 +79,8 @@ impl<L> Hub<L> {
         assert_eq!(memberships, listed, "a room that a session is in has it as a member");
     }
 
-    /// Checks that a session waits for its next share, or with a long request, if and only if it is in the queue of those
-    /// that do. A long request that waits for its own reader is in none.
+    /// Checks that a session waits for its next share, or with a long request, if and only if it is in the queue of
+    /// those that do. A long request that waits for its own reader is in none.
     fn check_waits(&self) {
         let postponed: HashSet<UserId> = self.sessions.effects.postponed.iter().copied().collect();
         let long: HashSet<UserId> = self.long_requests.iter().copied().collect();
@@ -93,7 +93,8 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Checks that those are filed as holders that hold something, but for what was queued since they were last flushed.
+    /// Checks that those are filed as holders that hold something, but for what was queued since they were last
+    /// flushed.
     ///
     /// # Panics
     ///

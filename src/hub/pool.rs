@@ -8,8 +8,8 @@ pub struct Pool {
     spare: Vec<Vec<u8>>,
     /// Bytes of capacity in `spare`; never over `most_spare`.
     spare_bytes: usize,
-    /// A spare run that is large counts in full for an outbox that needs a small one, so there are fewer of them if there
-    /// is less memory.
+    /// A spare run that is large counts in full for an outbox that needs a small one, so there are fewer of them if
+    /// there is less memory.
     most_spare: usize,
     /// How many runs at the bottom of `spare` no outbox has needed since the last [`trim`](Pool::trim).
     unused: usize,

@@ -8,8 +8,8 @@ use cubby::testing::system::{LISTENERS, VirtualSocket, World};
 use cubby::wire::Kind;
 use std::time::Duration;
 
-/// What may be queued for a user, in halves of the queue limit: three for what others send, because those that have waited
-/// may fill it further, and two for the answers to its own requests, whose window is no larger than a queue.
+/// What may be queued for a user, in halves of the queue limit: three for what others send, because those that have
+/// waited may fill it further, and two for the answers to its own requests, whose window is no larger than a queue.
 const HALF_QUEUES: usize = 5;
 
 /// What may be queued beyond that: for each of the two, the frame that exceeded the limit, with the fields before its

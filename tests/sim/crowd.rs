@@ -1,5 +1,5 @@
-//! Two innocents beside a hostile majority: *a client that reads what it is sent, and asks for little, is answered within so
-//! many turns*, and no turn does more than its budgets allow.
+//! Two innocents beside a hostile majority: *a client that reads what it is sent, and asks for little, is answered
+//! within so many turns*, and no turn does more than its budgets allow.
 
 use crate::hostile::{Hostile, TRICKS, Trick};
 use crate::innocent::{Innocent, Wish};
@@ -25,8 +25,8 @@ const READ_BUFFER: usize = 64 * 1024;
 const LONGEST_COPIED: usize = 700;
 const SLICE_COST: usize = 350_000;
 
-/// Turns for a request that costs little, while nothing else is in its way: that of the request, those of two flushes, and
-/// one that begins with those who have had their share.
+/// Turns for a request that costs little, while nothing else is in its way: that of the request, those of two flushes,
+/// and one that begins with those who have had their share; and as many again for what goes to the other innocent.
 const FEW_TURNS: usize = 6;
 
 /// Turns until what half-sent bodies stand in the way is gone.
@@ -193,8 +193,7 @@ impl Crowd {
             let most = most_turns(Wish::Little, self.net.hub().limits(), self.hostiles.len());
             println!("{} {tricks:?} {waits:?} of {most} {}", self.hostiles.len(), self.net.hub().stats.squeezes);
         }
-        let events = self.world.borrow().trace.events;
-        events
+        self.world.borrow().trace.events
     }
 }
 
@@ -213,7 +212,8 @@ fn state(hub: &Hub<Link<VirtualSocket>>, world: &World, innocent: &Innocent, hos
     let (held, limit, missed) = (hub.held(), hub.memory_limit(), hub.stats.events_missed);
     let is_asked = innocent.is_answered();
     format!(
-        "answered {is_asked}, {user:?}, inbound {:?}, held {held} of {limit}, {missed} missed, {} evictions, postponed {}, fan_out {}, {tricks:?}",
+        "answered {is_asked}, {user:?}, inbound {:?}, held {held} of {limit}, {missed} missed, {} evictions, \
+         postponed {}, fan_out {}, {tricks:?}",
         world.wires[innocent.wire].inbound,
         hub.stats.squeezes,
         hub.effects().postponed.len(),
@@ -222,9 +222,9 @@ fn state(hub: &Hub<Link<VirtualSocket>>, world: &World, innocent: &Innocent, hos
 }
 
 /// In how many turns a wish must be fulfilled. If an innocent has just asked for something that costs much, such as an
-/// event for a room full of hostile members, it waits until each hostile session was served once. A service takes a share
-/// of the turn's budget, and may exceed that by one request and one read; and it may queue what it has read and a body.
-/// What is long waits for as many slices besides.
+/// event for a room full of hostile members, it waits until each hostile session was served once. A service takes a
+/// share of the turn's budget, and may exceed that by one request and one read; and it may queue what it has read and a
+/// body. What is long waits for as many slices besides.
 fn most_turns(wish: Wish, limits: &Limits, hostiles: usize) -> u64 {
     let sessions = hostiles + 2;
     let copied = limits.fan_out / SHARES + sessions * (LONGEST_COPIED + POST_COST) + READ_BUFFER;

@@ -48,7 +48,8 @@ const FORETOLD_SEEDS: (u64, u64) = (200, 4_000);
 /// The number of events after which every rare branch must have been reached.
 const ENOUGH_FOR_MARKS: u64 = 100_000_000;
 
-/// The number of seeds for runs with a hostile majority alone, and after how many other seeds of a long run there is one.
+/// The number of seeds for runs with a hostile majority alone, and after how many other seeds of a long run there is
+/// one.
 const CROWDED_SEEDS: u64 = 40;
 const CROWDED_EVERY: u64 = 32;
 

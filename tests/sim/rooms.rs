@@ -49,8 +49,8 @@ impl Conn {
         self.seats.swap_remove(at);
     }
 
-    /// The hub replies that the client is not in a room: the room was closed, or the client has changed its name. In the
-    /// latter case the event of its leaving may come later, unless it misses that.
+    /// The hub replies that the client is not in a room: the room was closed, or the client has changed its name. In
+    /// the latter case the event of its leaving may come later, unless it misses that.
     pub fn find_out(&mut self, ledger: &Ledger, room: &str) {
         if let Some(at) = self.seat(room) {
             let closed = life(&ledger.story(), &self.seats[at]).is_closed;
@@ -90,8 +90,8 @@ impl Conn {
         self.move_on(ledger, at, id, &record);
     }
 
-    /// Counts the missed events before this one. Of a room that it leaves by changing its name, it hears the event of its
-    /// leaving alone, however many events come before that.
+    /// Counts the missed events before this one. Of a room that it leaves by changing its name, it hears the event of
+    /// its leaving alone, however many events come before that.
     fn pass_over(&mut self, ledger: &mut Ledger, at: usize, id: u64) {
         let seat = &self.seats[at];
         assert!(id >= seat.next, "event {id} of {} again", seat.room);
