@@ -1,6 +1,10 @@
 //! Every bound in one place, each with its reason. The fields of [`Limits`] can be set by the operator; the others are
 //! constants. How they depend on one another is asserted when this file is compiled.
 
+pub mod costs;
+
+pub use costs::*;
+
 use crate::error::LimitError;
 use crate::wire::{Bounds, HEADER_LEN, MAX_BODY, MAX_PING};
 use std::time::Duration;
@@ -8,8 +12,8 @@ use std::time::Duration;
 /// Members in one frame of a WHO reply, which has 37 KiB at most.
 pub const WHO_FRAME_MEMBERS: usize = 512;
 
-/// Members in one slice of a WHO reply: four frames, so that looking for the next ones in a large room costs no more than
-/// they do.
+/// Members in one slice of a WHO reply: four frames, so that looking for the next ones in a large room costs no more
+/// than they do.
 pub const WHO_SLICE_MEMBERS: usize = 4 * WHO_FRAME_MEMBERS;
 
 /// Ids in one frame of a LIST reply: 64 KiB, so that a long list is never one long frame.
@@ -52,12 +56,6 @@ pub const FIRST_FRAME_TIME: Duration = Duration::from_secs(10);
 /// The most HTTP requests of all callers that get an id of their own in one second. About this many connections can
 /// come and go in a second, and at this rate the four billion ids last for two and a half days.
 pub const HTTP_IDS_A_SECOND: u32 = 20_000;
-
-/// What it costs to answer a control frame of a WebSocket, beside its bytes, as bytes copied.
-pub const CONTROL_COST: usize = 256;
-
-/// What it costs to write the counters for STATS, as bytes copied: it takes about 4 us.
-pub const STATS_COST: usize = 16 * 1024;
 
 /// Bounds of HTTP and JSON.
 #[cfg(feature = "ws")]
@@ -114,13 +112,6 @@ pub const MAX_TURNS_BEHIND: u32 = 64;
 /// handled before any connection is closed as idle.
 pub const OVERSLEEP: Duration = Duration::from_millis(50);
 
-/// A session that is served may spend at least this part of a turn's budget before others are served: a sixteenth, some
-/// 150 microseconds of work.
-pub const SHARES: usize = 16;
-
-/// What it costs to execute any request, however small, as bytes copied.
-pub const REQUEST_COST: usize = 256;
-
 /// Each session may leave this part of the free memory unread of its own answers, if that is less than
 /// [`ANSWER_WINDOW`]: at the default, from when 16 MiB are free.
 pub const WINDOW_PARTS: usize = 64;
@@ -156,7 +147,10 @@ pub const WARN_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a turn flushes links. The others are flushed in the next turn. The clock is read once for each
 /// [`FLUSHES`] links.
-pub const FLUSH_TIME: Duration = Duration::from_millis(1);
+pub const FLUSH_TIME: Duration = Duration::from_millis(2);
+
+/// While turns leave links to flush, sessions that cost much are served in one of so many.
+pub const UNFLUSHED_TURNS: u32 = 16;
 
 /// See [`FLUSH_TIME`].
 pub const FLUSHES: usize = 64;
@@ -172,22 +166,6 @@ pub const EXPIRIES: usize = 256;
 
 /// The largest part of a frame that is still sent to a session before the reason why it is closed, if memory is short.
 pub const LAST_FRAME: usize = 64 * 1024;
-
-/// What it costs to look up a name, as bytes copied.
-pub const NAME_COST: usize = 128;
-
-/// What it costs to look at one session on the way through many of them, as bytes copied: most are in no cache.
-pub const SCAN_COST: usize = 64;
-
-/// What it costs to put something into an outbox for the first time in a turn, beside its bytes, as bytes copied.
-pub const POST_COST: usize = 192;
-
-/// What serving a session may cost, as bytes copied, so that it is served before those that cost more when it asks
-/// again: some twenty microseconds, or a few hundred small requests.
-pub const LIGHT_COST: usize = 64 * 1024;
-
-/// What it costs to send an event again, beside its bytes, as bytes copied.
-pub const REPLAY_COST: usize = 256;
 
 /// Bytes of answers after which a long request makes room for others: about what one send takes.
 pub const SLICE: usize = 64 * 1024;
@@ -215,16 +193,6 @@ pub const SLOT_BITS: u32 = 22;
 
 /// The most rooms that any hub may have: a key is half a machine word, and a session may be in all rooms.
 pub const MAX_ROOMS: usize = 1 << 24;
-
-/// What it costs to let an outbox point to a shared frame, as bytes copied.
-pub const SHARE_COST: usize = 256;
-
-/// What it costs to tell a room of a departure, however few its members are, as bytes copied.
-pub const DEPARTURE_COST: usize = 256;
-
-/// Bytes that a segment of an outbox costs beside those that it holds or points to: its entry, the overhead of the
-/// allocation, and the pointers to it.
-pub const SEGMENT_COST: usize = 64;
 
 /// The most bytes that are copied to the members of a room for one event. Beyond that all of them point to one frame.
 pub const MAX_COPIED_EVENT: usize = 4 * 1024 * 1024;
@@ -397,6 +365,12 @@ impl Limits {
         self.max_body = bytes;
         self.queue = self.queue.max((bytes as usize).saturating_mul(4));
         self.memory = self.memory.max(self.queue);
+    }
+
+    /// Bytes that the hub may hold whatever [`memory`](Limits::memory) says: what it takes to receive a request of any
+    /// size while others are queued.
+    pub fn least_memory(&self) -> usize {
+        4 * (self.max_body as usize + READ_BUFFER)
     }
 
     /// How long the first frame of a connection may take.

@@ -25,7 +25,8 @@ marks! {
     // Rate limit and memory.
     RateLimited, StillRateLimited, Exempt, Evicted, EvictedDeparted, OutboxTruncated,
     // Sending and reading.
-    PartlySent, NothingSent, FlushedInPart, BrokeWhileSending, BrokeWhileReading, ReadInterrupted, SendInterrupted, EndInAFrame,
+    PartlySent, NothingSent, FlushedInPart, BrokeWhileSending, BrokeWhileReading, ReadInterrupted,
+    SendInterrupted, EndInAFrame,
     ReadBudget, VacantEdge,
     // Accepting.
     AcceptRests, AcceptFailedOnce, NotWatched, TurnedAway, RefusedAtOnce, AddressFull, SpareSpent, NoSpare,

@@ -80,20 +80,20 @@ impl<L> Hub<L> {
 
     /// Whether a session has read so much of its own answers that more may be queued for it.
     pub(super) fn has_answer_room(&self, slot: usize) -> bool {
-        let answers = self.sessions[slot].answers as usize;
+        let answers = self.sessions[slot].unread.bytes as usize;
         answers <= SMALL_ANSWERS || answers <= self.answer_window()
     }
 
     /// Whether a session has read so much of its answers that answers which it can do without are queued for it.
     pub(super) fn has_room_to_spare(&self, slot: usize) -> bool {
-        self.sessions[slot].answers as usize <= SMALL_ANSWERS.max(self.answer_window() / 2)
+        self.sessions[slot].unread.bytes as usize <= SMALL_ANSWERS.max(self.answer_window() / 2)
     }
 
     /// Makes a session's requests wait until it has read its answers, if too much of them is unread. Returns whether
     /// they wait.
     #[inline]
     pub(super) fn wait_for_own_reader(&mut self, slot: usize) -> bool {
-        if self.sessions[slot].answers as usize <= SMALL_ANSWERS || self.has_answer_room(slot) {
+        if self.sessions[slot].unread.bytes as usize <= SMALL_ANSWERS || self.has_answer_room(slot) {
             return false;
         }
         if self.sessions[slot].is_open() && self.sessions[slot].waits.block(Reason::OwnAnswers) {
@@ -107,7 +107,7 @@ impl<L> Hub<L> {
     /// A session that waited for its reader has sent some bytes: it goes on once half of the window is free.
     fn end_wait_for_own_reader(&mut self, slot: usize) {
         let session = &self.sessions[slot];
-        let answers = session.answers as usize;
+        let answers = session.unread.bytes as usize;
         if session.waits.is_blocked_by(Reason::OwnAnswers) && answers <= SMALL_ANSWERS.max(self.answer_window() / 2) {
             self.sessions.unblock(slot, Reason::OwnAnswers);
             self.resume_long_request(slot);
@@ -147,14 +147,14 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Forgets bytes of a session's outbox that are sent. Once a full session is down to half of the limit, the sessions
-    /// that waited for it are resumed. Returns whether that has just happened.
+    /// Forgets bytes of a session's outbox that are sent. Once a full session is down to half of the limit, the
+    /// sessions that waited for it are resumed. Returns whether that has just happened.
     pub fn sent(&mut self, slot: usize, bytes: usize) -> bool {
-        let low = self.sessions.queue_limit / 2;
+        let limit = self.sessions.queue_limit;
         let Some(session) = self.sessions.get_mut(slot) else { return false };
         session.outbox.advance(bytes, &mut self.fan_out.pool);
         self.stats.bytes_out += bytes as u64;
-        let has_drained = session.full && session.outbox.queued() <= low;
+        let has_drained = session.full && session.outbox.queued() <= limit / 2;
         if session.note_answers_sent(bytes) {
             self.end_wait_for_own_reader(slot);
         }

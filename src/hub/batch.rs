@@ -7,7 +7,6 @@
 
 use super::Hub;
 use super::budget::Cost;
-use crate::limits::REQUEST_COST;
 use crate::wire::{DELIVER_HEAD, Frame, HEADER_LEN, Header, Ids, Kind, UserId, deliver_head};
 
 /// Who receives a batch.
@@ -100,10 +99,8 @@ struct Joining<'b> {
     max_body: usize,
     /// Bytes that may be written.
     room: usize,
-    /// What may still be spent: no further frame is begun when that is used up.
-    left: Cost,
-    /// How many outboxes each delivery is put into.
-    outboxes: usize,
+    /// After this many bytes no further frame is begun.
+    enough: usize,
     /// Frames that may join.
     max_frames: u64,
 }
@@ -116,8 +113,6 @@ struct Joined {
     read: usize,
     /// Bytes of the deliveries.
     written: usize,
-    /// What they cost, as bytes copied.
-    copied: usize,
 }
 
 impl Joining<'_> {
@@ -135,8 +130,7 @@ impl Joining<'_> {
     /// Appends the deliveries of the requests at the front of `input` to `out`, as many as may join.
     fn join(&self, mut input: &[u8], out: &mut Vec<u8>) -> Joined {
         let mut joined = Joined::default();
-        while joined.copied < self.left.copied
-            && joined.written < self.left.queued
+        while joined.written < self.enough
             && joined.frames < self.max_frames
             && let Some((len, body)) = self.first(input, joined.written)
         {
@@ -146,7 +140,6 @@ impl Joining<'_> {
             joined.frames += 1;
             joined.read += len;
             joined.written += DELIVER_HEAD + body.len();
-            joined.copied += (DELIVER_HEAD + body.len()) * self.outboxes + REQUEST_COST;
         }
         joined
     }
@@ -190,12 +183,11 @@ impl<L> Hub<L> {
             prefix: &batch.prefix,
             max_body: self.limits.share_from.saturating_sub(1).min(self.limits.max_body as usize),
             room,
-            left: self.budget.left_of_share(),
-            outboxes: batch.receivers.len(),
+            enough: self.budget.bytes_left(batch.receivers.len()),
             // The rate limit is charged for each request by itself.
             max_frames: if self.limits.rate == 0 { u64::MAX } else { 1 },
         };
-        debug_assert!(!self.budget.is_share_spent(), "a session whose turn is over is not served");
+        debug_assert!(joining.enough > 0, "a session whose turn is over is not served");
         let joined = match batch.receivers[..] {
             [only] if self.sessions[only as usize].encoding.is_native() => {
                 let receiver = &mut self.sessions[only as usize];
@@ -214,7 +206,7 @@ impl<L> Hub<L> {
     }
 
     fn charge_joined(&mut self, slot: usize, room: usize, joined: &Joined) {
-        let Joined { frames, read, written, copied: _ } = *joined;
+        let Joined { frames, read, written } = *joined;
         if frames == 0 {
             return;
         }
@@ -222,7 +214,7 @@ impl<L> Hub<L> {
         self.frames_received += frames;
         self.stats.frames.add(Kind::Relay, frames, read as u64);
         // The last of them is charged by `after_request`.
-        self.budget.requests.copied += REQUEST_COST * (frames as usize - 1);
+        self.budget.charge_requests(frames as usize - 1);
         self.after_request(slot);
     }
 

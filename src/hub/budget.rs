@@ -5,11 +5,11 @@
 //! parsed. Three parts of a turn have budgets of their own, so that none of them delays the others: requests, long
 //! requests (which are served in [slices](super::slices)), and departures.
 //!
-//! Requests share their budget. Each time that a session is served it may spend a share of what is left, and then has to
-//! wait until the other sessions had theirs. A session that cost much when it was last served comes after those that did
-//! not.
+//! Requests share their budget. Each time that a session is served it may spend a share of what is left, and then has
+//! to wait until the other sessions had theirs. A session that cost much when it was last served comes after those that
+//! did not.
 
-use crate::limits::{LIGHT_COST, Limits, SHARES};
+use crate::limits::{LEAST_REQUESTS, LIGHT_COST, Limits, REQUEST_COST, SHARES};
 use std::ops::{Add, AddAssign};
 
 /// What something cost.
@@ -56,6 +56,8 @@ pub(super) struct TurnBudget {
     /// What the requests of a turn may cost. A session that reads never becomes full within one turn, because no outbox
     /// receives more than half a queue.
     most: Cost,
+    /// See [`REQUEST_COST`]; less if a turn may do very little.
+    request_cost: usize,
     pub requests: Cost,
     /// What `requests.copied` was when the session that is served now began, and is when it has used up its share.
     share_start: usize,
@@ -69,6 +71,7 @@ impl TurnBudget {
         let most = Cost { copied: limits.fan_out, queued: limits.queue / 2 };
         TurnBudget {
             most,
+            request_cost: REQUEST_COST.min(most.copied / LEAST_REQUESTS),
             requests: Cost::NONE,
             share_start: 0,
             share_end: most.copied,
@@ -128,12 +131,16 @@ impl TurnBudget {
         spent.copied >= self.most.copied / parts || spent.queued >= self.most.queued / parts
     }
 
-    /// What is left of the share.
-    pub fn left_of_share(&self) -> Cost {
-        Cost {
-            copied: self.share_end.saturating_sub(self.requests.copied),
-            queued: self.most.queued.saturating_sub(self.requests.queued),
-        }
+    /// After how many more bytes, put into this many outboxes each, the share is spent.
+    pub fn bytes_left(&self, outboxes: usize) -> usize {
+        let copied = self.share_end.saturating_sub(self.requests.copied).div_ceil(outboxes.max(1));
+        copied.min(self.most.queued.saturating_sub(self.requests.queued))
+    }
+
+    /// Charges this many requests for what any request costs.
+    #[inline]
+    pub fn charge_requests(&mut self, count: usize) {
+        self.requests.copied += self.request_cost * count;
     }
 }
 
@@ -181,7 +188,7 @@ mod tests {
     fn each_session_has_an_equal_share_of_what_is_left_but_no_less_than_a_sixteenth_of_all() {
         let mut budget = budget();
         budget.begin_share(1);
-        assert_eq!(budget.left_of_share(), Cost { copied: 16_000, queued: 1_000 });
+        assert_eq!(budget.bytes_left(1), 1_000);
         budget.begin_share(4);
         budget.requests += Cost::work(3_999);
         assert!(!budget.is_share_spent());
@@ -193,5 +200,17 @@ mod tests {
         budget.begin_share(1);
         budget.requests += Cost::work(10_999);
         assert!(!budget.is_share_spent());
+    }
+
+    #[test]
+    fn what_is_left_spends_the_share_and_one_byte_less_does_not() {
+        for (outboxes, left) in [(1, 1_000), (10, 1_000), (99, 162)] {
+            let mut budget = budget();
+            assert_eq!(budget.bytes_left(outboxes), left);
+            budget.requests += Cost::of(outboxes, left - 1, left - 1);
+            assert!(!budget.is_share_spent());
+            budget.requests += Cost::of(outboxes, 1, 1);
+            assert!(budget.is_share_spent());
+        }
     }
 }

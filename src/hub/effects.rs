@@ -3,13 +3,59 @@
 use crate::wire::UserId;
 use std::collections::VecDeque;
 
+/// A list of sessions, by slot, that is taken from the front.
+#[derive(Debug, Default)]
+pub struct DirtyList {
+    slots: Vec<usize>,
+    /// How many at the front have been taken.
+    taken: usize,
+}
+
+impl DirtyList {
+    /// How many are left.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.slots.len().saturating_sub(self.taken)
+    }
+
+    /// Whether none is left.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.taken >= self.slots.len()
+    }
+
+    /// Adds one.
+    #[inline]
+    pub(super) fn push(&mut self, slot: usize) {
+        self.slots.push(slot);
+    }
+
+    /// Takes the first one that is left. The memory of those taken is used again once none is left, or many are taken.
+    #[inline]
+    fn pop(&mut self) -> Option<usize> {
+        let next = self.slots.get(self.taken).copied();
+        self.taken += 1;
+        if next.is_none() {
+            self.slots.clear();
+            self.taken = 0;
+        } else if self.taken >= TAKEN_AT_MOST {
+            self.slots.drain(..self.taken);
+            self.taken = 0;
+        }
+        next
+    }
+}
+
+/// How many slots at the front of a list are kept after they were taken.
+const TAKEN_AT_MOST: usize = 4096;
+
 /// Lists of sessions, by slot, for the loop. It empties them as it goes. A slot on a list may be vacant by then.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// Sessions with something new in their outbox, each once.
-    pub dirty: VecDeque<usize>,
+    pub dirty: DirtyList,
     /// The same, if answers to their own requests are among it. They may be on both lists.
-    pub answered: VecDeque<usize>,
+    pub answered: DirtyList,
     /// Sessions that waited and may be read again.
     pub resumed: Vec<usize>,
     /// Sessions whose requests wait for their next share of a turn, in the order in which they have it.
@@ -23,22 +69,45 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Whether sessions have something new in their outbox.
-    pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty() || !self.answered.is_empty()
-    }
-
     /// Takes the next session with something new in its outbox: one with answers, if `answers_first`.
+    #[inline]
     pub fn next_dirty(&mut self, answers_first: bool) -> Option<usize> {
-        let (first, second) = match answers_first {
-            true => (&mut self.answered, &mut self.dirty),
-            false => (&mut self.dirty, &mut self.answered),
-        };
-        first.pop_front().or_else(|| second.pop_front())
+        if answers_first && !self.answered.is_empty() {
+            return self.answered.pop();
+        }
+        self.dirty.pop().or_else(|| self.answered.pop())
     }
 
     /// Whether nothing is left to do except to resume sessions.
     pub fn is_done(&self) -> bool {
-        !self.is_dirty() && [&self.filled, &self.overflowed, &self.departed].into_iter().all(Vec::is_empty)
+        let is_flushed = self.dirty.is_empty() && self.answered.is_empty();
+        is_flushed && [&self.filled, &self.overflowed, &self.departed].into_iter().all(Vec::is_empty)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_taken_from_the_front_and_does_not_keep_what_was_taken() {
+        let mut list = DirtyList::default();
+        (0..3 * TAKEN_AT_MOST).for_each(|slot| list.push(slot));
+        assert!((0..3 * TAKEN_AT_MOST - 1).all(|slot| list.pop() == Some(slot)));
+        assert!(list.slots.len() <= TAKEN_AT_MOST && list.len() == 1);
+        list.push(7);
+        assert_eq!([list.pop(), list.pop(), list.pop()], [Some(3 * TAKEN_AT_MOST - 1), Some(7), None]);
+        assert!(list.is_empty() && list.slots.is_empty());
+    }
+
+    #[test]
+    fn answers_come_first_unless_others_have_their_turn() {
+        let mut effects = Effects::default();
+        (0..2).for_each(|slot| effects.dirty.push(slot));
+        (5..7).for_each(|slot| effects.answered.push(slot));
+        assert!(!effects.is_done());
+        let order = [true, false, true, true, true].map(|answers_first| effects.next_dirty(answers_first));
+        assert_eq!(order, [Some(5), Some(0), Some(6), Some(1), None]);
+        assert!(effects.is_done());
     }
 }

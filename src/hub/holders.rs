@@ -33,9 +33,9 @@ impl Holder {
 }
 
 /// Finds the places of sessions.
-pub(super) trait Places {
+pub(super) trait HolderSlots {
     /// The place of the session in this slot, which must not be vacant.
-    fn place(&mut self, slot: u32) -> &mut Holder;
+    fn holder(&mut self, slot: u32) -> &mut Holder;
 }
 
 /// The class of a session that holds this many bytes.
@@ -51,25 +51,25 @@ pub(super) struct Holders([Vec<u32>; CLASSES]);
 impl Holders {
     /// Files a session that holds about this many bytes.
     #[inline]
-    pub fn file(&mut self, places: &mut impl Places, slot: usize, bytes: usize) {
+    pub fn file(&mut self, holders: &mut impl HolderSlots, slot: usize, bytes: usize) {
         let class = class_of(bytes);
-        if places.place(slot as u32).class() != class {
-            self.move_to(places, slot as u32, class);
+        if holders.holder(slot as u32).class() != class {
+            self.move_to(holders, slot as u32, class);
         }
     }
 
     #[inline(never)]
-    fn move_to(&mut self, places: &mut impl Places, slot: u32, class: u8) {
-        let before = *places.place(slot);
+    fn move_to(&mut self, holders: &mut impl HolderSlots, slot: u32, class: u8) {
+        let before = *holders.holder(slot);
         if before.class() > 0 {
             let slots = &mut self.0[usize::from(before.class())];
             slots.swap_remove(before.index());
             if let Some(&moved) = slots.get(before.index()) {
-                *places.place(moved) = before;
+                *holders.holder(moved) = before;
             }
         }
         let slots = &mut self.0[usize::from(class)];
-        *places.place(slot) = Holder::new(class, slots.len());
+        *holders.holder(slot) = Holder::new(class, slots.len());
         if class > 0 {
             slots.push(slot);
         }
@@ -92,8 +92,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    impl Places for Vec<Holder> {
-        fn place(&mut self, slot: u32) -> &mut Holder {
+    impl HolderSlots for Vec<Holder> {
+        fn holder(&mut self, slot: u32) -> &mut Holder {
             &mut self[slot as usize]
         }
     }

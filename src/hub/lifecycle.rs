@@ -235,7 +235,7 @@ impl<L> Hub<L> {
     pub fn remove(&mut self, slot: usize) -> Option<L> {
         self.end_session(slot);
         if self.sessions.get(slot).is_some() {
-            self.holders.file(&mut self.sessions, slot, 0);
+            self.sessions.file_holder(slot, 0);
             self.wake_waiters(slot);
         }
         let mut session = self.sessions.slab.try_remove(slot)?;

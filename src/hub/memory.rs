@@ -4,32 +4,41 @@
 //! *structural*: memberships, rooms, names, and what else stays until a client gives it up. It may take half of the
 //! limit. What rooms remember has a limit of its own.
 //!
-//! As the account fills, limits shrink for sessions that hold something, each in proportion to what is left: how much of
-//! its own answers a session may leave unread, how much may be queued for it before it misses events and those who write
-//! to it wait, how much of an unfinished request is read, how many rooms it may be in. So a session whose outbox is
-//! nearly empty is served at any time, and however many sessions do not read, together they hold less than the limit. If
-//! it is reached nevertheless, the sessions that hold most are closed.
+//! As the account fills, limits shrink for sessions that hold something, each in proportion to what is left: how much
+//! of its own answers a session may leave unread, how much may be queued for it before it misses events and those who
+//! write to it wait, how much of an unfinished request is read, how many rooms it may be in. So a session whose outbox
+//! is nearly empty is served at any time, and however many sessions do not read, together they hold less than the
+//! limit. If it is reached nevertheless, the sessions that hold most are closed.
 
 use super::holders::class_of;
 use super::{Hub, Session};
 use crate::limits::{
-    ANSWER_WINDOW, LOOKED_THROUGH, QUEUE_PARTS, READ_BUFFER, SHORT_QUEUE, STRUCTURAL_PART, WINDOW_PARTS,
+    ANSWER_WINDOW, LOOKED_THROUGH, Limits, QUEUE_PARTS, READ_BUFFER, SHORT_QUEUE, STRUCTURAL_PART, WINDOW_PARTS,
 };
 use crate::marks::{Mark, mark};
 
 /// The structural part of what the hub holds: what is not kept by its owner, and the sum.
 #[derive(Debug, Default)]
 pub(super) struct Account {
+    /// Bytes that may be held.
+    limit: usize,
     /// Bytes of the sessions' lists of rooms.
     pub lists: usize,
     /// Bytes of the lists of those who wait for a receiver.
     pub waiters: usize,
     /// Bytes that wait in queues to threads of the host. They are not structural.
-    pub external: usize,
+    external: usize,
     /// The sum of all structural parts.
     structural: usize,
-    /// The same, but not more than these may take: what squeezes the traffic.
+    /// What leaves less for the traffic: these, but not more than they may take, and `external`.
     charged: usize,
+}
+
+impl Account {
+    /// The account of a hub that holds nothing.
+    pub fn new(limits: &Limits) -> Account {
+        Account { limit: limits.memory.max(limits.least_memory()), ..Account::default() }
+    }
 }
 
 impl<L> Hub<L> {
@@ -50,7 +59,7 @@ impl<L> Hub<L> {
     /// may take more than their half; but the other half is always there for queues and requests.
     #[inline]
     pub fn charged(&self) -> usize {
-        self.in_transit() + self.account.charged + self.account.external
+        self.in_transit() + self.account.charged
     }
 
     /// Bytes of memberships, rooms, names, and what else stays until a client gives it up.
@@ -63,7 +72,7 @@ impl<L> Hub<L> {
         let Account { lists, waiters, .. } = self.account;
         let owners = self.rooms.held() + self.names.held() + self.departures.held();
         self.account.structural = owners + lists + waiters;
-        self.account.charged = self.account.structural.min(self.structural_limit());
+        self.account.charged = self.account.structural.min(self.structural_limit()) + self.account.external;
     }
 
     /// What structural parts may take.
@@ -85,23 +94,24 @@ impl<L> Hub<L> {
     /// thread.
     pub fn set_held_by_host(&mut self, bytes: usize) {
         self.account.external = bytes;
+        self.note_structure();
     }
 
-    /// Bytes that may be held: the limit, but at least what it takes to receive a request of any size while others are
-    /// queued.
+    /// Bytes that may be held: the limit, but at least [so many](crate::limits::Limits::least_memory).
+    #[inline]
     pub fn memory_limit(&self) -> usize {
-        self.limits.memory.max(4 * (self.limits.max_body as usize + READ_BUFFER))
+        self.account.limit
     }
 
     /// Bytes that may still be held.
     fn free(&self) -> usize {
-        self.memory_limit().saturating_sub(self.charged())
+        self.account.limit.saturating_sub(self.charged())
     }
 
     /// Whether the hub is at its memory limit.
     #[inline]
     pub fn is_over_memory(&self) -> bool {
-        self.charged() >= self.memory_limit()
+        self.charged() >= self.account.limit
     }
 
     /// Bytes of its own answers that a session may leave unread before its next request is executed.
@@ -109,10 +119,10 @@ impl<L> Hub<L> {
         ANSWER_WINDOW.min(self.limits.queue).min(self.free() / WINDOW_PARTS)
     }
 
-    /// Bytes that may be queued for a session before it is full: less than the limit once half of the memory is used. An
-    /// eighth of the memory is out of reach for queues, and is left for those that are short.
+    /// Bytes that may be queued for a session before it is full: less than the limit once half of the memory is used.
+    /// An eighth of the memory is out of reach for queues, and is left for those that are short.
     pub(super) fn queue_window(&self) -> usize {
-        let (memory, held) = (self.memory_limit(), self.charged());
+        let (memory, held) = (self.account.limit, self.charged());
         if held < memory / 2 {
             return self.limits.queue;
         }
@@ -120,10 +130,10 @@ impl<L> Hub<L> {
         share.max(SHORT_QUEUE).min(self.limits.queue)
     }
 
-    /// Bytes of an unfinished request that are read from one session: as many as are left of the half of the memory that
-    /// is for requests.
+    /// Bytes of an unfinished request that are read from one session: as many as are left of the half of the memory
+    /// that is for requests.
     pub fn request_window(&self) -> usize {
-        (self.memory_limit() / 2).saturating_sub(self.unparsed).min(self.free())
+        (self.account.limit / 2).saturating_sub(self.unparsed).min(self.free())
     }
 
     /// Whether so much of unfinished requests is held that not every request can be finished.
@@ -138,12 +148,12 @@ impl<L> Hub<L> {
 
     /// Whether unfinished requests take hardly more than the half of the memory that is for them.
     pub fn can_begin_another_request(&self) -> bool {
-        self.unparsed <= self.memory_limit() / 8 * 5
+        self.unparsed <= self.account.limit / 8 * 5
     }
 
     /// Whether unfinished requests take more than a quarter of the memory.
     pub fn is_much_unfinished(&self) -> bool {
-        self.unparsed > self.memory_limit() / 4
+        self.unparsed > self.account.limit / 4
     }
 
     /// Files a session by what it holds, after that may have changed.
@@ -151,7 +161,7 @@ impl<L> Hub<L> {
     pub fn note_holding(&mut self, slot: usize) {
         if let Some(session) = self.sessions.get(slot) {
             let bound = session.outbox.bound() + session.unparsed_held();
-            self.holders.file(&mut self.sessions, slot, bound);
+            self.sessions.file_holder(slot, bound);
         }
     }
 
@@ -159,7 +169,7 @@ impl<L> Hub<L> {
     pub fn largest_holder(&mut self) -> Option<usize> {
         let mut looked_at = 0;
         loop {
-            let (slot, class) = self.holders.top()?;
+            let (slot, class) = self.sessions.holders.top()?;
             let session = &self.sessions[slot];
             let held = session.outbox.held() + session.unparsed_held();
             looked_at += session.outbox.segments() + 1;
@@ -167,13 +177,13 @@ impl<L> Hub<L> {
                 return Some(slot);
             }
             // Most of what is queued for it is shared with others.
-            self.holders.file(&mut self.sessions, slot, held);
+            self.sessions.file_holder(slot, held);
         }
     }
 
     /// The sessions that hold memory, from the largest to the smallest, as they were filed.
     pub fn holders(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
-        self.holders.descending()
+        self.sessions.holders.descending()
     }
 
     /// Releases what is queued for a session, except the frame that is being sent.

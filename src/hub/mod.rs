@@ -34,6 +34,7 @@ mod holders;
 mod host;
 mod lifecycle;
 mod listener;
+mod long_request;
 mod makers;
 mod memory;
 mod names;
@@ -79,7 +80,6 @@ use crate::wire::UserId;
 use budget::TurnBudget;
 use fan_out::FanOut;
 use gateway_sessions::IdsLent;
-use holders::Holders;
 use lifecycle::Admission;
 use memory::Account;
 use names::Names;
@@ -106,7 +106,6 @@ pub struct Hub<L> {
     account: Account,
     scratch: Scratch,
     long_requests: LongRequests,
-    holders: Holders,
     /// Bytes received that are not executed yet, of all sessions.
     unparsed: usize,
     /// Whole requests received.
@@ -157,10 +156,9 @@ impl<L> Hub<L> {
             resolver: Resolver::default(),
             fan_out: FanOut::new(codecs, &limits),
             budget: TurnBudget::new(&limits),
-            account: Account::default(),
+            account: Account::new(&limits),
             scratch: Scratch::default(),
             long_requests: LongRequests::default(),
-            holders: Holders::default(),
             unparsed: 0,
             frames_received: 0,
             ids_lent: IdsLent::default(),

@@ -26,15 +26,7 @@ impl Segment {
         }
     }
 
-    /// Bytes of memory that it holds, or a shared frame keeps others from freeing.
-    fn bound(&self) -> usize {
-        match self {
-            Segment::Run(run) => SEGMENT_COST + run.capacity(),
-            Segment::Shared(frame) => SEGMENT_COST + frame.as_bytes().len(),
-        }
-    }
-
-    /// The same, but a shared frame counts for its share.
+    /// Bytes of memory that it holds. A shared frame counts for its share.
     fn held(&self) -> usize {
         match self {
             Segment::Run(run) => SEGMENT_COST + run.capacity(),
@@ -53,45 +45,14 @@ impl Segment {
     }
 }
 
-/// The full segments of an outbox, oldest first. Never empty.
-#[derive(Debug, Default)]
-struct Segments {
-    segments: VecDeque<Segment>,
-    /// The sum of the [bounds](Segment::bound) of all segments.
-    bound: usize,
-}
-
-impl Segments {
-    fn push(&mut self, segment: Segment) {
-        self.bound += segment.bound();
-        self.segments.push_back(segment);
-    }
-
-    fn release(&mut self, segment: Option<Segment>, pool: &mut Pool) {
-        if let Some(segment) = segment {
-            self.bound -= segment.bound();
-            segment.release(pool);
-        }
-    }
-
-    fn release_front(&mut self, pool: &mut Pool) {
-        let front = self.segments.pop_front();
-        self.release(front, pool);
-    }
-
-    fn release_back(&mut self, pool: &mut Pool) {
-        let back = self.segments.pop_back();
-        self.release(back, pool);
-    }
-}
-
 /// The bytes queued for one session, in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// The newest bytes: the next small frame is appended here.
     run: Vec<u8>,
     /// Everything before `run`. Boxed, because most outboxes never have one and a fan-out touches them all.
-    backlog: Option<Box<Segments>>,
+    #[expect(clippy::box_collection, reason = "a null pointer is a quarter of an empty deque, in the hottest line")]
+    backlog: Option<Box<VecDeque<Segment>>>,
     /// Unsent bytes of all segments.
     queued: usize,
     /// Bytes of the oldest segment that are already sent.
@@ -173,7 +134,7 @@ impl Outbox {
         self.queued += frame.as_bytes().len();
         pool.grow(frame.attach() + SEGMENT_COST);
         self.end_run(pool);
-        self.backlog.get_or_insert_default().push(Segment::Shared(frame));
+        self.backlog.get_or_insert_default().push_back(Segment::Shared(frame));
     }
 
     /// Makes the run a segment of the backlog, so that what comes next is behind it. A run that is mostly empty is
@@ -189,20 +150,16 @@ impl Outbox {
         }
         pool.shrink(capacity - run.capacity());
         pool.grow(SEGMENT_COST);
-        self.backlog.get_or_insert_default().push(Segment::Run(run));
+        self.backlog.get_or_insert_default().push_back(Segment::Run(run));
     }
 
-    /// Bytes of memory that it holds or keeps others from freeing: a shared frame counts in full.
+    /// About how many bytes of memory it holds or keeps others from freeing: a shared frame counts in full.
     #[inline]
     pub fn bound(&self) -> usize {
-        self.run.capacity() + self.backlog.as_ref().map_or(0, |backlog| backlog.bound)
-    }
-
-    /// About how many bytes of memory would be free without this outbox. A shared frame counts for its share. Looks at
-    /// each segment.
-    pub fn held(&self) -> usize {
-        let segments = self.backlog.iter().flat_map(|backlog| backlog.segments.iter().map(Segment::held));
-        segments.sum::<usize>() + self.run.capacity()
+        match &self.backlog {
+            None => self.run.capacity(),
+            Some(segments) => self.queued + self.sent + SEGMENT_COST * segments.len(),
+        }
     }
 
     /// What it holds, but for shared frames that `seen` has already. Those that it points to are added to it.
@@ -219,7 +176,13 @@ impl Outbox {
 
     /// How many segments [`held`](Outbox::held) looks at.
     pub fn segments(&self) -> usize {
-        self.backlog.as_ref().map_or(0, |backlog| backlog.segments.len())
+        self.backlog.as_ref().map_or(0, |segments| segments.len())
+    }
+
+    /// About how many bytes of memory would be free without this outbox. A shared frame counts for its share.
+    pub fn held(&self) -> usize {
+        let segments = self.backlog.iter().flat_map(|segments| segments.iter().map(Segment::held));
+        segments.sum::<usize>() + self.run.capacity()
     }
 
     /// All that is queued, if it is one run.
@@ -230,7 +193,7 @@ impl Outbox {
 
     /// Points `slices` at the oldest bytes, as far as they reach. Returns how many slices were set.
     pub fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let backlog = self.backlog.iter().flat_map(|backlog| backlog.segments.iter().map(Segment::as_bytes));
+        let backlog = self.backlog.iter().flat_map(|segments| segments.iter().map(Segment::as_bytes));
         let mut skip = self.sent;
         let mut count = 0;
         for (slice, bytes) in slices.iter_mut().zip(backlog.chain([&self.run[..]])) {
@@ -247,13 +210,12 @@ impl Outbox {
     pub fn advance(&mut self, count: usize, pool: &mut Pool) {
         self.queued -= count;
         self.sent += count;
-        if let Some(backlog) = &mut self.backlog {
-            let front_len = |backlog: &Segments| backlog.segments.front().map(|front| front.as_bytes().len());
-            while let Some(len) = front_len(backlog).filter(|len| *len <= self.sent) {
+        if let Some(segments) = &mut self.backlog {
+            while let Some(len) = segments.front().map(|front| front.as_bytes().len()).filter(|len| *len <= self.sent) {
                 self.sent -= len;
-                backlog.release_front(pool);
+                segments.pop_front().into_iter().for_each(|front| front.release(pool));
             }
-            if !backlog.segments.is_empty() {
+            if !segments.is_empty() {
                 return;
             }
             self.backlog = None;
@@ -267,7 +229,7 @@ impl Outbox {
     /// Releases all memory, sent or not.
     pub fn clear(&mut self, pool: &mut Pool) {
         let emptied = std::mem::take(self);
-        emptied.backlog.into_iter().flat_map(|backlog| backlog.segments).for_each(|segment| segment.release(pool));
+        emptied.backlog.into_iter().flat_map(|segments| *segments).for_each(|segment| segment.release(pool));
         pool.return_run(emptied.run);
     }
 
@@ -275,11 +237,11 @@ impl Outbox {
     /// is.
     pub fn truncate(&mut self, frame_len: impl Fn(&[u8]) -> usize, pool: &mut Pool) {
         self.end_run(pool);
-        let Some(backlog) = &mut self.backlog else { return };
+        let Some(segments) = &mut self.backlog else { return };
         let sent = self.sent;
         let begun = sent > 0;
         let mut kept = usize::from(begun);
-        if let Some(Segment::Run(run)) = backlog.segments.front_mut().filter(|_| begun) {
+        if let Some(Segment::Run(run)) = segments.front_mut().filter(|_| begun) {
             let end = end_of_frame(run, sent, frame_len);
             // The payload of a replayed frame is behind its header.
             kept += usize::from(end > run.len());
@@ -287,16 +249,15 @@ impl Outbox {
             run.truncate(end);
             run.shrink_to_fit();
             pool.shrink(capacity - run.capacity());
-            backlog.bound -= capacity - run.capacity();
         }
         // A payload whose header is wholly sent looks like a frame of which nothing is sent. It is kept too.
-        if matches!(backlog.segments.front(), Some(Segment::Shared(_))) {
+        if matches!(segments.front(), Some(Segment::Shared(_))) {
             kept = kept.max(1);
         }
-        while backlog.segments.len() > kept {
-            backlog.release_back(pool);
+        while segments.len() > kept {
+            segments.pop_back().into_iter().for_each(|segment| segment.release(pool));
         }
-        self.queued = backlog.segments.iter().map(|segment| segment.as_bytes().len()).sum::<usize>() - sent;
+        self.queued = segments.iter().map(|segment| segment.as_bytes().len()).sum::<usize>() - sent;
         self.advance(0, pool);
     }
 }

@@ -105,7 +105,9 @@ impl Resolver {
                 continue;
             };
             if named.stamp != stamp {
-                let refuse = refuse_full || named.slots.iter().any(|&slot| !sessions[slot as usize].full);
+                let has_several = named.slots.len() > 1;
+                let refuse =
+                    refuse_full || has_several && named.slots.iter().any(|&slot| !sessions[slot as usize].full);
                 named.status = Status::Unknown;
                 for slot in named.slots.iter().map(|&slot| slot as usize) {
                     let status = receivers.add(slot, &mut sessions[slot], stamp, refuse);

@@ -87,7 +87,7 @@ impl<L> Hub<L> {
         self.flush_batch();
         let refuse_full = self.refuses_full(slot);
         let receivers = self.resolver.resolve_names(&mut self.sessions, &mut self.names, names.iter(), refuse_full);
-        self.budget.requests += Cost::work(names.len() * NAME_COST);
+        self.budget.requests.copied += names.len() * NAME_COST;
         if receivers.any_full && self.wait_for_receivers(slot, &receivers, waited) {
             self.resolver.recycle(receivers);
             return Step::Blocked;
@@ -111,8 +111,8 @@ impl<L> Hub<L> {
         self.limits.if_full == IfFull::Refuse || self.sessions[slot].waits.has_given_up()
     }
 
-    /// Makes the sender wait for the first receiver that has no room. Returns whether there is one. A sender that `waited`
-    /// before may fill a queue to 1.5 times the limit.
+    /// Makes the sender wait for the first receiver that has no room. Returns whether there is one. A sender that
+    /// `waited` before may fill a queue to 1.5 times the limit.
     #[cold]
     fn wait_for_receivers(&mut self, sender: usize, receivers: &Receivers, waited: bool) -> bool {
         let limit = if waited { self.sessions.queue_limit.saturating_mul(3) / 2 } else { 0 };

@@ -11,11 +11,11 @@ use super::Hub;
 use super::batch::begins_alike;
 use super::budget::Cost;
 use super::codec::RequestContext;
+use super::long_request::LongWork;
 use super::payload::Body;
 use super::relay::Step;
 use super::session::{Backlog, Phase, Session};
-use super::slices::LongWork;
-use crate::limits::{REQUEST_COST, SPARSE, STATS_COST};
+use crate::limits::{SPARSE, STATS_COST};
 use crate::marks::{Mark, mark};
 use crate::name::name_fault;
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Kind, Request, SERVER, UserId, VERSION};
@@ -197,7 +197,7 @@ impl<L> Hub<L> {
 
     /// After a request was executed: charges it, and decides whether the next one has to wait.
     pub(super) fn after_request(&mut self, slot: usize) {
-        self.budget.requests.copied += REQUEST_COST;
+        self.budget.charge_requests(1);
         self.wait_for_own_reader(slot);
         self.charge_rate(slot);
         self.postpone_if_spent(slot);
@@ -234,8 +234,8 @@ impl<L> Hub<L> {
         Step::Done
     }
 
-    /// HELLO: names a session. A session that changes its name leaves its rooms under the old name, as one that departs,
-    /// but receives the events of leaving.
+    /// HELLO: names a session. A session that changes its name leaves its rooms under the old name, as one that
+    /// departs, but receives the events of leaving.
     fn hello(&mut self, slot: usize, context: &RequestContext<'_>, name: &str) {
         if let Some(why) = name_fault(name).filter(|_| !name.is_empty()) {
             return self.fail_request(slot, context, Kind::Hello, ErrorCode::BadName, format!("HELLO: {why}"));
@@ -313,8 +313,8 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Appends bytes that are in the session's own encoding already, and no answer of the hub. If its peer does not read
-    /// them, its requests wait.
+    /// Appends bytes that are in the session's own encoding already, and no answer of the hub. If its peer does not
+    /// read them, its requests wait.
     pub fn push_bytes(&mut self, slot: usize, bytes: &[u8]) {
         self.push_with(slot, |run| run.extend_from_slice(bytes));
     }

@@ -2,13 +2,13 @@
 
 use super::codec::{Encoding, Protocol};
 use super::holders::Holder;
+use super::long_request::LongRequest;
 use super::makers::MakerKey;
 use super::outbox::Outbox;
 use super::rate_limit::TokenBucket;
 use super::remote_addr::{Origin, RemoteAddr};
 use super::role::Role;
 use super::room_list::RoomList;
-use super::slices::LongRequest;
 use super::waits::{Reason, Waits};
 use crate::wire::{Decoder, ErrorCode, UserId};
 use std::sync::Arc;
@@ -87,6 +87,17 @@ pub(super) struct Places {
     pub in_name: u32,
     /// Its key among the sessions that made rooms by PUBLISH.
     pub maker: Option<MakerKey>,
+    /// Its class among those that hold memory, and its index there.
+    pub holder: Holder,
+}
+
+/// The answers to a session's own requests that are not sent yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct UnreadAnswers {
+    /// Their bytes; at most `end`.
+    pub bytes: u32,
+    /// Bytes of the outbox up to the end of the last of them.
+    pub end: u32,
 }
 
 /// A connection, with what the loop keeps for it (`link`: the socket and its read state; nothing in tests).
@@ -118,12 +129,7 @@ pub struct Session<L> {
     pub(super) places: Places,
     /// The unparsed input that its gateway keeps.
     pub(super) at_gateway: AtGateway,
-    /// Its class among the [holders](super::holders) of memory, and its index there.
-    pub(super) holder: Holder,
-    /// Bytes of answers to its own requests that are not sent yet; at most [`answers_end`](Session::answers_end).
-    pub(super) answers: u32,
-    /// Bytes of its outbox up to the end of the last of these answers.
-    pub(super) answers_end: u32,
+    pub(super) unread: UnreadAnswers,
     /// The error that it was closed with, if any.
     pub(super) closed_with: Option<ErrorCode>,
     pub(super) backlog: Backlog,
@@ -159,9 +165,7 @@ impl<L> Session<L> {
             closed_with: None,
             backlog: Backlog::Empty,
             role: protocol.role,
-            holder: Holder::default(),
-            answers: 0,
-            answers_end: 0,
+            unread: UnreadAnswers::default(),
             link,
         }
     }
@@ -314,7 +318,7 @@ impl<L> Session<L> {
 
     /// Bytes of its outbox up to the end of the last answer to a request of its own.
     pub fn unread_answers(&self) -> usize {
-        self.answers_end as usize
+        self.unread.end as usize
     }
 
     /// Whether whole requests are among the unparsed input.

@@ -2,9 +2,9 @@
 
 use super::codec::Protocol;
 use super::effects::Effects;
-use super::holders::{Holder, Places};
+use super::holders::{Holder, HolderSlots, Holders};
 use super::remote_addr::RemoteAddr;
-use super::session::{Dirty, Session};
+use super::session::{Dirty, Session, UnreadAnswers};
 use super::session_id::{slot_of, user_id};
 use super::waits::Reason;
 use crate::limits::SLOT_BITS;
@@ -24,13 +24,21 @@ pub(super) struct Sessions<L> {
     pub effects: Effects,
     /// Bytes queued for a session beyond which it is full.
     pub queue_limit: usize,
+    /// Those that hold memory.
+    pub holders: Holders,
     /// The number of the last id given. It is never reset, so that no id is given twice.
     pub generation: u32,
 }
 
 impl<L> Sessions<L> {
     pub fn new(queue_limit: usize) -> Sessions<L> {
-        Sessions { slab: Slab::new(), effects: Effects::default(), queue_limit, generation: 0 }
+        Sessions {
+            slab: Slab::new(),
+            effects: Effects::default(),
+            queue_limit,
+            holders: Holders::default(),
+            generation: 0,
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -100,7 +108,7 @@ impl<L> Sessions<L> {
     pub fn mark_dirty(&mut self, slot: usize) {
         if let Some(session) = self.slab.get_mut(slot).filter(|session| session.dirty == Dirty::No) {
             session.dirty = Dirty::Listed;
-            self.effects.dirty.push_back(slot);
+            self.effects.dirty.push(slot);
         }
     }
 
@@ -115,10 +123,16 @@ impl<L> Sessions<L> {
         let len = session.outbox.queued() - before;
         if session.dirty != Dirty::Answered {
             session.dirty = Dirty::Answered;
-            self.effects.answered.push_back(slot);
+            self.effects.answered.push(slot);
         }
         self.note_queued(slot);
         Some(len)
+    }
+
+    /// Files a session by the bytes of memory that it holds.
+    #[inline]
+    pub fn file_holder(&mut self, slot: usize, bytes: usize) {
+        self.holders.file(&mut self.slab, slot, bytes);
     }
 
     /// Removes a reason to wait. If it was the last one, the session is resumed.
@@ -135,7 +149,7 @@ impl<L> Session<L> {
     pub(super) fn note_queued(&mut self, slot: usize, effects: &mut Effects, queue_limit: usize) {
         if self.dirty == Dirty::No {
             self.dirty = Dirty::Listed;
-            effects.dirty.push_back(slot);
+            effects.dirty.push(slot);
         }
         if self.outbox.queued() > queue_limit && !self.full && self.is_open() {
             mark(Mark::SessionFull);
@@ -150,25 +164,26 @@ impl<L> Session<L> {
     #[inline]
     pub(super) fn note_answer(&mut self, before: usize) {
         let queued = self.outbox.queued();
-        self.answers = self.answers.saturating_add((queued - before) as u32);
-        self.answers_end = queued as u32;
+        self.unread =
+            UnreadAnswers { bytes: self.unread.bytes.saturating_add((queued - before) as u32), end: queued as u32 };
     }
 
     /// Notes that the oldest bytes of its outbox are sent. Returns whether answers were among them.
     #[inline]
     pub(super) fn note_answers_sent(&mut self, bytes: usize) -> bool {
-        let had_answers = self.answers > 0;
-        if had_answers {
-            self.answers_end = self.answers_end.saturating_sub(bytes as u32);
-            self.answers = self.answers.min(self.answers_end);
+        let UnreadAnswers { bytes: unread, end } = self.unread;
+        if unread == 0 {
+            return false;
         }
-        had_answers
+        let end = end.saturating_sub(bytes as u32);
+        self.unread = UnreadAnswers { bytes: unread.min(end), end };
+        true
     }
 }
 
-impl<L> Places for Sessions<L> {
-    fn place(&mut self, slot: u32) -> &mut Holder {
-        &mut self[slot as usize].holder
+impl<L> HolderSlots for Slab<Session<L>> {
+    fn holder(&mut self, slot: u32) -> &mut Holder {
+        &mut self[slot as usize].places.holder
     }
 }
 

@@ -1,15 +1,16 @@
 //! Long requests: those that look at many sessions or events, or tell many rooms, are executed in slices.
 //!
-//! LIST, WHO and HISTORY are answered one slice at a time, of some [`SLICE`](crate::limits::SLICE) bytes. If the turn's budget for long requests is spent, or others wait for theirs, the
-//! request waits in a queue and has its next slice when it is its turn; so however much a few sessions ask for, others
-//! are answered in the same turn. If the session has not read its answers, the request leaves the queue until it has:
-//! a long answer needs no more memory than a [window](Hub::has_answer_room) of it.
+//! LIST, WHO and HISTORY are answered one slice at a time, of some [`SLICE`](crate::limits::SLICE) bytes. If the turn's
+//! budget for long requests is spent, or others wait for theirs, the request waits in a queue and has its next slice
+//! when it is its turn; so however much a few sessions ask for, others are answered in the same turn. If the session
+//! has not read its answers, the request leaves the queue until it has: a long answer needs no more memory than a
+//! [window](Hub::has_answer_room) of it.
 //!
 //! While a request of it is not complete, a session's further requests wait.
 
 use super::budget::Cost;
 use super::codec::RequestContext;
-use super::rooms::{Replay, WhoCursor};
+use super::long_request::{LongRequest, LongWork, Slice, least};
 use super::session_id::slot_of;
 use super::waits::Reason;
 use super::{Hub, Session};
@@ -17,34 +18,6 @@ use crate::limits::{LIST_FRAME_IDS, SCAN_COST};
 use crate::marks::{Mark, mark};
 use crate::wire::{Answer, Ids, UserId};
 use std::collections::VecDeque;
-
-/// What is left to do of a long request.
-#[derive(Debug)]
-pub(super) enum LongWork {
-    /// LIST: the users whose ids are above the first and not above the second.
-    List(UserId, UserId),
-    /// WHO.
-    Who(WhoCursor),
-    /// HISTORY.
-    History(Replay),
-}
-
-/// A request that is not complete.
-#[derive(Debug)]
-pub(super) struct LongRequest {
-    work: LongWork,
-    tag: Option<u16>,
-    room: Box<str>,
-}
-
-/// What became of a long request in one slice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slice {
-    /// It is complete.
-    Last,
-    /// There is more to do.
-    More,
-}
 
 /// The sessions with a long request that may have its next slice, in the order in which they take turns.
 pub(super) type LongRequests = VecDeque<UserId>;
@@ -155,46 +128,5 @@ impl<L> Hub<L> {
         *after = ids.last().copied().unwrap_or(until);
         self.scratch.ids = ids;
         (if more { Slice::More } else { Slice::Last }, cost)
-    }
-}
-
-/// Sets `least` to the first `count` of some values, in ascending order. Returns whether there are more. Looks at each
-/// value once, and keeps twice as many as are wanted.
-pub(super) fn least<T: Ord>(least: &mut Vec<T>, count: usize, values: impl Iterator<Item = T>) -> bool {
-    least.clear();
-    let mut more = false;
-    for value in values {
-        least.push(value);
-        if least.len() >= 2 * count {
-            least.select_nth_unstable(count);
-            least.truncate(count);
-            more = true;
-        }
-    }
-    if least.len() > count {
-        least.select_nth_unstable(count);
-        least.truncate(count);
-        more = true;
-    }
-    least.sort_unstable();
-    more
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn the_least_are_the_front_of_all_sorted(values in prop::collection::vec(any::<u16>(), 0..100), count in 1usize..40) {
-            let mut found = Vec::new();
-            let more = least(&mut found, count, values.iter().copied());
-            let mut sorted = values.clone();
-            sorted.sort_unstable();
-            prop_assert_eq!(more, sorted.len() > count);
-            sorted.truncate(count);
-            prop_assert_eq!(found, sorted);
-        }
     }
 }

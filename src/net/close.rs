@@ -138,8 +138,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         }
     }
 
-    /// Removes links that are closing, as many as one turn has time for. Slots are vacated only here, so that a slot on a
-    /// list of this turn never refers to a newer session.
+    /// Removes links that are closing, as many as one turn has time for. Slots are vacated only here, so that a slot on
+    /// a list of this turn never refers to a newer session.
     pub(super) fn reap(&mut self) {
         for _ in 0..REMOVALS {
             let Some(slot) = self.closing.pop() else { return };

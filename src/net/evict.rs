@@ -1,5 +1,5 @@
-//! Closing sessions for which the hub holds too much: sessions that do not read, and at the memory limit those that hold
-//! most.
+//! Closing sessions for which the hub holds too much: sessions that do not read, and at the memory limit those that
+//! hold most.
 
 use super::link::Stage;
 use super::memory_pressure::MemoryPressure;
@@ -13,7 +13,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     /// At the memory limit: closes those that hold most, as many as it takes until a sixteenth is free. There is no
     /// grace, because all others would wait for it. But what is queued was offered to all of them before.
     pub(super) fn relieve_memory(&mut self) {
-        if !self.hub.is_over_memory() || !self.is_flushed {
+        if !self.hub.is_over_memory() || self.turns_unflushed > 0 {
             return;
         }
         self.hub.stats.squeezes += 1;
@@ -40,9 +40,9 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.memory.exempt_one(&self.hub);
     }
 
-    /// Closes a session to free its memory. It is still sent the rest of a partly sent frame and then the reason, unless
-    /// that rest is large: at once, because it may be closed for good in the same turn. If it was closed before and has
-    /// not read the reason yet, it has no more time for that.
+    /// Closes a session to free its memory. It is still sent the rest of a partly sent frame and then the reason,
+    /// unless that rest is large: at once, because it may be closed for good in the same turn. If it was closed before
+    /// and has not read the reason yet, it has no more time for that.
     fn evict(&mut self, slot: usize) {
         let is_open = self.hub.session(slot).is_some_and(Session::is_open);
         self.hub.truncate_outbox(slot);

@@ -13,11 +13,11 @@ use std::io::{self, IoSlice};
 const SLICES: usize = 16;
 
 impl<O: Os, G: Gateway> Loop<O, G> {
-    /// Flushes each dirty link once, as many as one turn has time for. Those with answers come first, so that a reply need
-    /// not wait until a room of thousands is told, but take at most three quarters of the time.
+    /// Flushes each dirty link once, as many as one turn has time for. Those with answers come first, so that a reply
+    /// need not wait until a room of thousands is told, but take at most three quarters of the time.
     pub(super) fn flush_dirty(&mut self) {
         let (began, bytes_before) = (self.os.now(), self.hub.stats.bytes_out);
-        self.is_flushed = false;
+        self.turns_unflushed = self.turns_unflushed.saturating_add(1);
         for number in 1.. {
             let Some(slot) = self.hub.effects_mut().next_dirty(number % 4 != 0) else { break };
             self.flush(slot);
@@ -27,7 +27,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
                 return;
             }
         }
-        self.is_flushed = true;
+        self.turns_unflushed = 0;
     }
 
     /// Sends what is queued for a session, as far as the system takes it.

@@ -54,8 +54,8 @@ impl MemoryPressure {
         self.may_receive(hub, slot) > 0
     }
 
-    /// Chooses the exempt link at the end of a turn, if there is pressure. Returns whether sessions have to be closed for
-    /// those that are not read, because the exempt one does not go on, or there is no room for any.
+    /// Chooses the exempt link at the end of a turn, if there is pressure. Returns whether sessions have to be closed
+    /// for those that are not read, because the exempt one does not go on, or there is no room for any.
     pub(super) fn check<S>(&mut self, hub: &mut Hub<Link<S>>, now: Duration) -> bool {
         hub.note_held();
         if !hub.is_crowded_by_input() {

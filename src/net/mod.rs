@@ -73,8 +73,8 @@ pub struct Loop<O: Os, G: Gateway = NativeOnly> {
     trim: Trim,
     /// Links to remove at the end of this turn, each once.
     closing: Vec<usize>,
-    /// The last turn has flushed all dirty links.
-    is_flushed: bool,
+    /// How many turns in a row have left dirty links for the next one.
+    turns_unflushed: u32,
     /// While the hub shuts down: the deadline.
     drain_deadline: Option<Duration>,
 }
@@ -100,7 +100,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             memory: MemoryPressure::default(),
             trim: Trim::default(),
             closing: Vec::new(),
-            is_flushed: true,
+            turns_unflushed: 0,
             drain_deadline: None,
             hub: Hub::with_codecs(limits, gateway.codecs()),
             gateway,
@@ -169,7 +169,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         let timeout = [timeout, patience].into_iter().flatten().min();
         self.readiness.wait(&mut self.os, timeout, now)?;
         self.tick();
-        self.hub.begin_turn(self.is_flushed);
+        self.hub.begin_turn(self.turns_unflushed == 0);
         self.hub.stats.turns += 1;
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::link::{Condition, Inbound, Link, Stage};
 use super::timeouts::{Timeout, TimerKind};
 use super::{Loop, Os};
 use crate::hub::{Gateway, Phase, Session};
-use crate::limits::READ_BUDGET;
+use crate::limits::{READ_BUDGET, UNFLUSHED_TURNS};
 use crate::marks::{Mark, mark};
 use std::io;
 
@@ -23,7 +23,9 @@ enum Received {
 impl<O: Os, G: Gateway> Loop<O, G> {
     /// Serves each link in the queue, those that need not wait any more, and then in turns those that have spent their
     /// share or cost much before, until the budget of this turn is spent. Links that may not be read under memory
-    /// pressure stay in the queue, in front of new ones. So do all remaining links once the budget is spent.
+    /// pressure stay in the queue, in front of new ones. So do all remaining links once the budget is spent. While the
+    /// last turn has left links to flush, only sessions that cost little are served, so that no more is queued than is
+    /// sent.
     pub(super) fn read_ready(&mut self) {
         for slot in std::mem::take(&mut self.hub.effects_mut().resumed) {
             self.queue_to_read(slot);
@@ -31,7 +33,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         let mut ready = self.read_queue.begin_turn();
         let mut waiting = ready.len() + self.hub.effects().postponed.len();
         // Those that have had a share get the next one whatever comes, at least in every other turn.
-        let is_postponed_first = !self.read_queue.is_first && waiting > ready.len();
+        let may_be_heavy = self.turns_unflushed.is_multiple_of(UNFLUSHED_TURNS);
+        let is_postponed_first = may_be_heavy && !self.read_queue.is_first && waiting > ready.len();
         self.read_queue.is_first = false;
         if is_postponed_first && let Some(slot) = self.hub.end_postponement() {
             self.serve_share(slot, waiting);
@@ -51,7 +54,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             stays
         });
         self.read_queue.put_back(ready);
-        while !self.hub.is_turn_spent()
+        while may_be_heavy
+            && !self.hub.is_turn_spent()
             && let Some(slot) = self.hub.end_postponement()
         {
             self.serve_share(slot, self.hub.effects().postponed.len() + 1);

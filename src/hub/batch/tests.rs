@@ -219,22 +219,18 @@ fn ten() -> Vec<u8> {
 fn as_many_join_as_fit_and_none_is_begun_once_it_is_enough() {
     let front = [&[0, 1][..], &7_u64.to_be_bytes()].concat();
     let (input, len) = (ten(), DELIVER_HEAD + 8);
-    let left = Cost { copied: 100_000, queued: 1000 };
     let all =
-        Joining { sender: UserId(5), prefix: &front, max_body: 8, room: 1000, left, outboxes: 2, max_frames: u64::MAX };
+        Joining { sender: UserId(5), prefix: &front, max_body: 8, room: 1000, enough: 1000, max_frames: u64::MAX };
     let joined = |joining: Joining<'_>| {
         let mut out = vec![0xEE];
-        let Joined { frames, read, written, copied } = joining.join(&input, &mut out);
+        let Joined { frames, read, written } = joining.join(&input, &mut out);
         assert_eq!((read, written), (frames as usize * input.len() / 10, frames as usize * len));
-        assert_eq!((out.len(), copied), (1 + written, frames as usize * (2 * len + REQUEST_COST)));
+        assert_eq!(out.len(), 1 + written);
         frames
     };
     assert_eq!(joined(Joining { ..all }), 10);
     assert_eq!((joined(Joining { room: 3 * len, ..all }), joined(Joining { room: 3 * len - 1, ..all })), (3, 2));
-    for spent in [Cost { queued: 3 * len, ..left }, Cost { copied: 3 * (2 * len + REQUEST_COST), ..left }] {
-        let more = spent + Cost { copied: 1, queued: 1 };
-        assert_eq!((joined(Joining { left: spent, ..all }), joined(Joining { left: more, ..all })), (3, 4));
-    }
+    assert_eq!((joined(Joining { enough: 3 * len, ..all }), joined(Joining { enough: 3 * len + 1, ..all })), (3, 4));
     assert_eq!((joined(Joining { max_body: 7, ..all }), joined(Joining { max_frames: 1, ..all })), (0, 1));
     assert_eq!(joined(Joining { prefix: &front[1..], ..all }), 0);
 }

@@ -3,8 +3,8 @@
 use super::members::{Author, Members};
 use crate::hub::budget::Cost;
 use crate::hub::codec::RequestContext;
+use crate::hub::long_request::{LongWork, Slice, WhoCursor, least};
 use crate::hub::room_list::RoomList;
-use crate::hub::slices::{LongWork, Slice, least};
 use crate::hub::{Hub, Session};
 use crate::limits::{REQUEST_COST, SCAN_COST, WHO_FRAME_MEMBERS, WHO_SLICE_MEMBERS};
 use crate::marks::{Mark, mark};
@@ -12,16 +12,6 @@ use crate::name::name_fault;
 use crate::wire::{self, Answer, ErrorCode, EventType, Kind, UserId};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How far a WHO is answered.
-#[derive(Debug)]
-pub(in crate::hub) struct WhoCursor {
-    key: u32,
-    /// The id of the last session that was sent.
-    after: UserId,
-    /// The newest id when the request came.
-    until: UserId,
-}
 
 impl<L> Hub<L> {
     /// JOIN.
@@ -182,8 +172,8 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Sends some frames of WHO: the next sessions in the room, including departed ones whose departure is not announced
-    /// yet.
+    /// Sends some frames of WHO: the next sessions in the room, including departed ones whose departure is not
+    /// announced yet.
     pub(in crate::hub) fn who_slice(
         &mut self,
         slot: usize,

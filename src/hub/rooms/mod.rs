@@ -24,6 +24,4 @@ mod table;
 
 pub(super) use departed::Departures;
 pub(super) use members::Author;
-pub(super) use membership::WhoCursor;
-pub(super) use replay::Replay;
 pub(super) use room::Rooms;

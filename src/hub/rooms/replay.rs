@@ -2,26 +2,11 @@
 
 use crate::hub::budget::Cost;
 use crate::hub::codec::RequestContext;
-use crate::hub::slices::{LongWork, Slice};
+use crate::hub::long_request::{LongWork, Replay, Slice};
 use crate::hub::{Hub, Session};
 use crate::limits::{REPLAY_COST, SLICE};
 use crate::marks::{Mark, mark};
 use crate::wire::{Answer, EventRef, HEADER_LEN, Header, Kind, flag};
-
-/// How far a HISTORY is answered.
-#[derive(Debug)]
-pub(in crate::hub) struct Replay {
-    key: u32,
-    /// The id of the last event that was sent, or what the request said.
-    after: u64,
-    /// The newest event when the request came: later ones are live.
-    until: u64,
-    /// Events that may still be sent, by the request.
-    limit: u32,
-    /// Bytes that may still be sent: half a queue in all, but at least one event.
-    bytes_left: usize,
-    sent: u32,
-}
 
 impl<L> Hub<L> {
     /// HISTORY: at most `limit` events, and not more than fill half a queue, but at least one if there is one.

@@ -1,0 +1,44 @@
+//! What the hub's work costs, in the unit of the work account: bytes copied, or what takes as long as copying them; and
+//! how a turn's budget is shared out.
+
+/// What it costs to let an outbox point to a shared frame, as bytes copied.
+pub const SHARE_COST: usize = 256;
+
+/// What it costs to tell a room of a departure, however few its members are, as bytes copied.
+pub const DEPARTURE_COST: usize = 256;
+
+/// What it costs to execute any request, however small, as bytes copied.
+pub const REQUEST_COST: usize = 256;
+
+/// What it costs to look up a name, as bytes copied.
+pub const NAME_COST: usize = 128;
+
+/// What it costs to look at one session on the way through many of them, as bytes copied: most are in no cache.
+pub const SCAN_COST: usize = 64;
+
+/// What it costs to put something into an outbox for the first time in a turn, beside its bytes, as bytes copied.
+pub const POST_COST: usize = 192;
+
+/// What it costs to send an event again, beside its bytes, as bytes copied.
+pub const REPLAY_COST: usize = 256;
+
+/// What serving a session may cost, as bytes copied, so that it is served before those that cost more when it asks
+/// again: some twenty microseconds, or a few hundred small requests.
+pub const LIGHT_COST: usize = 64 * 1024;
+
+/// What it costs to write the counters for STATS, as bytes copied: it takes about 4 us.
+pub const STATS_COST: usize = 16 * 1024;
+
+/// What it costs to answer a control frame of a WebSocket, beside its bytes, as bytes copied.
+pub const CONTROL_COST: usize = 256;
+
+/// A turn may execute at least this many requests that cost next to nothing.
+pub const LEAST_REQUESTS: usize = 16 * 1024;
+
+/// A session that is served may spend at least this part of a turn's budget before others are served: a sixteenth, some
+/// 150 microseconds of work.
+pub const SHARES: usize = 16;
+
+/// Bytes that a segment of an outbox costs beside those that it holds or points to: its entry, the overhead of the
+/// allocation, and the pointers to it.
+pub const SEGMENT_COST: usize = 64;
