@@ -100,8 +100,8 @@ impl<L> Hub<L> {
     ///
     /// If not.
     pub fn check_holders(&self) {
-        let filed: HashSet<usize> = self.holders.descending().collect();
-        assert_eq!(filed.len(), self.holders.descending().count(), "no holder is filed twice");
+        let filed: HashSet<usize> = self.holders().collect();
+        assert_eq!(filed.len(), self.holders().count(), "no holder is filed twice");
         for (slot, session) in &self.sessions.slab {
             let holds = session.outbox.bound() + session.unparsed_held() > 0;
             let is_new = session.dirty != Dirty::No;

@@ -171,7 +171,7 @@ impl Outbox {
                 SEGMENT_COST + if seen.insert(buffer) { len } else { 0 }
             }
         };
-        self.run.capacity() + self.backlog.iter().flat_map(|backlog| &backlog.segments).map(held).sum::<usize>()
+        self.run.capacity() + self.backlog.iter().flat_map(|segments| segments.iter()).map(held).sum::<usize>()
     }
 
     /// How many segments [`held`](Outbox::held) looks at.
