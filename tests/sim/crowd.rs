@@ -175,7 +175,8 @@ impl Crowd {
         let most = (hub.limits().fan_out / 4 + 2 * SLICE) as u64;
         assert!(bytes <= most, "{bytes} bytes of LIST and WHO in a turn, and {most} may be");
         // As long as some links are not flushed nobody is closed, and little is served beyond the limit.
-        let unflushed = if hub.effects().is_dirty() { hub.limits().fan_out / 4 } else { 0 };
+        let is_flushed = hub.effects().dirty.is_empty() && hub.effects().answered.is_empty();
+        let unflushed = if is_flushed { 0 } else { hub.limits().fan_out / 4 };
         let (held, most) = (hub.held(), hub.memory_limit() + unflushed);
         assert!(held <= most, "{held} bytes are held, and {most} may be");
     }
