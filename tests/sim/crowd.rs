@@ -67,8 +67,8 @@ fn draw_limits(rng: &mut Rng) -> Limits {
     limits.max_body = [4, 16, 64][rng.usize(..3)] * 1024;
     limits.queue = (4 * limits.max_body as usize).max([64, 1024][rng.usize(..2)] * 1024);
     limits.fan_out = [1, 4][rng.usize(..2)] << 20;
-    // As much as by default, in turns: a sixteenth of it, which is free after sessions were closed, is a turn.
-    limits.memory = limits.fan_out * [16, 64][rng.usize(..2)];
+    // The default is 64 times. A sixteenth of it is free after sessions were closed.
+    limits.memory = limits.fan_out * [4, 16, 64][rng.usize(..3)];
     limits.history_total = limits.memory;
     limits.history_bytes = 64 * 1024;
     limits.max_rooms = [50, 2_000][rng.usize(..2)];
@@ -172,6 +172,8 @@ impl Crowd {
         let (requests, bytes) = (self.done.0 - before.0, self.done.1 - before.1);
         let most = (hub.limits().fan_out / REQUEST_COST + sessions) as u64;
         assert!(requests <= most, "{requests} requests in a turn, and {most} may be");
+        let request = sessions * (LONGEST_COPIED + POST_COST) + READ_BUFFER;
+        hub.check_spent(request.max(SLICE_COST));
         let most = (hub.limits().fan_out / 4 + 2 * SLICE) as u64;
         assert!(bytes <= most, "{bytes} bytes of LIST and WHO in a turn, and {most} may be");
         // As long as some links are not flushed nobody is closed, and little is served beyond the limit.
@@ -230,7 +232,10 @@ fn most_turns(wish: Wish, limits: &Limits, hostiles: usize) -> u64 {
     let sessions = hostiles + 2;
     let copied = limits.fan_out / SHARES + sessions * (LONGEST_COPIED + POST_COST) + READ_BUFFER;
     let (queued, queue) = (READ_BUFFER + limits.max_body as usize, limits.queue / 2);
-    let little = FEW_TURNS + sessions * copied / limits.fan_out * 4 / 3 + sessions * queued.min(queue) / queue;
+    // At the memory limit no more is served in a turn than was freed in the one before, and in every other turn one
+    // session may use that up.
+    let turn = limits.fan_out.min(limits.memory / 32);
+    let little = FEW_TURNS + sessions * copied / turn * 4 / 3 + sessions * queued.min(queue) / queue;
     let turns = match wish {
         Wish::Little | Wish::Send | Wish::Relay | Wish::Publish => little,
         Wish::Long => little + sessions * SLICE_COST / (limits.fan_out / 4),
