@@ -93,6 +93,18 @@ impl<L> Hub<L> {
         }
     }
 
+    /// Checks that the parts of this turn have cost no more than they may, but for `beyond` by their last steps.
+    ///
+    /// # Panics
+    ///
+    /// If not.
+    pub fn check_spent(&self, beyond: usize) {
+        let (budget, most) = (&self.budget, self.budget.most.copied);
+        assert!(budget.requests.copied <= most + beyond, "requests in a turn: {:?} of {most}", budget.requests);
+        assert!(budget.long_requests.copied <= most / 4 + beyond, "long requests: {:?}", budget.long_requests);
+        assert!(budget.departures.copied <= most / 2 + beyond, "departures in a turn: {:?}", budget.departures);
+    }
+
     /// Checks that those are filed as holders that hold something, but for what was queued since they were last
     /// flushed.
     ///

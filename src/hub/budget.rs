@@ -55,7 +55,7 @@ impl AddAssign for Cost {
 pub(super) struct TurnBudget {
     /// What the requests of a turn may cost. A session that reads never becomes full within one turn, because no outbox
     /// receives more than half a queue.
-    most: Cost,
+    pub most: Cost,
     /// See [`REQUEST_COST`]; less if a turn may do very little.
     request_cost: usize,
     pub requests: Cost,

@@ -7,9 +7,7 @@ use super::payload::{Payload, SharedFrame};
 use super::pool::Pool;
 use crate::limits::{RUN_FULL, RUN_SLACK, SEGMENT_COST, SPARSE};
 use crate::wire::HEADER_LEN;
-#[cfg(any(test, feature = "testing"))]
-use std::collections::HashSet;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::IoSlice;
 
 /// A part of an outbox. A frame lies within one segment, except a [replayed](Outbox::replay) one: its header ends a
@@ -165,8 +163,7 @@ impl Outbox {
     }
 
     /// What it holds, but for shared frames that `seen` has already. Those that it points to are added to it.
-    #[cfg(any(test, feature = "testing"))]
-    pub(super) fn held_beside(&self, seen: &mut HashSet<*const u8>) -> usize {
+    pub fn held_beside(&self, seen: &mut HashSet<*const u8>) -> usize {
         let held = |segment: &Segment| match segment {
             Segment::Run(run) => SEGMENT_COST + run.capacity(),
             Segment::Shared(frame) => {

@@ -61,8 +61,7 @@ impl SharedFrame {
     }
 
     /// Where the memory is that it points to, and how many bytes that is.
-    #[cfg(any(test, feature = "testing"))]
-    pub(super) fn buffer(&self) -> (*const u8, usize) {
+    pub fn buffer(&self) -> (*const u8, usize) {
         (self.buffer.bytes.as_ptr(), self.buffer.bytes.len())
     }
 

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+/// Bytes of a relay of nothing to one user.
+const SHORTEST_RELAY: usize = 8 + 2 + 8;
+
 /// Turns of one run.
 const TURNS: u64 = 400;
 
@@ -26,7 +29,7 @@ const LONGEST_COPIED: usize = 700;
 const SLICE_COST: usize = 350_000;
 
 /// Turns for a request that costs little, while nothing else is in its way: that of the request, those of two flushes,
-/// and one that begins with those who have had their share.
+/// and one that begins with those who have had their share; and as many again for what goes to the other innocent.
 const FEW_TURNS: usize = 6;
 
 /// Turns until what half-sent bodies stand in the way is gone.
@@ -67,8 +70,8 @@ fn draw_limits(rng: &mut Rng) -> Limits {
     limits.max_body = [4, 16, 64][rng.usize(..3)] * 1024;
     limits.queue = (4 * limits.max_body as usize).max([64, 1024][rng.usize(..2)] * 1024);
     limits.fan_out = [1, 4][rng.usize(..2)] << 20;
-    // As much as by default, in turns: a sixteenth of it, which is free after sessions were closed, is a turn.
-    limits.memory = limits.fan_out * [16, 64][rng.usize(..2)];
+    // The default is 64 times. A sixteenth of it is free after sessions were closed.
+    limits.memory = limits.fan_out * [4, 16, 64][rng.usize(..3)];
     limits.history_total = limits.memory;
     limits.history_bytes = 64 * 1024;
     limits.max_rooms = [50, 2_000][rng.usize(..2)];
@@ -170,12 +173,16 @@ impl Crowd {
         let answers = [Kind::ListReply, Kind::WhoReply].map(|kind| hub.stats.frames.of(kind).bytes);
         self.done = (hub.frames_received(), answers.iter().sum());
         let (requests, bytes) = (self.done.0 - before.0, self.done.1 - before.1);
-        let most = (hub.limits().fan_out / REQUEST_COST + sessions) as u64;
+        // Relays that join a batch are charged when all that were read at once have joined.
+        let most = (hub.limits().fan_out / REQUEST_COST + sessions + READ_BUFFER / SHORTEST_RELAY) as u64;
         assert!(requests <= most, "{requests} requests in a turn, and {most} may be");
+        let request = sessions * (LONGEST_COPIED + POST_COST) + READ_BUFFER;
+        hub.check_spent(request.max(SLICE_COST));
         let most = (hub.limits().fan_out / 4 + 2 * SLICE) as u64;
         assert!(bytes <= most, "{bytes} bytes of LIST and WHO in a turn, and {most} may be");
         // As long as some links are not flushed nobody is closed, and little is served beyond the limit.
-        let unflushed = if hub.effects().is_dirty() { hub.limits().fan_out / 4 } else { 0 };
+        let is_flushed = hub.effects().dirty.is_empty() && hub.effects().answered.is_empty();
+        let unflushed = if is_flushed { 0 } else { hub.limits().fan_out / 4 };
         let (held, most) = (hub.held(), hub.memory_limit() + unflushed);
         assert!(held <= most, "{held} bytes are held, and {most} may be");
     }
@@ -193,8 +200,7 @@ impl Crowd {
             let most = most_turns(Wish::Little, self.net.hub().limits(), self.hostiles.len());
             println!("{} {tricks:?} {waits:?} of {most} {}", self.hostiles.len(), self.net.hub().stats.squeezes);
         }
-        let events = self.world.borrow().trace.events;
-        events
+        self.world.borrow().trace.events
     }
 }
 
@@ -213,7 +219,8 @@ fn state(hub: &Hub<Link<VirtualSocket>>, world: &World, innocent: &Innocent, hos
     let (held, limit, missed) = (hub.held(), hub.memory_limit(), hub.stats.events_missed);
     let is_asked = innocent.is_answered();
     format!(
-        "answered {is_asked}, {user:?}, inbound {:?}, held {held} of {limit}, {missed} missed, {} evictions, postponed {}, fan_out {}, {tricks:?}",
+        "answered {is_asked}, {user:?}, inbound {:?}, held {held} of {limit}, {missed} missed, {} evictions, \
+         postponed {}, fan_out {}, {tricks:?}",
         world.wires[innocent.wire].inbound,
         hub.stats.squeezes,
         hub.effects().postponed.len(),
@@ -229,7 +236,10 @@ fn most_turns(wish: Wish, limits: &Limits, hostiles: usize) -> u64 {
     let sessions = hostiles + 2;
     let copied = limits.fan_out / SHARES + sessions * (LONGEST_COPIED + POST_COST) + READ_BUFFER;
     let (queued, queue) = (READ_BUFFER + limits.max_body as usize, limits.queue / 2);
-    let little = FEW_TURNS + sessions * copied / limits.fan_out * 4 / 3 + sessions * queued.min(queue) / queue;
+    // At the memory limit no more is served in a turn than was freed in the one before, and in every other turn one
+    // session may use that up.
+    let turn = limits.fan_out.min(limits.memory / 32);
+    let little = FEW_TURNS + sessions * copied / turn * 4 / 3 + sessions * queued.min(queue) / queue;
     let turns = match wish {
         Wish::Little | Wish::Send | Wish::Relay | Wish::Publish => little,
         Wish::Long => little + sessions * SLICE_COST / (limits.fan_out / 4),

@@ -147,11 +147,11 @@ impl Innocent {
             0xCC => self.unsent.extend(frame(kind::ALIVE, 0, 0, &[])),
             0xC4 if payload.len() == 16 => self.arrived(u64_at(payload, 8), turn),
             0xC5 => {
-                (fields.u64(), fields.u64(), fields.u64(), fields.text());
+                let _mail = (fields.u64(), fields.u64(), fields.u64(), fields.text());
                 self.arrived(u64_at(fields.0, 0), turn);
             }
             0xC9 if head.flags == 0 => {
-                (fields.u8(), fields.u64(), fields.u64(), fields.u64(), fields.text(), fields.text());
+                let _event = (fields.u8(), fields.u64(), fields.u64(), fields.u64(), fields.text(), fields.text());
                 self.arrived(u64_at(fields.0, 0), turn);
             }
             0x81..=0x8F if head.tag > 0 && head.flags & 1 == 0 => self.answered(head, payload, turn),
