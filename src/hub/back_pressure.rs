@@ -149,12 +149,19 @@ impl<L> Hub<L> {
 
     /// Forgets bytes of a session's outbox that are sent. Once a full session is down to half of the limit, the
     /// sessions that waited for it are resumed. Returns whether that has just happened.
+    #[inline]
     pub fn sent(&mut self, slot: usize, bytes: usize) -> bool {
-        let limit = self.sessions.queue_limit;
         let Some(session) = self.sessions.get_mut(slot) else { return false };
         session.outbox.advance(bytes, &mut self.fan_out.pool);
         self.stats.bytes_out += bytes as u64;
-        let has_drained = session.full && session.outbox.queued() <= limit / 2;
+        (session.full || session.unread.bytes > 0) && self.end_waits_after_sending(slot, bytes)
+    }
+
+    /// Ends the waits that end when a session has sent so many bytes. Returns whether it was full and is not any more.
+    #[inline(never)]
+    fn end_waits_after_sending(&mut self, slot: usize, bytes: usize) -> bool {
+        let session = &mut self.sessions.slab[slot];
+        let has_drained = session.full && session.outbox.queued() <= self.sessions.queue_limit / 2;
         if session.note_answers_sent(bytes) {
             self.end_wait_for_own_reader(slot);
         }

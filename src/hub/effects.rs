@@ -30,24 +30,20 @@ impl DirtyList {
         self.slots.push(slot);
     }
 
-    /// Takes the first one that is left. The memory of those taken is used again once none is left, or many are taken.
+    /// Takes the first one that is left.
     #[inline]
     fn pop(&mut self) -> Option<usize> {
-        let next = self.slots.get(self.taken).copied();
+        let next = *self.slots.get(self.taken)?;
         self.taken += 1;
-        if next.is_none() {
-            self.slots.clear();
-            self.taken = 0;
-        } else if self.taken >= TAKEN_AT_MOST {
-            self.slots.drain(..self.taken);
-            self.taken = 0;
-        }
-        next
+        Some(next)
+    }
+
+    /// Gives up the room of those that were taken.
+    fn compact(&mut self) {
+        self.slots.drain(..self.taken);
+        self.taken = 0;
     }
 }
-
-/// How many slots at the front of a list are kept after they were taken.
-const TAKEN_AT_MOST: usize = 4096;
 
 /// Lists of sessions, by slot, for the loop. It empties them as it goes. A slot on a list may be vacant by then.
 #[derive(Debug, Default)]
@@ -78,10 +74,20 @@ impl Effects {
         self.dirty.pop().or_else(|| self.answered.pop())
     }
 
+    /// Before sessions are flushed: gives up the room of those that were flushed before.
+    pub fn begin_flush(&mut self) {
+        self.dirty.compact();
+        self.answered.compact();
+    }
+
+    /// Whether sessions have something new in their outbox.
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty() || !self.answered.is_empty()
+    }
+
     /// Whether nothing is left to do except to resume sessions.
     pub fn is_done(&self) -> bool {
-        let is_flushed = self.dirty.is_empty() && self.answered.is_empty();
-        is_flushed && [&self.filled, &self.overflowed, &self.departed].into_iter().all(Vec::is_empty)
+        !self.is_dirty() && [&self.filled, &self.overflowed, &self.departed].into_iter().all(Vec::is_empty)
     }
 }
 
@@ -92,11 +98,13 @@ mod tests {
     #[test]
     fn a_list_is_taken_from_the_front_and_does_not_keep_what_was_taken() {
         let mut list = DirtyList::default();
-        (0..3 * TAKEN_AT_MOST).for_each(|slot| list.push(slot));
-        assert!((0..3 * TAKEN_AT_MOST - 1).all(|slot| list.pop() == Some(slot)));
-        assert!(list.slots.len() <= TAKEN_AT_MOST && list.len() == 1);
+        (0..5).for_each(|slot| list.push(slot));
+        assert_eq!([list.pop(), list.pop(), list.pop()], [Some(0), Some(1), Some(2)]);
+        list.compact();
         list.push(7);
-        assert_eq!([list.pop(), list.pop(), list.pop()], [Some(3 * TAKEN_AT_MOST - 1), Some(7), None]);
+        assert_eq!((list.slots.len(), list.len()), (3, 3));
+        assert_eq!([list.pop(), list.pop(), list.pop(), list.pop()], [Some(3), Some(4), Some(7), None]);
+        list.compact();
         assert!(list.is_empty() && list.slots.is_empty());
     }
 

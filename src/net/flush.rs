@@ -16,6 +16,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     /// Flushes each dirty link once, as many as one turn has time for. Those with answers come first, so that a reply
     /// need not wait until a room of thousands is told, but take at most three quarters of the time.
     pub(super) fn flush_dirty(&mut self) {
+        self.hub.effects_mut().begin_flush();
         let (began, bytes_before) = (self.os.now(), self.hub.stats.bytes_out);
         self.turns_unflushed = self.turns_unflushed.saturating_add(1);
         for number in 1.. {

@@ -190,11 +190,11 @@ fn a_file_without_its_first_line_and_one_that_nothing_declares_are_found() {
 #[test]
 fn features_are_counted_in_the_core_alone() {
     let line = "#[cfg(feature = \"ws\")] const A: u8 = 1;\n";
-    assert_eq!(found_in(&line.repeat(11)), []);
-    assert_eq!(found_in(&format!("{}#[cfg(all(unix, feature = \"a\"))] use x::y;", line.repeat(11))).len(), 12);
-    assert_eq!(found_in(&format!("{}fn f() {{ if cfg!(feature = \"a\") {{}} }}", line.repeat(11))).len(), 12);
-    assert_eq!(found_in(&format!("{}#[cfg(test)] mod tests {{ {line} }}", line.repeat(11))), []);
-    assert_eq!(found(&[("src/lib.rs", "mod web;"), ("src/web.rs", &line.repeat(12))]), []);
+    assert_eq!(found_in(&line.repeat(14)), []);
+    assert_eq!(found_in(&format!("{}#[cfg(all(unix, feature = \"a\"))] use x::y;", line.repeat(14))).len(), 15);
+    assert_eq!(found_in(&format!("{}fn f() {{ if cfg!(feature = \"a\") {{}} }}", line.repeat(14))).len(), 15);
+    assert_eq!(found_in(&format!("{}#[cfg(test)] mod tests {{ {line} }}", line.repeat(14))), []);
+    assert_eq!(found(&[("src/lib.rs", "mod web;"), ("src/web.rs", &line.repeat(15))]), []);
 }
 
 /// What is said to one use of the room `server` in the room `hub`.

@@ -170,7 +170,7 @@ impl Crowd {
         let answers = [Kind::ListReply, Kind::WhoReply].map(|kind| hub.stats.frames.of(kind).bytes);
         self.done = (hub.frames_received(), answers.iter().sum());
         let (requests, bytes) = (self.done.0 - before.0, self.done.1 - before.1);
-        let most = (hub.limits().fan_out / REQUEST_COST + sessions) as u64;
+        let most = (hub.limits().fan_out * 3 / 2 / REQUEST_COST + sessions) as u64;
         assert!(requests <= most, "{requests} requests in a turn, and {most} may be");
         let request = sessions * (LONGEST_COPIED + POST_COST) + READ_BUFFER;
         hub.check_spent(request.max(SLICE_COST));

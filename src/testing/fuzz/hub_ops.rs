@@ -136,6 +136,7 @@ impl Run {
     /// Removes users that have departed and read everything. Users with something new to read must be on the list to
     /// flush.
     fn reap(&mut self) {
+        self.hub.effects_mut().begin_flush();
         let dirty: Vec<usize> = std::iter::from_fn(|| self.hub.effects_mut().next_dirty(true)).collect();
         dirty.iter().for_each(|&slot| self.hub.mark_flushed(slot));
         for user in 0..self.slots.len() {

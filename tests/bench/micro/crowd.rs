@@ -50,6 +50,7 @@ impl Crowd {
     fn turn(&mut self, from: usize, read: &[u8]) {
         self.hub.begin_turn(true);
         self.hub.receive(from, black_box(read));
+        self.hub.effects_mut().begin_flush();
         while let Some(slot) = self.hub.effects_mut().next_dirty(true) {
             self.hub.mark_flushed(slot);
             while let Some(count) = self.offered(slot) {
