@@ -32,7 +32,8 @@ const FEW_TURNS: usize = 6;
 /// Turns until what half-sent bodies stand in the way is gone.
 const WHOLE_TURNS: usize = 400;
 
-/// What it costs to execute a request, how many of them a turn may execute at least, and the largest part of an answer that is made at once.
+/// What it costs to execute a request, how many of them a turn may execute at least, and the largest part of an answer
+/// that is made at once.
 const REQUEST_COST: usize = 256;
 const LEAST_REQUESTS: usize = 16 * 1024;
 const SLICE: usize = 64 * 1024;
