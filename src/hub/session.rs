@@ -195,11 +195,11 @@ impl<L> Session<L> {
     }
 
     fn forget_seldom(&mut self) {
-        let is_spare = |seldom: &Box<Seldom>| {
-            let Seldom { waiters, long_request, rate, has_left_by_name } = &**seldom;
+        let is_spare = |seldom: &Seldom| {
+            let Seldom { waiters, long_request, rate, has_left_by_name } = seldom;
             waiters.is_empty() && long_request.is_none() && *rate == TokenBucket::default() && !has_left_by_name
         };
-        if self.seldom.as_ref().is_some_and(is_spare) {
+        if self.seldom.as_deref().is_some_and(is_spare) {
             self.seldom = None;
         }
     }

@@ -35,8 +35,10 @@ const FEW_TURNS: usize = 6;
 /// Turns until what half-sent bodies stand in the way is gone.
 const WHOLE_TURNS: usize = 400;
 
-/// What it costs to execute a request, and the largest part of an answer that is made at once.
+/// What it costs to execute a request, how many of them a turn may execute at least, and the largest part of an answer
+/// that is made at once.
 const REQUEST_COST: usize = 256;
+const LEAST_REQUESTS: usize = 16 * 1024;
 const SLICE: usize = 64 * 1024;
 
 /// A run.
@@ -71,7 +73,7 @@ fn draw_limits(rng: &mut Rng) -> Limits {
     limits.queue = (4 * limits.max_body as usize).max([64, 1024][rng.usize(..2)] * 1024);
     limits.fan_out = [1, 4][rng.usize(..2)] << 20;
     // The default is 64 times. A sixteenth of it is free after sessions were closed.
-    limits.memory = limits.fan_out * [4, 16, 64][rng.usize(..3)];
+    limits.memory = limits.fan_out * [16, 64][rng.usize(..2)];
     limits.history_total = limits.memory;
     limits.history_bytes = 64 * 1024;
     limits.max_rooms = [50, 2_000][rng.usize(..2)];
@@ -174,7 +176,8 @@ impl Crowd {
         self.done = (hub.frames_received(), answers.iter().sum());
         let (requests, bytes) = (self.done.0 - before.0, self.done.1 - before.1);
         // Relays that join a batch are charged when all that were read at once have joined.
-        let most = (hub.limits().fan_out / REQUEST_COST + sessions + READ_BUFFER / SHORTEST_RELAY) as u64;
+        let at_once = sessions + READ_BUFFER / SHORTEST_RELAY;
+        let most = ((hub.limits().fan_out / REQUEST_COST).max(LEAST_REQUESTS) + at_once) as u64;
         assert!(requests <= most, "{requests} requests in a turn, and {most} may be");
         let request = sessions * (LONGEST_COPIED + POST_COST) + READ_BUFFER;
         hub.check_spent(request.max(SLICE_COST));
@@ -236,9 +239,8 @@ fn most_turns(wish: Wish, limits: &Limits, hostiles: usize) -> u64 {
     let sessions = hostiles + 2;
     let copied = limits.fan_out / SHARES + sessions * (LONGEST_COPIED + POST_COST) + READ_BUFFER;
     let (queued, queue) = (READ_BUFFER + limits.max_body as usize, limits.queue / 2);
-    // At the memory limit no more is served in a turn than was freed in the one before, and in every other turn one
-    // session may use that up.
-    let turn = limits.fan_out.min(limits.memory / 32);
+    // At the memory limit no more is served in a turn than was freed in the one before.
+    let turn = limits.fan_out.min(limits.memory / 16);
     let little = FEW_TURNS + sessions * copied / turn * 4 / 3 + sessions * queued.min(queue) / queue;
     let turns = match wish {
         Wish::Little | Wish::Send | Wish::Relay | Wish::Publish => little,

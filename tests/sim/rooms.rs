@@ -55,7 +55,7 @@ impl Conn {
         if let Some(at) = self.seat(room) {
             let closed = life(&ledger.story(), &self.seats[at]).is_closed;
             assert!(closed || self.seats[at].leaves, "it is in {room}");
-            if closed {
+            if !self.seats[at].leaves {
                 self.seats.swap_remove(at);
             }
         }
