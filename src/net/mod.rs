@@ -134,17 +134,24 @@ impl<O: Os, G: Gateway> Loop<O, G> {
 
     /// Whether the next turn has something to do without an edge.
     fn has_work(&self) -> bool {
-        let effects = self.hub.effects();
-        let to_read = [self.read_queue.slots(), &effects.resumed];
         self.readiness.has_more()
             || self.acceptor.has_work()
-            || !effects.postponed.is_empty()
             || !self.closing.is_empty()
-            || self.hub.owes_slices()
             || self.hub.owes_departures()
-            || !effects.is_done()
+            || !self.hub.effects().is_done()
             || self.is_drained()
-            || to_read.into_iter().flatten().any(|&slot| self.memory.may_read(&self.hub, slot))
+            || self.may_serve()
+    }
+
+    /// Whether there are requests that may be served in the next turn. At the memory limit there are none: what is over
+    /// it after those that hold most were closed is not held by sessions.
+    fn may_serve(&self) -> bool {
+        let effects = self.hub.effects();
+        let mut to_read = self.read_queue.slots().iter().chain(&effects.resumed);
+        !self.hub.is_over_memory()
+            && (!effects.postponed.is_empty()
+                || self.hub.owes_slices()
+                || to_read.any(|&slot| self.memory.may_read(&self.hub, slot)))
     }
 
     /// How long from `now` to the next deadline of any kind.

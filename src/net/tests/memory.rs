@@ -259,3 +259,16 @@ fn the_one_that_goes_on_does_not_go_for_those_who_do_not() {
     assert_eq!(bench.answers(receiver).len(), 1);
     assert!(!bench.is_closed(slow));
 }
+
+#[test]
+fn what_the_host_holds_at_the_limit_stops_requests_and_the_loop_does_not_spin() {
+    let mut bench = small();
+    let wire = bench.enter().0;
+    bench.net.hub_mut().set_held_by_host(8 << 20);
+    (0..100).for_each(|_| bench.ask(wire, Request::Ping(b"later")));
+    bench.settle();
+    assert!(bench.answers(wire).is_empty() && !bench.is_closed(wire));
+    bench.net.hub_mut().set_held_by_host(0);
+    bench.settle();
+    assert_eq!(bench.answers(wire).len(), 100);
+}

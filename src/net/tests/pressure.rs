@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::limits::ANSWER_WINDOW;
+use crate::wire::Names;
 
 #[test]
 fn a_sender_waits_for_a_full_receiver_and_goes_on_below_half() {
@@ -132,6 +133,70 @@ fn two_who_wait_for_each_other_go_on_when_they_read() {
     }
     bench.settle();
     assert_eq!((bench.answers(ann).len(), bench.answers(bob).len()), (8, 8));
+}
+
+/// A client of the name `bob` that has filled itself and does not read.
+fn full_bob(bench: &mut Bench) {
+    let (wire, id) = bench.enter();
+    bench.ask(wire, Request::Hello { name: "bob", token: "" });
+    bench.settle();
+    bench.world().make_room(wire, 0);
+    (0..4).for_each(|_| bench.relay(wire, id, MEGABYTE));
+    bench.settle();
+}
+
+/// A client that sends to `bob` and wants a receipt.
+fn send_to_bob(bench: &mut Bench) -> usize {
+    let (wire, mut block) = (bench.enter().0, Vec::new());
+    Names::encode(["bob"], &mut block);
+    let names = Names::new(&block).expect("a name");
+    bench.ask(wire, Request::Send { names, body: b"hi", receipt: true, store: false });
+    bench.settle();
+    wire
+}
+
+#[test]
+fn a_request_waits_for_ten_seconds_in_all_whoever_is_full() {
+    // Senders that have waited fill a queue to 1.5 times the limit: one body is more than that here.
+    let mut bench = Bench::with(Limits { queue: 1024, ..quiet() });
+    full_bob(&mut bench);
+    bench.pass(SECOND);
+    let sender = send_to_bob(&mut bench);
+    bench.pass(5 * SECOND);
+    full_bob(&mut bench);
+    bench.pass(Duration::from_millis(4_900));
+    assert!(bench.answers(sender).is_empty(), "the first is gone, but not the second");
+    bench.pass(Duration::from_millis(200));
+    assert_eq!(bench.answers(sender), [(0x85, vec![0, 1, 2])], "refused");
+}
+
+#[test]
+fn a_name_with_a_session_that_reads_is_reached_though_another_is_full() {
+    let mut bench = Bench::new();
+    let reader = bench.enter().0;
+    bench.ask(reader, Request::Hello { name: "bob", token: "" });
+    bench.settle();
+    bench.answers(reader);
+    full_bob(&mut bench);
+    let sender = send_to_bob(&mut bench);
+    assert_eq!(bench.answers(sender), [(0x85, vec![0, 1, 2])], "one of them refused");
+    assert_eq!(bench.answers(reader).len(), 1);
+}
+
+#[test]
+fn a_client_that_reads_none_of_its_answers_is_closed_after_the_idle_time() {
+    let mut bench = Bench::with(Limits { idle: 90 * SECOND, ..quiet() });
+    let (wire, _) = bench.enter();
+    bench.world().make_room(wire, 0);
+    let mut pings = Vec::new();
+    (0..9_000).for_each(|_| Request::Ping(&[1; 125]).encode(1, &mut pings));
+    bench.send(wire, &pings);
+    bench.pass(89 * SECOND);
+    bench.world().make_room(wire, 10);
+    bench.pass(80 * SECOND);
+    assert!(!bench.is_closed(wire), "it has read a little");
+    bench.pass(100 * SECOND);
+    assert!(bench.is_closed(wire));
 }
 
 #[test]

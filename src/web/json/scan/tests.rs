@@ -19,7 +19,10 @@ fn json_like() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn what_is_json_to_others_is_json_here(text in json_like()) {
-        prop_assert_eq!(is_json(&text), serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{}", text);
+        let value = serde_json::from_str::<serde_json::Value>(&text);
+        // The others need a number that fits into theirs.
+        prop_assume!(!value.as_ref().is_err_and(|error| error.to_string().contains("out of range")));
+        prop_assert_eq!(is_json(&text), value.is_ok(), "{}", text);
     }
 
     #[test]
