@@ -131,7 +131,11 @@ impl Server {
                 break;
             }
             match self.asked.as_ref().map(Receiver::try_recv) {
-                Some(Ok(ask)) => ask(self),
+                Some(Ok(ask)) => {
+                    ask(self);
+                    // What it publishes may wait for another thread: the next one has to count it.
+                    self.note_held_by_host();
+                }
                 _ => return,
             }
         }
