@@ -29,7 +29,8 @@ impl<L> Hub<L> {
         let is_in_room = |slot: u32| Some(slot) != but && self.sessions[slot as usize].rooms.contains(key);
         let has_name = |slot: u32| {
             let own = self.sessions[slot as usize].name.as_ref();
-            Some(slot) != but && own.is_some_and(|own| Arc::ptr_eq(own, name))
+            // One that departed may hold its name in memory of its own, if the name was gone for a while.
+            Some(slot) != but && own.is_some_and(|own| Arc::ptr_eq(own, name) || own == name)
         };
         let sessions = self.names.sessions(name).iter().copied();
         if any_of_shorter(sessions, is_in_room, members.slots().iter().copied(), has_name) {
