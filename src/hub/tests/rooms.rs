@@ -351,6 +351,27 @@ fn a_session_whose_departure_is_not_announced_yet_is_still_one_of_its_name() {
 }
 
 #[test]
+fn a_name_that_was_gone_while_a_departure_waited_is_the_same_name() {
+    let mut hub = hub();
+    let [first, second, other, third] = [0; 4].map(|_| enter(&mut hub).0);
+    for slot in [first, second] {
+        ask(&mut hub, slot, Request::Hello { name: "ann", token: "" });
+        ask(&mut hub, slot, Request::Join { room: "lobby" });
+    }
+    hub.budget.departures.copied = usize::MAX;
+    hub.remove(first);
+    hub.remove(second);
+    let mut requests = Vec::new();
+    Request::Hello { name: "ann", token: "" }.encode(3, &mut requests);
+    hub.receive(other, &requests);
+    Request::Join { room: "lobby" }.encode(3, &mut requests);
+    hub.receive(third, &requests);
+    turn(&mut hub);
+    let [add, remove] = [EventType::Add, EventType::Remove].map(|what| what as u8);
+    assert_eq!(event_types(&heard(&mut hub, third)), [add, remove]);
+}
+
+#[test]
 fn the_first_and_the_last_session_of_a_name_in_a_room_are_told_apart_from_those_elsewhere() {
     let mut hub = hub();
     let [eve, here, there, both] = [0; 4].map(|_| enter(&mut hub).0);
