@@ -150,7 +150,7 @@ pub const WARN_EVERY: Duration = Duration::from_secs(1);
 pub const FLUSH_TIME: Duration = Duration::from_millis(2);
 
 /// While turns leave links to flush, sessions that cost much are served in one of so many.
-pub const UNFLUSHED_TURNS: u32 = 16;
+pub const UNFLUSHED_TURNS: u32 = 4;
 
 /// See [`FLUSH_TIME`].
 pub const FLUSHES: usize = 64;
