@@ -117,10 +117,14 @@ impl<L> Hub<L> {
     /// Makes the requests of one session wait until another session is no longer full. A session may wait for itself.
     pub(super) fn wait_for(&mut self, sender: usize, receiver: usize) {
         let Some(session) = self.sessions.get_mut(sender) else { return };
-        self.stats.waits += 1;
         let waiter = session.id;
         session.waits.block(Reason::Receiver);
-        self.sessions[receiver].seldom().waiters.push(waiter);
+        let waiters = &mut self.sessions[receiver].seldom().waiters;
+        if waiters.last() == Some(&waiter) {
+            // It was woken by another receiver, and waits again.
+            return;
+        }
+        waiters.push(waiter);
         self.account.waiters += WAITER_COST;
         self.note_structure();
     }

@@ -58,7 +58,7 @@ impl<L> Hub<L> {
         self.flush_batch();
         let refuse_full = self.refuses_full(slot);
         let receivers = self.resolver.resolve_ids(&mut self.sessions, ids.iter(), refuse_full);
-        if receivers.any_full && self.wait_for_receivers(slot, &receivers, waited) {
+        if receivers.any_full && self.wait_for_receivers(slot, &receivers, waited, 1) {
             self.resolver.recycle(receivers);
             return Step::Blocked;
         }
@@ -88,7 +88,8 @@ impl<L> Hub<L> {
         let refuse_full = self.refuses_full(slot);
         let receivers = self.resolver.resolve_names(&mut self.sessions, &mut self.names, names.iter(), refuse_full);
         self.budget.requests.copied += names.len() * NAME_COST;
-        if receivers.any_full && self.wait_for_receivers(slot, &receivers, waited) {
+        // Any session of a name that is no longer full takes the body: wait for all, whichever drains first.
+        if receivers.any_full && self.wait_for_receivers(slot, &receivers, waited, usize::MAX) {
             self.resolver.recycle(receivers);
             return Step::Blocked;
         }
@@ -111,23 +112,24 @@ impl<L> Hub<L> {
         self.limits.if_full == IfFull::Refuse || self.sessions[slot].waits.has_given_up()
     }
 
-    /// Makes the sender wait for the first receiver that has no room. Returns whether there is one. A sender that
-    /// `waited` before may fill a queue to 1.5 times the limit.
+    /// Makes the sender wait for the first receivers that have no room, at most so `many`, until one of them has.
+    /// Returns whether there are any. A sender that `waited` before may fill a queue to 1.5 times the limit.
     #[cold]
-    fn wait_for_receivers(&mut self, sender: usize, receivers: &Receivers, waited: bool) -> bool {
+    fn wait_for_receivers(&mut self, sender: usize, receivers: &Receivers, waited: bool, many: usize) -> bool {
         let limit = if waited { self.sessions.queue_limit.saturating_mul(3) / 2 } else { 0 };
         let full = receivers.slots.iter().map(|&slot| slot as usize).filter(|&slot| self.sessions[slot].is_full());
         let without_room = full.filter(|&slot| self.sessions[slot].outbox.queued() > limit);
-        let Some(first) = without_room.clone().next() else {
+        let without_room: Vec<usize> = without_room.collect();
+        if without_room.is_empty() {
             mark(Mark::LetInOverTheLimit);
             return false;
-        };
-        mark(Mark::SenderWaits);
-        if self.limits.if_full == IfFull::Close {
-            let overflowed: Vec<usize> = without_room.collect();
-            self.sessions.effects.overflowed.extend(overflowed);
         }
-        self.wait_for(sender, first);
+        mark(Mark::SenderWaits);
+        self.stats.waits += 1;
+        without_room.iter().take(many).for_each(|&receiver| self.wait_for(sender, receiver));
+        if self.limits.if_full == IfFull::Close {
+            self.sessions.effects.overflowed.extend(without_room);
+        }
         self.budget.requests += Cost::work(REQUEST_COST + receivers.statuses.len() * SCAN_COST);
         true
     }
