@@ -171,7 +171,7 @@ pub const LAST_FRAME: usize = 64 * 1024;
 pub const SLICE: usize = 64 * 1024;
 
 /// Bytes of its own answers that a session may leave unread before its next request is executed: enough to keep a fast
-/// line busy. Under memory pressure it is [less](Limits::answer_window).
+/// line busy. Under memory pressure it is less.
 pub const ANSWER_WINDOW: usize = 256 * 1024;
 
 /// How long a session that is over its rate limit is not read. It is short, so that requests flow evenly.
@@ -286,9 +286,9 @@ pub struct Limits {
     pub queue: usize,
     /// What happens to a RELAY or a SEND to a user whose queue is full.
     pub if_full: IfFull,
-    /// Bytes that the hub may hold: queued, or received and not executed. At this limit it reads only what is needed to
-    /// finish a request that is begun, and refuses what the host asks. A frame for many receivers counts once. If less
-    /// than a quarter of the limit is sent within [`stall`](Limits::stall), the session that holds most is closed.
+    /// Bytes that the hub may hold: queued, or received and not executed. Near this limit it reads less of unfinished
+    /// requests; at the limit it refuses what the host asks, and closes sessions to free their memory. A frame for many
+    /// receivers counts once.
     pub memory: usize,
     /// Bodies of at least this many bytes are held once and shared by all outboxes; smaller ones are copied into each.
     /// At the default both cost the same, by `cargo bench --bench relay`.

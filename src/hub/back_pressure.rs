@@ -93,7 +93,7 @@ impl<L> Hub<L> {
     /// they wait.
     #[inline]
     pub(super) fn wait_for_own_reader(&mut self, slot: usize) -> bool {
-        if self.sessions[slot].unread.bytes as usize <= SMALL_ANSWERS || self.has_answer_room(slot) {
+        if self.has_answer_room(slot) {
             return false;
         }
         if self.sessions[slot].is_open() && self.sessions[slot].waits.block(Reason::OwnAnswers) {
@@ -106,9 +106,7 @@ impl<L> Hub<L> {
 
     /// A session that waited for its reader has sent some bytes: it goes on once half of the window is free.
     fn end_wait_for_own_reader(&mut self, slot: usize) {
-        let session = &self.sessions[slot];
-        let answers = session.unread.bytes as usize;
-        if session.waits.is_blocked_by(Reason::OwnAnswers) && answers <= SMALL_ANSWERS.max(self.answer_window() / 2) {
+        if self.sessions[slot].waits.is_blocked_by(Reason::OwnAnswers) && self.has_room_to_spare(slot) {
             self.sessions.unblock(slot, Reason::OwnAnswers);
             self.resume_long_request(slot);
         }

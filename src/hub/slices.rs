@@ -1,4 +1,4 @@
-//! Long requests: those that look at many sessions or events, or tell many rooms, are executed in slices.
+//! Long requests: those that look at many sessions or events are executed in slices.
 //!
 //! LIST, WHO and HISTORY are answered one slice at a time, of some [`SLICE`](crate::limits::SLICE) bytes. If the turn's
 //! budget for long requests is spent, or others wait for theirs, the request waits in a queue and has its next slice
@@ -77,14 +77,12 @@ impl<L> Hub<L> {
         !self.long_requests.is_empty()
     }
 
-    /// A session has read what it had not: its long request goes on. Returns whether it has one.
-    pub(super) fn resume_long_request(&mut self, slot: usize) -> bool {
+    /// A session has read what it had not: its long request goes on, if it has one.
+    pub(super) fn resume_long_request(&mut self, slot: usize) {
         let session = &self.sessions[slot];
-        let has_one = session.has_long_request();
-        if has_one {
+        if session.has_long_request() {
             self.long_requests.push_back(session.id);
         }
-        has_one
     }
 
     /// Executes slices of one request until the budget is spent or its session has to read.
