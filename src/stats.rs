@@ -139,6 +139,8 @@ pub struct Stats {
     pub squeezes: u64,
     /// Turns of the loop.
     pub turns: u64,
+    /// The longest turn so far, in microseconds: of the clock, so what else the processor did meanwhile is in it.
+    pub longest_turn: u64,
     /// Turns by duration. See [`TURN_TIMES`].
     pub turn_times: [u64; TURN_TIMES],
 }
@@ -172,7 +174,7 @@ const fn metric(name: &'static str, metric_type: MetricType, help: &'static str,
 }
 
 /// Every plain number of [`Stats`], in the order in which all forms show them.
-pub const METRICS: [Metric; 28] = [
+pub const METRICS: [Metric; 29] = [
     metric("users", Gauge, "Users connected now", |stats| stats.users),
     metric("most-users", Gauge, "Most users that were connected at once", |stats| stats.most_users),
     metric("accepted", Counter, "Connections accepted", |stats| stats.accepted),
@@ -231,6 +233,7 @@ pub const METRICS: [Metric; 28] = [
         "Times that the memory limit was reached and the largest holders were closed",
         |stats| stats.squeezes,
     ),
+    metric("longest-turn-us", Gauge, "Longest turn so far, in microseconds", |stats| stats.longest_turn),
 ];
 
 impl Stats {
@@ -239,6 +242,7 @@ impl Stats {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let bucket = (u64::BITS - micros.leading_zeros()) as usize;
         self.turn_times[bucket.min(TURN_TIMES - 1)] += 1;
+        self.longest_turn = self.longest_turn.max(micros);
     }
 
     /// Counts a connection that the hub closed.
@@ -324,6 +328,7 @@ mod tests {
         }
         assert_eq!(stats.turn_times[..4], [1, 1, 2, 1]);
         assert_eq!((stats.turn_times[10], stats.turn_times[TURN_TIMES - 1]), (1, 1));
+        assert_eq!(stats.longest_turn, u64::MAX / 2000);
     }
 
     #[test]
@@ -333,7 +338,7 @@ mod tests {
             assert!(METRICS[..i].iter().all(|other| other.name != metric.name && other.help != metric.help));
         }
         let gauges = METRICS.iter().filter(|metric| metric.metric_type == Gauge).map(|metric| metric.name);
-        assert!(gauges.eq(["users", "most-users", "held", "most-held", "rooms"]));
+        assert!(gauges.eq(["users", "most-users", "held", "most-held", "rooms", "longest-turn-us"]));
     }
 
     #[test]

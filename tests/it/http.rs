@@ -651,7 +651,7 @@ fn metrics_are_every_counter_there_is() {
     let answer = Web::connect(&daemon).get("/metrics");
     assert_eq!(answer.header("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let samples = samples(text(&answer.body));
-    let gauges = ["users", "most-users", "held", "most-held", "rooms"];
+    let gauges = ["users", "most-users", "held", "most-held", "rooms", "longest-turn-us"];
     for (name, value) in stats.as_object().expect("an object") {
         let is_gauge = gauges.contains(&&name[..]);
         let sample = format!("cubby_{}{}", name.replace('-', "_"), if is_gauge { "" } else { "_total" });

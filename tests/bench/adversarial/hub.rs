@@ -87,13 +87,9 @@ fn allowed(options: &[&str]) -> u64 {
 pub struct Counters(Value);
 
 impl Counters {
-    /// The upper bound of the longest turn in microseconds: the counters have powers of two. 0 if it is beyond all.
-    pub fn longest_turn(&self) -> u64 {
-        let turns = self.turn_times();
-        if turns.iter().any(|(bound, _)| *bound == 0) {
-            return 0;
-        }
-        turns.iter().map(|(bound, _)| *bound).max().unwrap_or(0)
+    /// The longest turn in microseconds; `None` from a hub that is too old to say.
+    pub fn longest_turn(&self) -> Option<u64> {
+        self.0["longest-turn-us"].as_u64()
     }
 
     /// The number of turns that took this many microseconds or more.
