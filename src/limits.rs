@@ -121,7 +121,7 @@ pub const WINDOW_PARTS: usize = 64;
 pub const QUEUE_PARTS: usize = 16;
 
 /// Bytes of the shortest queue that makes a session full, however little memory is left.
-pub const SHORT_QUEUE: usize = 16 * 1024;
+pub const SHORT_QUEUE: usize = 1024;
 
 /// Pieces of outboxes that are looked at to find the session that holds most: far less than a millisecond.
 pub const LOOKED_THROUGH: usize = 16 * 1024;

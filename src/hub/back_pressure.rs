@@ -15,7 +15,7 @@ impl<L> Hub<L> {
     /// Begins a turn; `is_flushed`: all that was queued before the last turn's flush was offered to the system.
     pub fn begin_turn(&mut self, is_flushed: bool) {
         self.budget.reset(is_flushed);
-        self.sessions.queue_limit = self.queue_window();
+        self.sessions.queue_window = self.queue_window();
         self.announce_departures();
     }
 
@@ -163,7 +163,7 @@ impl<L> Hub<L> {
     #[inline(never)]
     fn end_waits_after_sending(&mut self, slot: usize, bytes: usize) -> bool {
         let session = &mut self.sessions.slab[slot];
-        let has_drained = session.full && session.outbox.queued() <= self.sessions.queue_limit / 2;
+        let has_drained = session.full && session.outbox.queued() <= self.sessions.queue_window / 2;
         if session.note_answers_sent(bytes) {
             self.end_wait_for_own_reader(slot);
         }

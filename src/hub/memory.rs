@@ -119,7 +119,8 @@ impl<L> Hub<L> {
         ANSWER_WINDOW.min(self.limits.queue).min(self.free() / WINDOW_PARTS)
     }
 
-    /// Bytes that may be queued for a session before it is full: less than the limit once half of the memory is used.
+    /// Bytes that a flush may leave queued for a session before it is full: less than the limit once half of the memory
+    /// is used.
     /// An eighth of the memory is out of reach for queues, and is left for those that are short.
     pub(super) fn queue_window(&self) -> usize {
         let (memory, held) = (self.account.limit, self.charged());
@@ -154,6 +155,15 @@ impl<L> Hub<L> {
     /// Whether unfinished requests take more than a quarter of the memory.
     pub fn is_much_unfinished(&self) -> bool {
         self.unparsed > self.account.limit / 4
+    }
+
+    /// A session was flushed: it is full if too much is left for the memory that there is. Files it by what it holds.
+    #[inline]
+    pub fn note_unsent(&mut self, slot: usize) {
+        if let Some(session) = self.sessions.slab.get_mut(slot) {
+            session.note_full(slot, &mut self.sessions.effects, self.sessions.queue_window);
+        }
+        self.note_holding(slot);
     }
 
     /// Files a session by what it holds, after that may have changed.

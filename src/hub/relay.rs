@@ -116,7 +116,7 @@ impl<L> Hub<L> {
     /// Returns whether there are any. A sender that `waited` before may fill a queue to 1.5 times the limit.
     #[cold]
     fn wait_for_receivers(&mut self, sender: usize, receivers: &Receivers, waited: bool, many: usize) -> bool {
-        let limit = if waited { self.sessions.queue_limit.saturating_mul(3) / 2 } else { 0 };
+        let limit = if waited { self.sessions.queue_window.saturating_mul(3) / 2 } else { 0 };
         let full = receivers.slots.iter().map(|&slot| slot as usize).filter(|&slot| self.sessions[slot].is_full());
         let without_room = full.filter(|&slot| self.sessions[slot].outbox.queued() > limit);
         let without_room: Vec<usize> = without_room.collect();

@@ -24,6 +24,9 @@ pub(super) struct Sessions<L> {
     pub effects: Effects,
     /// Bytes queued for a session beyond which it is full.
     pub queue_limit: usize,
+    /// Bytes that a flush may leave queued for a session, or it is full: less than the limit under memory pressure.
+    /// What came in this turn does not count, so a session that reads everything is not full.
+    pub queue_window: usize,
     /// Those that hold memory.
     pub holders: Holders,
     /// The number of the last id given. It is never reset, so that no id is given twice.
@@ -36,6 +39,7 @@ impl<L> Sessions<L> {
             slab: Slab::new(),
             effects: Effects::default(),
             queue_limit,
+            queue_window: queue_limit,
             holders: Holders::default(),
             generation: 0,
         }
@@ -151,15 +155,19 @@ impl<L> Session<L> {
             self.dirty = Dirty::Listed;
             effects.dirty.push(slot);
         }
-        if self.outbox.queued() > queue_limit && !self.full && self.is_open() {
+        self.note_full(slot, effects, queue_limit);
+    }
+
+    /// Notes that a session is full if more than this is queued for it.
+    #[inline]
+    pub(super) fn note_full(&mut self, slot: usize, effects: &mut Effects, limit: usize) {
+        if self.outbox.queued() > limit && !self.full && self.is_open() {
             mark(Mark::SessionFull);
             self.full = true;
             effects.filled.push(slot);
         }
     }
-}
 
-impl<L> Session<L> {
     /// Notes that what its outbox has beyond `before` bytes are answers to its own requests.
     #[inline]
     pub(super) fn note_answer(&mut self, before: usize) {

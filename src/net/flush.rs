@@ -65,7 +65,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
                 }
             }
         }
-        self.hub.note_holding(slot);
+        self.hub.note_unsent(slot);
         self.shut_if_sent(slot);
     }
 

@@ -49,8 +49,7 @@ const FORETOLD_SEEDS: (u64, u64) = (200, 4_000);
 const ENOUGH_FOR_MARKS: u64 = 100_000_000;
 
 /// The number of seeds for runs with a hostile majority, and after how many other seeds of a long run there is one of
-/// them. Of other seeds some are known to fail (191 and 415): if a hundred publish and memory is short, an innocent's
-/// own event can come late.
+/// them.
 const CROWDED_SEEDS: u64 = 40;
 const CROWDED_EVERY: u64 = 32;
 

@@ -272,3 +272,22 @@ fn what_the_host_holds_at_the_limit_stops_requests_and_the_loop_does_not_spin() 
     bench.settle();
     assert_eq!(bench.answers(wire).len(), 100);
 }
+
+#[test]
+fn who_reads_everything_misses_no_event_however_little_memory_is_left() {
+    let mut bench = small();
+    let [sender, reader, stuck] = [(); 3].map(|()| bench.enter().0);
+    [sender, reader, stuck].iter().for_each(|&wire| bench.ask(wire, Request::Join { room: "lobby" }));
+    bench.settle();
+    bench.answers(reader);
+    bench.world().make_room(stuck, 0);
+    let limit = bench.net.hub().memory_limit();
+    bench.net.hub_mut().set_held_by_host(limit - 600_000);
+    for missed in [0, 50] {
+        let publish = Request::Publish { room: "lobby", body: &[1; 3_000], receipt: false, no_echo: true };
+        (0..50).for_each(|_| bench.ask(sender, publish));
+        bench.settle();
+        assert_eq!(bench.answers(reader).len(), 50, "far more than may be left unread");
+        assert_eq!(bench.net.hub().stats.events_missed, missed, "by the one that has not read the first fifty");
+    }
+}
