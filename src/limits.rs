@@ -145,24 +145,33 @@ pub const EVENT_OVERHEAD: usize = 128;
 /// How often it is logged that sessions are closed because the memory limit is reached.
 pub const WARN_EVERY: Duration = Duration::from_secs(1);
 
+/// How long after its beginning a turn serves no further session, whatever its budget says: what requests are charged
+/// is a guess of the time that they take, and another program may have the processor meanwhile.
+pub const SERVE_TIME: Duration = Duration::from_millis(4);
+
 /// How long a turn flushes links. The others are flushed in the next turn. The clock is read once for each
-/// [`FLUSHES`] links.
+/// [`FLUSHES`] links or [`FLUSH_BYTES`], because it costs as much as a small send.
 pub const FLUSH_TIME: Duration = Duration::from_millis(2);
 
 /// While turns leave links to flush, sessions that cost much are served in one of so many.
 pub const UNFLUSHED_TURNS: u32 = 4;
 
 /// See [`FLUSH_TIME`].
-pub const FLUSHES: usize = 64;
+pub const FLUSHES: usize = 16;
 
-/// Bytes after which a turn flushes no further link: some four milliseconds of copying into the system.
-pub const FLUSH_BYTES: u64 = 16 * 1024 * 1024;
+/// See [`FLUSH_TIME`]: some 60 microseconds of copying into the system.
+pub const FLUSH_BYTES: u64 = 256 * 1024;
 
 /// Links that are removed in a turn: some two milliseconds.
 pub const REMOVALS: usize = 128;
 
-/// Timeouts of one kind that are handled in a turn.
-pub const EXPIRIES: usize = 256;
+/// Timeouts of one kind that are handled in a turn, and rooms that expire: a few milliseconds if each closes a session
+/// in hundreds of rooms.
+pub const EXPIRIES: usize = 128;
+
+/// Sessions that are closed in a turn because the memory limit is reached: a few milliseconds if each is in hundreds
+/// of rooms.
+pub const EVICTIONS: usize = 128;
 
 /// The largest part of a frame that is still sent to a session before the reason why it is closed, if memory is short.
 pub const LAST_FRAME: usize = 64 * 1024;

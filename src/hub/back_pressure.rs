@@ -26,6 +26,19 @@ impl<L> Hub<L> {
         self.budget.begin_share(waiting);
     }
 
+    /// Whether the loop is to read its clock: see [`TurnBudget::is_clock_due`].
+    ///
+    /// [`TurnBudget::is_clock_due`]: super::budget::TurnBudget::is_clock_due
+    #[inline]
+    pub fn is_clock_due(&mut self) -> bool {
+        self.budget.is_clock_due()
+    }
+
+    /// Ends the serving of sessions for this turn, because it has taken long enough.
+    pub fn end_turn_by_clock(&mut self) {
+        self.budget.end_by_clock();
+    }
+
     /// A session was served.
     pub fn end_share(&mut self, slot: usize) {
         let is_heavy = self.budget.was_heavy();

@@ -8,8 +8,11 @@
 //! Requests share their budget. Each time that a session is served it may spend a share of what is left, and then has
 //! to wait until the other sessions had theirs. A session that cost much when it was last served comes after those that
 //! did not.
+//!
+//! A cost is only a guess of a time. So whoever has a clock [reads it](TurnBudget::is_clock_due) now and then, and may
+//! [end](TurnBudget::end_by_clock) the budget of requests before it is spent.
 
-use crate::limits::{LEAST_REQUESTS, LIGHT_COST, Limits, REQUEST_COST, SHARES};
+use crate::limits::{CLOCK_COST, LARGE_SHARES, LEAST_REQUESTS, LIGHT_COST, Limits, REQUEST_COST, SHARES};
 use std::ops::{Add, AddAssign};
 
 /// What something cost.
@@ -62,6 +65,10 @@ pub(super) struct TurnBudget {
     /// What `requests.copied` was when the session that is served now began, and is when it has used up its share.
     share_start: usize,
     share_end: usize,
+    /// From which `requests.copied` on the clock is to be read.
+    clock_due: usize,
+    /// The turn has taken so long that no further session is served.
+    is_late: bool,
     pub long_requests: Cost,
     pub departures: Cost,
 }
@@ -75,6 +82,8 @@ impl TurnBudget {
             requests: Cost::NONE,
             share_start: 0,
             share_end: most.copied,
+            clock_due: CLOCK_COST,
+            is_late: false,
             long_requests: Cost::NONE,
             departures: Cost::NONE,
         }
@@ -85,13 +94,15 @@ impl TurnBudget {
         self.requests = Cost { copied: 0, queued: if is_flushed { 0 } else { self.requests.queued } };
         (self.long_requests, self.departures) = (Cost::NONE, Cost::NONE);
         self.share_end = self.most.copied;
+        (self.clock_due, self.is_late) = (CLOCK_COST, false);
     }
 
     /// Begins to serve a session, while so many sessions wait to be served, this one included: it may spend an equal
-    /// share of what is left, but not less than a [`SHARES`]th of the whole budget.
+    /// share of what is left, but not less than a [`SHARES`]th of the whole budget, nor more than a
+    /// [`LARGE_SHARES`]th.
     pub fn begin_share(&mut self, waiting: usize) {
         let left = self.most.copied.saturating_sub(self.requests.copied);
-        let share = (left / waiting.max(1)).max(self.most.copied / SHARES);
+        let share = (left / waiting.max(1)).clamp(self.most.copied / SHARES, self.most.copied / LARGE_SHARES);
         (self.share_start, self.share_end) = (self.requests.copied, self.most.copied.min(self.requests.copied + share));
     }
 
@@ -107,9 +118,24 @@ impl TurnBudget {
         self.requests.copied >= self.share_end || self.requests.queued >= self.most.queued
     }
 
-    /// Whether the requests of this turn have cost enough.
+    /// Whether requests have cost so much since the clock was last read that it is to be read again.
+    #[inline]
+    pub fn is_clock_due(&mut self) -> bool {
+        let is_due = self.requests.copied >= self.clock_due;
+        if is_due {
+            self.clock_due = self.requests.copied + CLOCK_COST;
+        }
+        is_due
+    }
+
+    /// The turn has taken long enough: no further session is served.
+    pub fn end_by_clock(&mut self) {
+        self.is_late = true;
+    }
+
+    /// Whether the requests of this turn have cost enough, or it has taken long enough.
     pub fn is_spent(&self) -> bool {
-        self.has_reached(self.requests, 1)
+        self.is_late || self.has_reached(self.requests, 1)
     }
 
     /// Whether they have cost half of that.
@@ -165,6 +191,20 @@ mod tests {
     }
 
     #[test]
+    fn the_clock_is_read_now_and_then_and_may_end_the_turn() {
+        let mut budget = TurnBudget::new(&Limits::default());
+        for (cost, is_due) in [(CLOCK_COST - 1, false), (1, true), (0, false), (3 * CLOCK_COST, true), (1, false)] {
+            budget.requests += Cost::work(cost);
+            assert_eq!(budget.is_clock_due(), is_due);
+        }
+        assert!(!budget.is_spent());
+        budget.end_by_clock();
+        assert!(budget.is_spent());
+        budget.reset(true);
+        assert!(!budget.is_spent() && !budget.is_clock_due());
+    }
+
+    #[test]
     fn what_was_queued_counts_until_it_is_flushed() {
         let mut budget = budget();
         budget.requests += Cost::of(1, 1_000, 16_000);
@@ -185,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn each_session_has_an_equal_share_of_what_is_left_but_no_less_than_a_sixteenth_of_all() {
+    fn each_session_has_an_equal_share_of_what_is_left_between_a_sixteenth_and_a_quarter_of_all() {
         let mut budget = budget();
         budget.begin_share(1);
         assert_eq!(budget.bytes_left(1), 1_000);
@@ -198,8 +238,10 @@ mod tests {
         budget.requests += Cost::work(1_000);
         assert!(budget.is_share_spent() && !budget.is_half_spent());
         budget.begin_share(1);
-        budget.requests += Cost::work(10_999);
+        budget.requests += Cost::work(3_999);
         assert!(!budget.is_share_spent());
+        budget.requests += Cost::work(1);
+        assert!(budget.is_share_spent() && !budget.is_spent(), "one that is alone is served again in the same turn");
     }
 
     #[test]

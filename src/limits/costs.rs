@@ -4,8 +4,15 @@
 /// What it costs to let an outbox point to a shared frame, as bytes copied.
 pub const SHARE_COST: usize = 256;
 
-/// What it costs to tell a room of a departure, however few its members are, as bytes copied.
-pub const DEPARTURE_COST: usize = 256;
+/// What it costs to tell a room of a departure, or to remove a room, however few its members are, as bytes copied.
+pub const DEPARTURE_COST: usize = 2 * 1024;
+
+/// What it costs to join or leave a room, beside its event, as bytes copied: up to two microseconds, because most of
+/// what it looks at is in no cache. Measured with five thousand sessions in 256 rooms each.
+pub const JOIN_COST: usize = 4 * 1024;
+
+/// What it costs to take a session that departs out of a room, before anybody is told, as bytes copied.
+pub const PART_COST: usize = 256;
 
 /// What it costs to execute any request, however small, as bytes copied.
 pub const REQUEST_COST: usize = 256;
@@ -26,6 +33,10 @@ pub const REPLAY_COST: usize = 256;
 /// again: some twenty microseconds, or a few hundred small requests.
 pub const LIGHT_COST: usize = 64 * 1024;
 
+/// After what cost the clock is read, while sessions are served: often enough that a turn is in time even if all
+/// requests take ten times as long as they are charged for.
+pub const CLOCK_COST: usize = 64 * 1024;
+
 /// What it costs to write the counters for STATS, as bytes copied: it takes about 4 us.
 pub const STATS_COST: usize = 16 * 1024;
 
@@ -38,6 +49,10 @@ pub const LEAST_REQUESTS: usize = 16 * 1024;
 /// A session that is served may spend at least this part of a turn's budget before others are served: a sixteenth, some
 /// 150 microseconds of work.
 pub const SHARES: usize = 16;
+
+/// A session that is served spends at most this part of a turn's budget before the clock is read, even if no other one
+/// waits: what is in no cache can take several times as long as it is charged for.
+pub const LARGE_SHARES: usize = 4;
 
 /// Bytes that a segment of an outbox costs beside those that it holds or points to: its entry, the overhead of the
 /// allocation, and the pointers to it.

@@ -5,14 +5,16 @@ use super::link::Stage;
 use super::memory_pressure::MemoryPressure;
 use super::{Loop, Os};
 use crate::hub::{Gateway, Session};
-use crate::limits::LAST_FRAME;
+use crate::limits::{EVICTIONS, LAST_FRAME};
 use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
 
 impl<O: Os, G: Gateway> Loop<O, G> {
-    /// At the memory limit: closes those that hold most, as many as it takes until a sixteenth is free. There is no
-    /// grace, because all others would wait for it. But what is queued was offered to all of them before.
+    /// At the memory limit: closes those that hold most, as many as it takes until a sixteenth is free, but not more
+    /// than one turn has time for. There is no grace, because all others would wait for it. But what is queued was
+    /// offered to all of them before.
     pub(super) fn relieve_memory(&mut self) {
+        self.memory.owes_evictions = false;
         if !self.hub.is_over_memory() || self.turns_unflushed > 0 {
             return;
         }
@@ -21,11 +23,14 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         if self.memory.warns(self.now) {
             log::warn!("the memory limit of {limit} B is reached: closing the sessions for which most is held");
         }
-        while self.hub.charged() >= limit - limit / 16
-            && let Some(slot) = self.hub.largest_holder()
-        {
+        for _ in 0..EVICTIONS {
+            if self.hub.charged() < limit - limit / 16 {
+                return;
+            }
+            let Some(slot) = self.hub.largest_holder() else { return };
             self.evict(slot);
         }
+        self.memory.owes_evictions = self.hub.is_over_memory();
     }
 
     /// Closes sessions that are in the way of those whose requests are not read, if these have waited long enough.
@@ -34,7 +39,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             return;
         }
         self.hub.stats.squeezes += 1;
-        while let Some(slot) = MemoryPressure::in_the_way(&mut self.hub) {
+        for _ in 0..EVICTIONS {
+            let Some(slot) = MemoryPressure::in_the_way(&mut self.hub) else { break };
             self.evict(slot);
         }
         self.memory.exempt_one(&self.hub);

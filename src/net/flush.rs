@@ -17,15 +17,17 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     /// need not wait until a room of thousands is told, but take at most three quarters of the time.
     pub(super) fn flush_dirty(&mut self) {
         self.hub.effects_mut().begin_flush();
-        let (began, bytes_before) = (self.os.now(), self.hub.stats.bytes_out);
+        let (began, mut checked_at) = (self.os.now(), self.hub.stats.bytes_out);
         self.turns_unflushed = self.turns_unflushed.saturating_add(1);
         for number in 1.. {
             let Some(slot) = self.hub.effects_mut().next_dirty(number % 4 != 0) else { break };
             self.flush(slot);
-            let is_late = number % FLUSHES == 0 && self.os.now() >= began + FLUSH_TIME;
-            if is_late || self.hub.stats.bytes_out - bytes_before >= FLUSH_BYTES {
-                mark(Mark::FlushedInPart);
-                return;
+            let sent = self.hub.stats.bytes_out;
+            if number % FLUSHES == 0 || sent - checked_at >= FLUSH_BYTES {
+                checked_at = sent;
+                if self.os.now() >= began + FLUSH_TIME {
+                    return mark(Mark::FlushedInPart);
+                }
             }
         }
         self.turns_unflushed = 0;

@@ -138,6 +138,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             || self.acceptor.has_work()
             || !self.closing.is_empty()
             || self.hub.owes_departures()
+            || self.memory.owes_evictions
             || !self.hub.effects().is_done()
             || self.is_drained()
             || self.may_serve()

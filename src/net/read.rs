@@ -4,7 +4,7 @@ use super::link::{Condition, Inbound, Link, Stage};
 use super::timeouts::{Timeout, TimerKind};
 use super::{Loop, Os};
 use crate::hub::{Gateway, Phase, Session};
-use crate::limits::{READ_BUDGET, UNFLUSHED_TURNS};
+use crate::limits::{READ_BUDGET, SERVE_TIME, UNFLUSHED_TURNS};
 use crate::marks::{Mark, mark};
 use std::io;
 
@@ -22,10 +22,10 @@ enum Received {
 
 impl<O: Os, G: Gateway> Loop<O, G> {
     /// Serves each link in the queue, those that need not wait any more, and then in turns those that have spent their
-    /// share or cost much before, until the budget of this turn is spent. Links that may not be read under memory
-    /// pressure stay in the queue, in front of new ones. So do all remaining links once the budget is spent. While the
-    /// last turn has left links to flush, only sessions that cost little are served, so that no more is queued than is
-    /// sent.
+    /// share or cost much before, until the budget of this turn is spent or its time is over. Links that may not be
+    /// read under memory pressure stay in the queue, in front of new ones. So do all remaining links once the turn is
+    /// spent. While the last turn has left links to flush, only sessions that cost little are served, so that no more
+    /// is queued than is sent.
     pub(super) fn read_ready(&mut self) {
         for slot in std::mem::take(&mut self.hub.effects_mut().resumed) {
             self.queue_to_read(slot);
@@ -68,6 +68,10 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.hub.begin_share(waiting);
         self.serve(slot);
         self.hub.end_share(slot);
+        if self.hub.is_clock_due() && self.os.now() >= self.now + SERVE_TIME {
+            mark(Mark::TurnTookLong);
+            self.hub.end_turn_by_clock();
+        }
     }
 
     /// Takes a link out of the read queue, if its session cost much when it was last served: it waits with those that

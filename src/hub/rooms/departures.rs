@@ -9,7 +9,7 @@ use super::members::Members;
 use crate::hub::Hub;
 use crate::hub::budget::Cost;
 use crate::hub::payload::{Payload, SharedFrame};
-use crate::limits::{DEPARTURE_COST, SCAN_COST};
+use crate::limits::{DEPARTURE_COST, PART_COST, SCAN_COST};
 use crate::marks::{Mark, mark};
 use crate::wire::{Kind, UserId};
 
@@ -20,6 +20,7 @@ impl<L> Hub<L> {
         if rooms.is_empty() {
             return;
         }
+        self.budget.requests += Cost::work(rooms.len() * PART_COST);
         let (author, departed) = (self.author(slot), self.departures.next_key());
         for (key, index) in rooms.iter().rev() {
             self.remove_at(key, index);
@@ -93,10 +94,10 @@ impl<L> Hub<L> {
     fn announce_departed(&mut self, key: u32, departed: u32) -> Cost {
         let author = self.departures.announce(departed, key);
         self.note_structure();
-        let what = self.departure(&author, key, None);
+        let (what, cost) = self.departure(&author, key, None);
         let emitted = self.emit(key, what, &author, &[], None);
         self.tell_renamed(key, author.session, &emitted.frame);
-        Cost::work(DEPARTURE_COST) + emitted.cost
+        Cost::work(DEPARTURE_COST) + cost + emitted.cost
     }
 
     /// Sends the event of leaving to a session that is still there, because it only changed its name.

@@ -6,7 +6,7 @@ use crate::hub::codec::RequestContext;
 use crate::hub::long_request::{LongWork, Slice, WhoCursor, least};
 use crate::hub::room_list::RoomList;
 use crate::hub::{Hub, Session};
-use crate::limits::{REQUEST_COST, SCAN_COST, WHO_FRAME_MEMBERS, WHO_SLICE_MEMBERS};
+use crate::limits::{EXPIRIES, JOIN_COST, SCAN_COST, WHO_FRAME_MEMBERS, WHO_SLICE_MEMBERS};
 use crate::marks::{Mark, mark};
 use crate::name::name_fault;
 use crate::wire::{self, Answer, ErrorCode, EventType, Kind, UserId};
@@ -38,7 +38,8 @@ impl<L> Hub<L> {
     }
 
     fn add_member(&mut self, slot: usize, context: &RequestContext<'_>, key: u32) {
-        let what = self.arrival(slot, key);
+        let (what, cost) = self.arrival(slot, key);
+        self.budget.requests += cost + Cost::work(JOIN_COST);
         let index = self.rooms.change_members(key, |members| members.add(slot as u32));
         self.change_list(slot, |rooms| rooms.insert(key, index));
         let room = self.rooms.at(key);
@@ -93,14 +94,14 @@ impl<L> Hub<L> {
     /// Removes a session from a room, and sends the event to the other members. Returns the cost.
     fn remove_member(&mut self, slot: usize, key: u32) -> Cost {
         let author = self.author(slot);
-        let what = self.departure(&author, key, Some(slot));
-        let cost = self.emit(key, what, &author, &[], Some(slot)).cost;
+        let (what, mut cost) = self.departure(&author, key, Some(slot));
+        cost += self.emit(key, what, &author, &[], Some(slot)).cost;
         if let Some(index) = self.change_list(slot, |rooms| rooms.remove(key)) {
             self.remove_at(key, index);
         }
         self.note_structure();
         self.remove_if_deserted(key);
-        Cost::work(REQUEST_COST) + cost
+        Cost::work(JOIN_COST) + cost
     }
 
     /// Changes a session's own list of rooms.
@@ -137,9 +138,10 @@ impl<L> Hub<L> {
         self.note_structure();
     }
 
-    /// Removes the rooms whose history has expired.
+    /// Removes rooms whose history has expired, as many as one turn has time for.
     pub fn expire_rooms(&mut self) {
-        while let Some(key) = self.rooms.take_expired(self.clock.now) {
+        for _ in 0..EXPIRIES {
+            let Some(key) = self.rooms.take_expired(self.clock.now) else { return };
             mark(Mark::RoomExpired);
             self.remove_room(key);
         }

@@ -1,7 +1,7 @@
 //! The memory limit: what the hub holds, and which sessions it closes if that is too much.
 
 use super::*;
-use crate::limits::SMALL_REQUEST;
+use crate::limits::{EVICTIONS, SMALL_REQUEST};
 
 /// A client that has sent this many bytes of a relay of 1 MiB and then stopped. Also returns the rest of the relay.
 fn begin_a_megabyte(bench: &mut Bench, to: UserId, sent: usize) -> (usize, Vec<u8>) {
@@ -271,6 +271,27 @@ fn what_the_host_holds_at_the_limit_stops_requests_and_the_loop_does_not_spin() 
     bench.net.hub_mut().set_held_by_host(0);
     bench.settle();
     assert_eq!(bench.answers(wire).len(), 100);
+}
+
+#[test]
+fn hundreds_that_have_to_go_at_once_go_over_several_turns() {
+    let mut bench = Bench::with(Limits { memory: 4 << 20, ..quiet() });
+    bench.world().descriptors = 2_000;
+    let (sender, _) = bench.enter();
+    let stuck: Vec<(usize, UserId)> = (0..700).map(|_| bench.enter()).collect();
+    stuck.iter().for_each(|&(wire, _)| bench.world().make_room(wire, 0));
+    stuck.iter().for_each(|&(_, id)| bench.relay(sender, id, &[1; 3_500]));
+    bench.settle();
+    let limit = bench.net.hub().memory_limit();
+    bench.net.hub_mut().set_held_by_host(limit);
+    let mut closed = vec![0];
+    while closed.len() < 2 || closed[closed.len() - 2] < closed[closed.len() - 1] {
+        bench.net.turn(Some(Duration::from_secs(1))).expect("it can not fail");
+        closed.push(bench.net.hub().stats.closed_with(ErrorCode::TooSlow));
+    }
+    let steps: Vec<u64> = closed.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(steps.len() > 3 && steps.iter().all(|&step| step <= EVICTIONS as u64), "{steps:?}");
+    assert_eq!(closed.last(), Some(&700));
 }
 
 #[test]
