@@ -63,6 +63,9 @@ pub mod http {
     /// What it costs to parse a message in JSON, and each byte of it, as bytes copied.
     pub const JSON_PARSE_COST: (usize, usize) = (256, 16);
 
+    /// Bytes of a request in JSON in which its tag and its type are looked for when something else in it is wrong.
+    pub const LABEL_WITHIN: usize = 64 * 1024;
+
     /// What it costs to read one frame of a WebSocket, beside what its message costs, as bytes copied: a flood of empty
     /// fragments is no request, but takes time.
     pub const FRAME_COST: usize = 128;
@@ -84,9 +87,6 @@ pub mod http {
 
     /// What each byte of a document costs that is composed for one caller, as bytes copied: most are JSON.
     pub const DOCUMENT_COST: usize = 4;
-
-    /// What it costs to look at one session or room member for a document, as bytes copied.
-    pub const WALK_COST: usize = 64;
 
     /// The most bytes of an HTTP request before its body: enough for a browser with a few cookies, and what other
     /// servers accept.

@@ -7,7 +7,7 @@ use super::json::compact::Compactor;
 use super::json::request::{JsonRequest, max_kept_len, max_message_len};
 use super::json::scan::Text;
 use crate::hub::{Encoding, Hub, RequestContext, Session};
-use crate::limits::http::{COMPACT_FROM, FRAME_COST, JSON_COMPACT_COST, JSON_PARSE_COST};
+use crate::limits::http::{COMPACT_FROM, FRAME_COST, JSON_COMPACT_COST, JSON_PARSE_COST, LABEL_WITHIN};
 use crate::wire::websocket::{self as framing, Message, MessageReader, ProtocolError, Side};
 use crate::wire::{Bounds, ErrorCode, Fault, HEADER_LEN};
 
@@ -136,7 +136,7 @@ fn execute_json<L>(hub: &mut Hub<L>, slot: usize, text: Text<'_>, more: bool) ->
         }
         Err(error) => {
             // Its tag and its type were looked for once more.
-            hub.charge_work(JSON_PARSE_COST.1 * text.text.len());
+            hub.charge_work(JSON_PARSE_COST.1 * text.text.len().min(LABEL_WITHIN));
             let context = RequestContext { tag: error.tag, ..RequestContext::default() };
             if error.is_fatal {
                 hub.fail(slot, &context, &error.fault);

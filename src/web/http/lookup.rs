@@ -5,7 +5,8 @@ use super::refusal::Refusal;
 use super::response::Document;
 use crate::hub::{Hub, Session};
 use crate::json::{EventJson, put_json_line};
-use crate::limits::http::{DOCUMENT_COST, WALK_COST};
+use crate::limits::SCAN_COST;
+use crate::limits::http::DOCUMENT_COST;
 use crate::web::json::object::{Object, put_id, put_member};
 use crate::web::metrics;
 use crate::wire::EventRef;
@@ -53,7 +54,7 @@ fn object(write: impl FnOnce(Object<'_>) -> Object<'_>) -> Vec<u8> {
 /// The users with an id above `after`.
 fn users<L>(hub: &mut Hub<L>, slot: usize, after: u64) -> Vec<u8> {
     let ids = hub.others(slot);
-    hub.charge_work(WALK_COST * ids.len());
+    hub.charge_work(SCAN_COST * ids.len());
     let ids = ids.into_iter().filter(|id| id.0 > after);
     object(|object| object.page("userIds", ids, most_bytes(hub), put_id))
 }
@@ -61,7 +62,7 @@ fn users<L>(hub: &mut Hub<L>, slot: usize, after: u64) -> Vec<u8> {
 /// The members of a room with an id above `after`.
 fn members<L>(hub: &mut Hub<L>, room: &str, after: u64) -> Vec<u8> {
     let members = hub.members_of(room);
-    hub.charge_work(WALK_COST * members.len());
+    hub.charge_work(SCAN_COST * members.len());
     let members = members.into_iter().filter(|(id, _)| id.0 > after);
     object(|object| object.page("members", members, most_bytes(hub), |out, (id, name)| put_member(out, (id, &name))))
 }

@@ -1,6 +1,7 @@
 //! The keys of requests in JSON: what each may hold, and which of them a request has.
 
 use super::scan::{Scanner, Text};
+use crate::limits::http::LABEL_WITHIN;
 use crate::wire::{Ids, Names, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -30,15 +31,18 @@ pub struct Keys<'t> {
 }
 
 impl<'t> Keys<'t> {
-    /// Reads an object. A key whose value is `null` counts as left out.
+    /// Reads an object. A key whose value is `null` counts as left out. What follows a list with [more than
+    /// enough](Keys::has_countless_receivers) items is not read.
     ///
     /// # Errors
     ///
     /// Why the text is not an object with such keys, for a person to read.
     pub fn read(text: Text<'t>) -> Result<Keys<'t>, String> {
         let (mut keys, mut scanner) = (Keys::default(), Scanner::new(text));
-        scanner.object(|scanner, key| keys.read_value(scanner, &key))?;
-        scanner.end()?;
+        let read = scanner.object(|scanner, key| keys.read_value(scanner, &key)).and_then(|()| scanner.end());
+        if !keys.has_countless_receivers() {
+            read?;
+        }
         Ok(keys)
     }
 
@@ -64,13 +68,15 @@ impl<'t> Keys<'t> {
     }
 
     /// Reads the tag and the type of an object whatever else it has, so that an error can carry them. Does not look
-    /// further once it has both, because the text may be long.
+    /// further once it has both, nor further than [`LABEL_WITHIN`], because the text may be long.
     ///
     /// # Errors
     ///
     /// If the text is no object, or these two have no fitting values, before both are found.
     pub fn read_label(text: Text<'t>) -> Result<Keys<'t>, String> {
-        let (mut keys, mut scanner) = (Keys::default(), Scanner::new(text));
+        let front = &text.text[..text.text.floor_char_boundary(LABEL_WITHIN)];
+        let is_whole = front.len() == text.text.len();
+        let (mut keys, mut scanner) = (Keys::default(), Scanner::new(Text { text: front, ..text }));
         let read = scanner.object(|scanner, key| {
             match &key[..] {
                 "type" | "tag" => keys.read_value(scanner, &key)?,
@@ -79,7 +85,7 @@ impl<'t> Keys<'t> {
             let has_both = keys.r#type.is_some() && keys.tag.is_some();
             if has_both { Err(String::new()) } else { Ok(()) }
         });
-        if keys.r#type.is_none() || keys.tag.is_none() {
+        if is_whole && (keys.r#type.is_none() || keys.tag.is_none()) {
             read.and_then(|()| scanner.end())?;
         }
         Ok(keys)
@@ -138,21 +144,26 @@ impl<'t> Keys<'t> {
         }
     }
 
-    /// The number of receivers that the request names, which may be more than were kept.
+    /// The number of receivers that the request names.
     pub fn receivers(&self) -> usize {
-        let of_ids = self.to.as_ref().map_or(0, |to| to.total);
-        let of_names = self.names.as_ref().map_or(0, |names| names.total);
+        let of_ids = self.to.as_ref().map_or(0, |to| to.0.len());
+        let of_names = self.names.as_ref().map_or(0, |names| names.0.len());
         of_ids.max(of_names)
+    }
+
+    /// Whether it names more than any request may. Then there may be more of them than were read.
+    pub fn has_countless_receivers(&self) -> bool {
+        self.receivers() > u16::MAX.into()
     }
 
     /// The receivers as the block of ids or names that a native request has.
     pub fn receiver_block(&self) -> Vec<u8> {
         let mut block = Vec::new();
         if let Some(to) = &self.to {
-            Ids::encode(&to.items, &mut block);
+            Ids::encode(&to.0, &mut block);
         }
         if let Some(names) = &self.names {
-            Names::encode(names.items.iter().map(|name| &name[..]), &mut block);
+            Names::encode(names.0.iter().map(|name| &name[..]), &mut block);
         }
         block
     }
@@ -196,29 +207,25 @@ fn id(scanner: &mut Scanner<'_>) -> Result<UserId, String> {
     }
 }
 
-/// A list. It counts all its items, but keeps at most as many as a native request can name: a message has room for
-/// millions, and each takes more memory here than there.
+/// A list. It ends with the first item that is more than a native request can name: a message has room for millions,
+/// and to read them takes longer than all else that a turn may do.
 #[derive(Debug)]
-pub struct List<T> {
-    items: Vec<T>,
-    total: usize,
-}
+pub struct List<T>(Vec<T>);
 
 impl<T> List<T> {
     fn read<'t>(
         scanner: &mut Scanner<'t>,
         item: impl Fn(&mut Scanner<'t>) -> Result<T, String>,
     ) -> Result<List<T>, String> {
-        let mut list = List { items: Vec::new(), total: 0 };
-        scanner.list(|scanner| {
-            let item = item(scanner)?;
-            if list.total < u16::MAX.into() {
-                list.items.push(item);
-            }
-            list.total += 1;
-            Ok(())
-        })?;
-        Ok(list)
+        let (mut items, most) = (Vec::new(), usize::from(u16::MAX));
+        let read = scanner.list(|scanner| {
+            items.push(item(scanner)?);
+            if items.len() > most { Err(String::new()) } else { Ok(()) }
+        });
+        if items.len() <= most {
+            read?;
+        }
+        Ok(List(items))
     }
 }
 

@@ -5,6 +5,7 @@ use super::scan::{Scanner, Text};
 use crate::limits::http::ALWAYS_KEPT;
 use crate::wire::{Bounds, ErrorCode, Fault, Ids, Kind, Names, Request};
 use std::borrow::Cow;
+use std::fmt::Display;
 
 /// How many bytes one byte of a body or a name may take: `\u0000`.
 const MAX_ESCAPED: usize = 6;
@@ -132,6 +133,19 @@ impl RequestError {
         let fault = Fault::new(ErrorCode::Malformed, kind, tag.unwrap_or_default(), shorten(why.into()));
         RequestError { tag, fault, is_fatal: false }
     }
+
+    /// The error of a request with a list of receivers that was not read to its end, nor what follows it.
+    fn countless(keys: &Keys<'_>, bounds: &Bounds) -> RequestError {
+        let kind = if keys.to.is_some() { Kind::Relay } else { Kind::Send };
+        let why = too_many(kind, format_args!("more than {}", u16::MAX), bounds);
+        let fault = Fault::new(ErrorCode::TooManyReceivers, kind as u8, keys.tag.unwrap_or_default(), why);
+        RequestError { tag: keys.tag, fault, is_fatal: false }
+    }
+}
+
+/// What is wrong with a number of receivers.
+fn too_many(kind: Kind, count: impl Display, bounds: &Bounds) -> String {
+    format!("{} names {count} receivers; name 1 to {}", kind.name(), bounds.max_receivers)
 }
 
 /// An error text without its middle if it is long: a request may have megabytes, and the text may quote it.
@@ -170,6 +184,9 @@ impl<'t> JsonRequest<'t> {
         }
         let malformed = |why: String| RequestError::malformed(text, why);
         let keys = Keys::read(text).map_err(malformed)?;
+        if keys.has_countless_receivers() {
+            return Err(RequestError::countless(&keys, bounds));
+        }
         let Some(name) = keys.r#type.as_deref() else {
             return Err(malformed("the key \"type\" is missing; it names the request".to_owned()));
         };
@@ -189,9 +206,7 @@ impl<'t> JsonRequest<'t> {
         if count <= bounds.max_receivers.into() {
             return Ok(());
         }
-        let why =
-            format!("{} names {count} receivers; name 1 to {}", self.request_type.kind.name(), bounds.max_receivers);
-        Err(self.refused(ErrorCode::TooManyReceivers, why))
+        Err(self.refused(ErrorCode::TooManyReceivers, too_many(self.request_type.kind, count, bounds)))
     }
 
     fn check_size(&self, bounds: &Bounds) -> Result<(), RequestError> {

@@ -1,6 +1,7 @@
 //! Which texts are which requests, and why others are refused.
 
 use super::*;
+use crate::limits::http::LABEL_WITHIN;
 use crate::name::MAX_NAME;
 use crate::wire::{HEADER_LEN, Header, UserId};
 use proptest::prelude::*;
@@ -176,4 +177,14 @@ fn the_longest_request_fits_into_a_message_however_it_is_written() {
     let json = format!(r#"{{"type":"send","names":["{name}"],"body":"{body}",{rest}}}"#);
     assert!(json.len() <= max_message_len(&bounds), "{} of {}", json.len(), max_message_len(&bounds));
     assert!(JsonRequest::parse(&json[..], &bounds).is_ok());
+}
+
+#[test]
+fn the_tag_of_a_wrong_request_is_looked_for_at_its_front_alone() {
+    let tag_of = |json: &str| JsonRequest::parse(json, &BOUNDS).err().expect("it is wrong").tag;
+    for (fill, tag) in [(LABEL_WITHIN / 2, Some(7)), (LABEL_WITHIN, None)] {
+        let list = vec!["0"; fill / 2].join(",");
+        assert_eq!(tag_of(&format!(r#"{{"x":[{list}],"tag":7,"type":"list"}}"#)), tag, "behind {fill} bytes");
+        assert_eq!(tag_of(&format!(r#"{{"tag":7,"x":[{list}],"type":"list"}}"#)), Some(7), "before {fill} bytes");
+    }
 }
