@@ -201,8 +201,9 @@ fn events_that_wait_for_a_full_disk_are_bounded_counted_and_reported_once() {
     }
     let stats = raw.stats();
     let (held, dropped) = (stats["held"].as_u64().unwrap_or(0), stats["events-dropped"].as_u64().unwrap_or(0));
-    // Each of these bodies makes a line of 60 kB, and a few lines are being written.
-    assert!((900_000..1_400_000).contains(&held), "an eighth of the limit, and lines: {held} B");
+    // Each of these bodies makes a line of 60 kB, a quarter of the limit may be in the writer's buffer, and a few lines
+    // are on their way there.
+    assert!((900_000..1_600_000).contains(&held), "an eighth of the limit, and lines: {held} B");
     assert!((2800..3000).contains(&dropped), "{dropped} events");
     let grown = daemon.status("VmRSS").saturating_sub(begin);
     assert!(grown < 6 * 1024, "{grown} kB, a mebibyte of history among them");

@@ -32,6 +32,8 @@ fn drips(scene: &mut Scene) -> io::Result<()> {
     let mut all = Crowd::connect(scene.hub.native(), 4000)?;
     let whole = frame(PUBLISH, 0, 0, publish("lobby", &vec![7; 1_000_000]));
     all.send(|_| whole[..16_384].to_vec());
+    // An answer to one that came later shows that the hub has received it.
+    scene.hub.counters()?;
     let sent = scene.attack(|_, until| Ok(all.send_slowly(until, |_, sent| &whole[16_384 + sent..][..1])))?;
     scene.note(format!("{sent} bytes, one by one"));
     Ok(())

@@ -20,6 +20,9 @@ const SESSIONS: usize = 5000;
 
 /// What a membership may take, and what may be left when all is gone, in bytes.
 const MEMBERSHIP: u64 = 40;
+
+/// Fewer memberships than this can not be told from what else changes in the process's memory.
+const ENOUGH: u64 = 100_000;
 const LEFT_OVER: u64 = 16_000_000;
 
 /// How long those who join read at a time.
@@ -84,7 +87,8 @@ fn tell(scene: &mut Scene, [before, full]: [u64; 2], joined: u64, grown: u64) ->
     let left = scene.hub.memory();
     scene.note(format!("{:.1} MB with one member in each room", megabytes(before)));
     scene.note(format!("{:.1} MB with {joined} more memberships", megabytes(full)));
-    if let Some(each) = grown.checked_div(joined) {
+    if joined >= ENOUGH {
+        let each = grown / joined;
         scene.note(format!("{each} bytes each"));
         if each > MEMBERSHIP {
             scene.fault("bytes of a membership");

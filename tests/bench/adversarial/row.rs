@@ -3,15 +3,12 @@
 use crate::client::BOUND;
 use crate::hub::Hub;
 use crate::innocents::{Innocent, Waits};
-use crate::scene::{Case, Scene};
+use crate::scene::{Case, Scene, TURN};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The wait in milliseconds that 99 of 100 requests may have.
 const P99: f64 = 30.0;
-
-/// The longest turn that is right, in microseconds. It is also a bound of the hub's counters.
-const TURN: u64 = 16_384;
 
 /// The memory that is right, by what the options allow.
 const MEMORY_FACTOR: f64 = 1.25;
@@ -43,7 +40,7 @@ impl Row {
             misses: scene.faults,
             notes: scene.notes,
         };
-        row.hub(&scene.hub);
+        row.hub(&scene.hub, case.turn);
         for (index, (innocent, waits)) in scene.waits.iter().enumerate() {
             row.waits(innocent, waits);
             if index == 0 && waits.quantile(0.99) > P99 {
@@ -57,17 +54,17 @@ impl Row {
     }
 
     /// What the hub and the kernel say of it.
-    fn hub(&mut self, hub: &Hub) {
+    fn hub(&mut self, hub: &Hub, longest: Duration) {
         let peak = hub.peak();
         let (mut turn, mut slow, mut connections) = (None, None, 0);
         match hub.counters() {
             Ok(counters) => {
-                (turn, slow) = (counters.longest_turn(), Some(counters.turns_from(TURN)));
+                (turn, slow) = (counters.longest_turn(), Some(counters.turns_from(TURN.as_micros() as u64)));
                 connections = counters.connections();
             }
             Err(error) => self.misses.push(format!("no answer to STATS in {} s: {error}", BOUND.as_secs())),
         }
-        if turn.is_some_and(|turn| turn > TURN) {
+        if turn.is_some_and(|turn| u128::from(turn) > longest.as_micros()) {
             self.misses.push("turn".to_owned());
         }
         if peak > (hub.allowed as f64 * MEMORY_FACTOR) as u64 + hub.base + connections {

@@ -16,6 +16,8 @@ pub struct Case {
     pub options: &'static [&'static str],
     /// The longest time that an innocent may wait for the answer to a PING.
     pub longest: Duration,
+    /// The longest turn that is right.
+    pub turn: Duration,
     pub attack: fn(&mut Scene) -> io::Result<()>,
 }
 
@@ -23,10 +25,13 @@ pub struct Case {
 pub const SHORT: Duration = Duration::from_millis(250);
 pub const LONG: Duration = Duration::from_millis(500);
 
+/// The longest turn that is right in most cases: a bound of the hub's counters.
+pub const TURN: Duration = Duration::from_micros(16_384);
+
 impl Case {
     /// A case with the default options and the usual aim.
     pub const fn new(key: &'static str, what: &'static str, attack: fn(&mut Scene) -> io::Result<()>) -> Case {
-        Case { key, what, options: &[], longest: SHORT, attack }
+        Case { key, what, options: &[], longest: SHORT, turn: TURN, attack }
     }
 }
 
