@@ -2,13 +2,15 @@
 
 use super::batch::Batch;
 use super::budget::Cost;
-use super::codec::{CodecTable, Codecs};
+use super::codec::{CodecTable, Codecs, RequestContext};
 use super::encoded::EncodedFrames;
 use super::payload::Payload;
 use super::pool::Pool;
+use super::session::Session;
 use super::sessions::Sessions;
 use crate::limits::{Limits, POST_COST, RUN_FULL};
 use crate::marks::{Mark, mark};
+use crate::wire::Answer;
 
 /// What outboxes are filled from: their memory, the open batch, and the payload in other encodings than the native one.
 #[derive(Debug)]
@@ -45,6 +47,13 @@ impl FanOut {
             deferred: Vec::new(),
             share_from: limits.share_from,
         }
+    }
+
+    /// Appends an answer or a push to the outbox of one session, in its encoding.
+    #[inline]
+    pub fn encode<L>(&mut self, session: &mut Session<L>, context: &RequestContext<'_>, answer: &Answer<'_>) {
+        let (codecs, encoding) = (self.codecs, session.encoding);
+        session.outbox.append(&mut self.pool, |run| codecs.encode(encoding, context, answer, run));
     }
 
     /// Puts a payload into the outbox of each session in `slots` but `except`. If `skip_full`, it skips full sessions.

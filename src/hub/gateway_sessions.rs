@@ -49,8 +49,7 @@ impl<L> Hub<L> {
     /// Sends an HTTP caller a response that `write` appends to its outbox. If the connection `closes` with that, the
     /// caller departs; otherwise the response counts as a request executed.
     pub fn respond(&mut self, slot: usize, closes: bool, write: impl FnOnce(&mut Vec<u8>)) {
-        let len = self.push_with(slot, write);
-        self.budget.requests += Cost::of(1, len, len);
+        self.push_with(slot, write);
         self.count_http_request();
         if closes {
             self.leave(slot);
@@ -65,7 +64,7 @@ impl<L> Hub<L> {
         if self.has_room_to_spare(slot) {
             self.push_bytes(slot, bytes);
         }
-        self.budget.requests += Cost::of(1, bytes.len(), bytes.len() + CONTROL_COST);
+        self.budget.requests += Cost::work(CONTROL_COST);
         self.after_request(slot);
     }
 

@@ -280,8 +280,7 @@ impl<L> Hub<L> {
 
     /// The ids of all users but the one in `slot`, ascending.
     pub fn others(&self, slot: usize) -> Vec<UserId> {
-        let others = self.sessions.slab.iter().filter(|(key, session)| *key != slot && session.is_addressable());
-        let mut ids: Vec<UserId> = others.map(|(_, session)| session.id).collect();
+        let mut ids: Vec<UserId> = self.sessions.others(slot).collect();
         ids.sort_unstable();
         ids
     }
@@ -289,12 +288,7 @@ impl<L> Hub<L> {
     /// Appends an answer to a session's outbox.
     pub(super) fn reply(&mut self, slot: usize, context: &RequestContext<'_>, answer: &Answer<'_>) {
         self.flush_batch();
-        let fan_out = &mut self.fan_out;
-        let len = self.sessions.answer(slot, |session| {
-            let encoding = session.encoding;
-            session.outbox.append(&mut fan_out.pool, |run| fan_out.codecs.encode(encoding, context, answer, run));
-        });
-        if let Some(len) = len {
+        if let Some(len) = self.sessions.answer(slot, |session| self.fan_out.encode(session, context, answer)) {
             self.stats.frames.count(answer.kind(), 1, len);
         }
     }
@@ -302,13 +296,8 @@ impl<L> Hub<L> {
     /// Appends a push to the outbox of one session.
     pub(super) fn push(&mut self, slot: usize, answer: &Answer<'_>) {
         self.flush_batch();
-        let (fan_out, context) = (&mut self.fan_out, RequestContext::default());
-        let len = self.sessions.append(slot, |session| {
-            let (before, encoding) = (session.outbox.queued(), session.encoding);
-            session.outbox.append(&mut fan_out.pool, |run| fan_out.codecs.encode(encoding, &context, answer, run));
-            session.outbox.queued() - before
-        });
-        if let Some(len) = len {
+        let context = RequestContext::default();
+        if let Some(len) = self.sessions.append(slot, |session| self.fan_out.encode(session, &context, answer)) {
             self.stats.frames.count(answer.kind(), 1, len);
         }
     }
@@ -319,16 +308,14 @@ impl<L> Hub<L> {
         self.push_with(slot, |run| run.extend_from_slice(bytes));
     }
 
-    /// The same for bytes that `write` appends. Returns how many these were.
-    pub(super) fn push_with(&mut self, slot: usize, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+    /// The same for bytes that `write` appends.
+    pub(super) fn push_with(&mut self, slot: usize, write: impl FnOnce(&mut Vec<u8>)) {
         self.flush_batch();
         let pool = &mut self.fan_out.pool;
-        let len = self.sessions.answer(slot, |session| session.outbox.append(pool, write));
-        if let Some(len) = len {
-            self.budget.requests += Cost::work(len);
+        if let Some(len) = self.sessions.answer(slot, |session| session.outbox.append(pool, write)) {
+            self.budget.requests += Cost::of(1, len, len);
             self.wait_for_own_reader(slot);
         }
-        len.unwrap_or(0)
     }
 
     /// Sends a session the error of its request, and makes it depart if the error is fatal.

@@ -69,6 +69,12 @@ impl<L> Sessions<L> {
         user_id(self.generation, (1 << SLOT_BITS) - 1)
     }
 
+    /// The ids of all users but the one in `slot`, in no order.
+    pub fn others(&self, slot: usize) -> impl Iterator<Item = UserId> {
+        let others = self.slab.iter().filter(move |(key, session)| *key != slot && session.is_addressable());
+        others.map(|(_, session)| session.id)
+    }
+
     /// Adds a session with a new id. There must be an id left.
     pub fn insert(&mut self, remote: RemoteAddr, protocol: Protocol, link: L) -> usize {
         self.generation += 1;
@@ -94,12 +100,15 @@ impl<L> Sessions<L> {
         self.slab.get_mut(slot).filter(found).map(|session| (slot, session))
     }
 
-    /// Lets `write` append to a session's outbox, if there is such a session. Returns what `write` returns.
+    /// Lets `write` append to a session's outbox, if there is such a session. Returns how many bytes that were.
     #[inline]
-    pub fn append<T>(&mut self, slot: usize, write: impl FnOnce(&mut Session<L>) -> T) -> Option<T> {
-        let written = write(self.slab.get_mut(slot)?);
+    pub fn append(&mut self, slot: usize, write: impl FnOnce(&mut Session<L>)) -> Option<usize> {
+        let session = self.slab.get_mut(slot)?;
+        let before = session.outbox.queued();
+        write(session);
+        let len = session.outbox.queued() - before;
         self.note_queued(slot);
-        Some(written)
+        Some(len)
     }
 
     /// Notes that something was appended to a session's outbox: it is to be flushed, and may have become full.

@@ -115,9 +115,8 @@ impl<L> Hub<L> {
         until: UserId,
     ) -> (Slice, Cost) {
         let mut ids = std::mem::take(&mut self.scratch.ids);
-        let wanted = |id: UserId| id > *after && id <= until;
-        let others = self.sessions.slab.iter().filter(|(key, session)| *key != slot && session.is_addressable());
-        let more = least(&mut ids, LIST_FRAME_IDS, others.map(|(_, session)| session.id).filter(|id| wanted(*id)));
+        let wanted = |id: &UserId| *id > *after && *id <= until;
+        let more = least(&mut ids, LIST_FRAME_IDS, self.sessions.others(slot).filter(wanted));
         let mut block = Vec::with_capacity(size_of_val(&ids[..]));
         Ids::encode(&ids, &mut block);
         let users = Ids::new(&block).expect("a block of whole ids");

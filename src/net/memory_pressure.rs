@@ -67,8 +67,7 @@ impl MemoryPressure {
         let others = |slot: &usize| hub.session(*slot).is_some_and(goes_on);
         let exempt = self.exempt.and_then(|slot| hub.session(slot)).filter(|session| is_unfinished(session));
         if exempt.is_none_or(|exempt| !goes_on(exempt) && hub.can_begin_another_request()) {
-            let smallest = hub.holders().rev().take(LOOKED_THROUGH).find(others);
-            self.exempt = smallest.filter(|_| hub.can_finish_a_request());
+            self.exempt = smallest_that_goes_on(hub).filter(|_| hub.can_finish_a_request());
             if self.exempt.is_some() {
                 mark(Mark::Exempt);
                 self.held_back = None;
@@ -93,8 +92,7 @@ impl MemoryPressure {
 
     /// Nobody is in the way of those that are not read: one of them is exempt, although that may exceed the limit.
     pub(super) fn exempt_one<S>(&mut self, hub: &Hub<Link<S>>) {
-        let goes_on = |slot: &usize| hub.session(*slot).is_some_and(goes_on);
-        self.exempt = hub.holders().rev().take(LOOKED_THROUGH).find(goes_on);
+        self.exempt = smallest_that_goes_on(hub);
     }
 
     /// When the exempt link must have gone on.
@@ -138,6 +136,11 @@ impl MemoryPressure {
 /// Whether a session has sent a part of a request.
 fn is_unfinished<S>(session: &Session<Link<S>>) -> bool {
     session.is_open() && session.unparsed() > 0 && !session.has_backlog() && !session.waits_beyond_turn()
+}
+
+/// Of the sessions whose unfinished request goes on, the one that holds least.
+fn smallest_that_goes_on<S>(hub: &Hub<Link<S>>) -> Option<usize> {
+    hub.holders().rev().take(LOOKED_THROUGH).find(|slot| hub.session(*slot).is_some_and(goes_on))
 }
 
 /// Whether more of it may be received now.
