@@ -31,7 +31,7 @@ pub const READ_BUDGET: usize = 4 * READ_BUFFER;
 pub const READ_PER_FLUSH: usize = 128;
 
 /// Connections accepted from one listener in a turn, so that a rush of new ones does not hold up the others.
-pub const ACCEPT_BUDGET: usize = 128;
+pub const ACCEPT_BUDGET: usize = 64;
 
 /// How long accepting pauses when the machine has no descriptor or memory left. It must be retried after a time,
 /// because an edge-triggered poll does not report waiting connections again.
@@ -145,8 +145,8 @@ pub const EVENT_OVERHEAD: usize = 128;
 /// How often it is logged that sessions are closed because the memory limit is reached.
 pub const WARN_EVERY: Duration = Duration::from_secs(1);
 
-/// How long after its beginning a turn serves no further session, whatever its budget says: what requests are charged
-/// is a guess of the time that they take, and another program may have the processor meanwhile.
+/// How long a turn serves sessions, whatever its budget says: what requests are charged is a guess of the time that
+/// they take, and another program may have the processor meanwhile.
 pub const SERVE_TIME: Duration = Duration::from_millis(4);
 
 /// How long a turn flushes links. The others are flushed in the next turn. The clock is read once for each

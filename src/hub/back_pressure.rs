@@ -3,7 +3,7 @@
 
 use super::Hub;
 use super::role::Role;
-use super::session::Waiter;
+use super::session::{Session, Waiter};
 use super::session_id::slot_of;
 use super::waits::Reason;
 use crate::marks::{Mark, mark};
@@ -16,6 +16,7 @@ impl<L> Hub<L> {
     pub fn begin_turn(&mut self, is_flushed: bool) {
         self.budget.reset(is_flushed);
         self.sessions.queue_window = self.queue_window();
+        self.begin_turn_memory();
         self.announce_departures();
     }
 
@@ -50,20 +51,27 @@ impl<L> Hub<L> {
     /// Lets a session that cost much when it was last served wait for its share behind those that did not. Returns
     /// whether it has to.
     pub fn postpone_if_heavy(&mut self, slot: usize) -> bool {
-        let Some(session) = self.sessions.get_mut(slot).filter(|session| session.waits.is_heavy() && session.is_open())
-        else {
-            return false;
-        };
-        if session.waits.block(Reason::NextTurn) {
-            let id = session.id;
-            self.sessions.effects.postponed.push_back(id);
+        let is_heavy = self.sessions.get(slot).is_some_and(|session| session.waits.is_heavy() && session.is_open());
+        if is_heavy {
+            self.postpone(slot);
         }
-        true
+        is_heavy
     }
 
-    /// Charges bytes that were received.
+    /// Makes a session wait for its next share, behind all that do. Returns whether it did not before.
+    fn postpone(&mut self, slot: usize) -> bool {
+        let session = &mut self.sessions[slot];
+        let (id, is_new) = (session.id, session.waits.block(Reason::NextTurn));
+        if is_new {
+            self.sessions.effects.postponed.push_back(id);
+        }
+        is_new
+    }
+
+    /// Charges bytes that were received at once.
+    #[inline]
     pub fn charge_received(&mut self, bytes: usize) {
-        self.budget.requests.copied += bytes;
+        self.budget.charge_received(bytes);
     }
 
     /// Lets the session go on that has waited longest for its next share, and returns its slot.
@@ -79,15 +87,13 @@ impl<L> Hub<L> {
         None
     }
 
-    /// Postpones a session's requests if it has spent its share of this turn, or the hub is at its memory limit.
+    /// Postpones a session's requests if it has spent its share of this turn, or the turn what memory it may use.
     pub(super) fn postpone_if_spent(&mut self, slot: usize) {
-        if (self.budget.is_share_spent() || self.is_over_memory())
-            && let Some(session) = self.sessions.get_mut(slot).filter(|session| session.is_open())
-            && session.waits.block(Reason::NextTurn)
+        if (self.budget.is_share_spent() || self.is_turn_memory_spent())
+            && self.sessions.get(slot).is_some_and(Session::is_open)
+            && self.postpone(slot)
         {
             mark(Mark::Postponed);
-            let id = session.id;
-            self.sessions.effects.postponed.push_back(id);
         }
     }
 

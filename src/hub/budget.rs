@@ -12,7 +12,7 @@
 //! A cost is only a guess of a time. So whoever has a clock [reads it](TurnBudget::is_clock_due) now and then, and may
 //! [end](TurnBudget::end_by_clock) the budget of requests before it is spent.
 
-use crate::limits::{CLOCK_COST, LARGE_SHARES, LEAST_REQUESTS, LIGHT_COST, Limits, REQUEST_COST, SHARES};
+use crate::limits::{CLOCK_COST, LARGE_SHARES, LEAST_REQUESTS, LIGHT_COST, Limits, RECEIVES, REQUEST_COST, SHARES};
 use std::ops::{Add, AddAssign};
 
 /// What something cost.
@@ -61,6 +61,8 @@ pub(super) struct TurnBudget {
     pub most: Cost,
     /// See [`REQUEST_COST`]; less if a turn may do very little.
     request_cost: usize,
+    /// What it costs to receive, beside the bytes: see [`RECEIVES`].
+    receive_cost: usize,
     pub requests: Cost,
     /// What `requests.copied` was when the session that is served now began, and is when it has used up its share.
     share_start: usize,
@@ -79,6 +81,7 @@ impl TurnBudget {
         TurnBudget {
             most,
             request_cost: REQUEST_COST.min(most.copied / LEAST_REQUESTS),
+            receive_cost: most.copied / RECEIVES,
             requests: Cost::NONE,
             share_start: 0,
             share_end: most.copied,
@@ -161,6 +164,12 @@ impl TurnBudget {
     pub fn bytes_left(&self, outboxes: usize) -> usize {
         let copied = self.share_end.saturating_sub(self.requests.copied).div_ceil(outboxes.max(1));
         copied.min(self.most.queued.saturating_sub(self.requests.queued))
+    }
+
+    /// Charges bytes that were received at once.
+    #[inline]
+    pub fn charge_received(&mut self, bytes: usize) {
+        self.requests.copied += self.receive_cost + bytes;
     }
 
     /// Charges this many requests for what any request costs.

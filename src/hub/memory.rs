@@ -22,6 +22,8 @@ use crate::marks::{Mark, mark};
 pub(super) struct Account {
     /// Bytes that may be held.
     limit: usize,
+    /// Bytes that may be held in this turn before further requests wait for the next one.
+    turn_limit: usize,
     /// Bytes of the sessions' lists of rooms.
     pub lists: usize,
     /// Bytes of the lists of those who wait for a receiver.
@@ -37,7 +39,8 @@ pub(super) struct Account {
 impl Account {
     /// The account of a hub that holds nothing.
     pub fn new(limits: &Limits) -> Account {
-        Account { limit: limits.memory.max(limits.least_memory()), ..Account::default() }
+        let limit = limits.memory.max(limits.least_memory());
+        Account { limit, turn_limit: limit, ..Account::default() }
     }
 }
 
@@ -112,6 +115,19 @@ impl<L> Hub<L> {
     #[inline]
     pub fn is_over_memory(&self) -> bool {
         self.charged() >= self.account.limit
+    }
+
+    /// Begins a turn, whose requests may use up half of what is left, or a sixteenth of all: as long as a turn lasts it
+    /// is not known who will read what is queued, and nobody should be closed because of those who do.
+    pub(super) fn begin_turn_memory(&mut self) {
+        let most = (self.free() / 2).max(self.account.limit / 16);
+        self.account.turn_limit = self.account.limit.min(self.charged() + most);
+    }
+
+    /// Whether the requests of this turn have used up as much memory as they may.
+    #[inline]
+    pub(super) fn is_turn_memory_spent(&self) -> bool {
+        self.charged() >= self.account.turn_limit
     }
 
     /// Bytes of its own answers that a session may leave unread before its next request is executed.

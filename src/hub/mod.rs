@@ -218,12 +218,14 @@ impl<L> Hub<L> {
         }
     }
 
-    /// Whether the budget of this turn is spent, or the memory: further requests wait for the next turn.
+    /// Whether the budget of this turn is spent, or the memory that it may use: further requests wait for the next
+    /// turn.
     pub fn is_turn_spent(&self) -> bool {
-        self.budget.is_spent() || self.is_over_memory()
+        self.budget.is_spent() || self.is_turn_memory_spent()
     }
 
-    /// Whether the host's requests should stop for this turn, so that sessions get their share.
+    /// Whether half of that is spent: those that were served first in this turn, such as the host, leave the rest to
+    /// others.
     pub fn is_turn_half_spent(&self) -> bool {
         self.budget.is_half_spent()
     }

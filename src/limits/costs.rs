@@ -46,6 +46,10 @@ pub const CONTROL_COST: usize = 256;
 /// A turn may execute at least this many requests that cost next to nothing.
 pub const LEAST_REQUESTS: usize = 16 * 1024;
 
+/// A turn receives at most this many times, if nothing else costs anything: with the default budget a call to receive
+/// costs 2 KiB, which is less than the microsecond or two that it takes.
+pub const RECEIVES: usize = 2048;
+
 /// A session that is served may spend at least this part of a turn's budget before others are served: a sixteenth, some
 /// 150 microseconds of work.
 pub const SHARES: usize = 16;

@@ -71,6 +71,8 @@ pub struct Loop<O: Os, G: Gateway = NativeOnly> {
     timeouts: Timeouts,
     memory: MemoryPressure,
     trim: Trim,
+    /// When this turn stops serving sessions, once the clock was read for that.
+    serve_until: Option<Duration>,
     /// Links to remove at the end of this turn, each once.
     closing: Vec<usize>,
     /// How many turns in a row have left dirty links for the next one.
@@ -99,6 +101,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             timeouts: Timeouts::new(&limits),
             memory: MemoryPressure::default(),
             trim: Trim::default(),
+            serve_until: None,
             closing: Vec::new(),
             turns_unflushed: 0,
             drain_deadline: None,

@@ -27,16 +27,20 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     /// spent. While the last turn has left links to flush, only sessions that cost little are served, so that no more
     /// is queued than is sent.
     pub(super) fn read_ready(&mut self) {
+        self.serve_until = None;
         for slot in std::mem::take(&mut self.hub.effects_mut().resumed) {
             self.queue_to_read(slot);
         }
         let mut ready = self.read_queue.begin_turn();
         let mut waiting = ready.len() + self.hub.effects().postponed.len();
-        // Those that have had a share get the next one whatever comes, at least in every other turn.
+        // Those that have had a share get half of the budget whatever comes, at least in every other turn.
         let may_be_heavy = self.turns_unflushed.is_multiple_of(UNFLUSHED_TURNS);
         let is_postponed_first = may_be_heavy && !self.read_queue.is_first && waiting > ready.len();
         self.read_queue.is_first = false;
-        if is_postponed_first && let Some(slot) = self.hub.end_postponement() {
+        while is_postponed_first
+            && !self.hub.is_turn_half_spent()
+            && let Some(slot) = self.hub.end_postponement()
+        {
             self.serve_share(slot, waiting);
         }
         ready.retain(|&slot| {
@@ -68,7 +72,15 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.hub.begin_share(waiting);
         self.serve(slot);
         self.hub.end_share(slot);
-        if self.hub.is_clock_due() && self.os.now() >= self.now + SERVE_TIME {
+        if self.hub.is_clock_due() {
+            self.check_clock();
+        }
+    }
+
+    /// Ends the serving of sessions for this turn if it has lasted long enough since the clock was first read.
+    fn check_clock(&mut self) {
+        let now = self.os.now();
+        if now >= *self.serve_until.get_or_insert(now + SERVE_TIME) {
             mark(Mark::TurnTookLong);
             self.hub.end_turn_by_clock();
         }

@@ -9,7 +9,7 @@ pub(super) struct ReadQueue {
     slots: Vec<usize>,
     /// Bytes that links have read in this turn beyond their budget, all together.
     extra: usize,
-    /// The last turn began with a session that had spent its share before, and had no budget left for some of these
+    /// The last turn began with sessions that had spent their share before, and had no budget left for some of these
     /// links: now they come first. One request may cost more than the budget of a turn, so otherwise one session with
     /// many of them could keep all links from being read.
     pub(super) is_first: bool,

@@ -27,7 +27,7 @@ const READ_IN_A_TURN: usize = 5 * 64 * 1024;
 const READ_FOR_A_LINK: usize = 128;
 
 /// Calls of accept for one listener in a turn: for each connection one may fail first.
-const ACCEPTS_IN_A_TURN: u32 = 2 * 129;
+const ACCEPTS_IN_A_TURN: u32 = 2 * 65;
 
 /// Calls in a turn, by the number of links, if reads and writes are cut short all the time.
 const CALLS_IN_A_TURN: usize = 1_000;
