@@ -15,7 +15,6 @@ impl<L> Hub<L> {
     /// Begins a turn; `is_flushed`: all that was queued before the last turn's flush was offered to the system.
     pub fn begin_turn(&mut self, is_flushed: bool) {
         self.budget.reset(is_flushed);
-        self.sessions.queue_window = self.queue_window();
         self.begin_turn_memory();
         self.announce_departures();
     }

@@ -69,8 +69,6 @@ pub(super) struct TurnBudget {
     share_end: usize,
     /// From which `requests.copied` on the clock is to be read.
     clock_due: usize,
-    /// The turn has taken so long that no further session is served.
-    is_late: bool,
     pub long_requests: Cost,
     pub departures: Cost,
 }
@@ -86,7 +84,6 @@ impl TurnBudget {
             share_start: 0,
             share_end: most.copied,
             clock_due: CLOCK_COST,
-            is_late: false,
             long_requests: Cost::NONE,
             departures: Cost::NONE,
         }
@@ -96,8 +93,7 @@ impl TurnBudget {
     pub fn reset(&mut self, is_flushed: bool) {
         self.requests = Cost { copied: 0, queued: if is_flushed { 0 } else { self.requests.queued } };
         (self.long_requests, self.departures) = (Cost::NONE, Cost::NONE);
-        self.share_end = self.most.copied;
-        (self.clock_due, self.is_late) = (CLOCK_COST, false);
+        (self.share_end, self.clock_due) = (self.most.copied, CLOCK_COST);
     }
 
     /// Begins to serve a session, while so many sessions wait to be served, this one included: it may spend an equal
@@ -131,14 +127,14 @@ impl TurnBudget {
         is_due
     }
 
-    /// The turn has taken long enough: no further session is served.
+    /// The turn has taken long enough: requests have cost what they may, whatever they were charged.
     pub fn end_by_clock(&mut self) {
-        self.is_late = true;
+        self.requests.copied = self.requests.copied.max(self.most.copied);
     }
 
-    /// Whether the requests of this turn have cost enough, or it has taken long enough.
+    /// Whether the requests of this turn have cost enough.
     pub fn is_spent(&self) -> bool {
-        self.is_late || self.has_reached(self.requests, 1)
+        self.has_reached(self.requests, 1)
     }
 
     /// Whether they have cost half of that.

@@ -15,13 +15,13 @@ impl DirtyList {
     /// How many are left.
     #[inline]
     pub fn len(&self) -> usize {
-        self.slots.len().saturating_sub(self.taken)
+        self.slots.len() - self.taken
     }
 
     /// Whether none is left.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.taken >= self.slots.len()
+        self.taken == self.slots.len()
     }
 
     /// Adds one.
@@ -33,15 +33,23 @@ impl DirtyList {
     /// Takes the first one that is left.
     #[inline]
     fn pop(&mut self) -> Option<usize> {
-        let next = *self.slots.get(self.taken)?;
-        self.taken += 1;
-        Some(next)
+        let next = self.slots.get(self.taken).copied();
+        if next.is_some() {
+            self.taken += 1;
+        } else if self.taken > 0 {
+            self.slots.clear();
+            self.taken = 0;
+        }
+        next
     }
 
-    /// Gives up the room of those that were taken.
+    /// Gives up the room of those that were taken, if others were left behind them.
+    #[inline]
     fn compact(&mut self) {
-        self.slots.drain(..self.taken);
-        self.taken = 0;
+        if self.taken > 0 {
+            self.slots.drain(..self.taken);
+            self.taken = 0;
+        }
     }
 }
 
@@ -68,10 +76,9 @@ impl Effects {
     /// Takes the next session with something new in its outbox: one with answers, if `answers_first`.
     #[inline]
     pub fn next_dirty(&mut self, answers_first: bool) -> Option<usize> {
-        if answers_first && !self.answered.is_empty() {
-            return self.answered.pop();
-        }
-        self.dirty.pop().or_else(|| self.answered.pop())
+        let (first, second) =
+            if answers_first { (&mut self.answered, &mut self.dirty) } else { (&mut self.dirty, &mut self.answered) };
+        first.pop().or_else(|| second.pop())
     }
 
     /// Before sessions are flushed: gives up the room of those that were flushed before.

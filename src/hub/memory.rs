@@ -117,11 +117,17 @@ impl<L> Hub<L> {
         self.charged() >= self.account.limit
     }
 
-    /// Begins a turn, whose requests may use up half of what is left, or a sixteenth of all: as long as a turn lasts it
-    /// is not known who will read what is queued, and nobody should be closed because of those who do.
+    /// Begins a turn. Its requests may use up half of what is left, or a sixteenth of all: as long as a turn lasts it is
+    /// not known who will read what is queued, and nobody should be closed because of those who do.
+    #[inline]
     pub(super) fn begin_turn_memory(&mut self) {
-        let most = (self.free() / 2).max(self.account.limit / 16);
-        self.account.turn_limit = self.account.limit.min(self.charged() + most);
+        let (limit, held) = (self.account.limit, self.charged());
+        if held < limit / 2 {
+            (self.account.turn_limit, self.sessions.queue_window) = (held + (limit - held) / 2, self.limits.queue);
+        } else {
+            self.account.turn_limit = limit.min(held + (limit.saturating_sub(held) / 2).max(limit / 16));
+            self.sessions.queue_window = self.short_queue_window();
+        }
     }
 
     /// Whether the requests of this turn have used up as much memory as they may.
@@ -135,14 +141,11 @@ impl<L> Hub<L> {
         ANSWER_WINDOW.min(self.limits.queue).min(self.free() / WINDOW_PARTS)
     }
 
-    /// Bytes that a flush may leave queued for a session before it is full: less than the limit once half of the memory
-    /// is used.
-    /// An eighth of the memory is out of reach for queues, and is left for those that are short.
-    pub(super) fn queue_window(&self) -> usize {
+    /// Bytes that a flush may leave queued for a session before it is full, once half of the memory is used: less than
+    /// the limit. An eighth of the memory is out of reach for queues, and is left for those that are short.
+    #[cold]
+    fn short_queue_window(&self) -> usize {
         let (memory, held) = (self.account.limit, self.charged());
-        if held < memory / 2 {
-            return self.limits.queue;
-        }
         let share = (memory - memory / 8).saturating_sub(held) / QUEUE_PARTS;
         share.max(SHORT_QUEUE).min(self.limits.queue)
     }
