@@ -147,9 +147,9 @@ impl TurnBudget {
         self.long_requests.copied >= self.most.copied / 4
     }
 
-    /// Whether the departures of this turn have cost enough: half of what requests may.
+    /// Whether the departures of this turn have cost enough: a quarter of what requests may.
     pub fn is_spent_on_departures(&self) -> bool {
-        self.has_reached(self.departures, 2)
+        self.has_reached(self.departures, 4)
     }
 
     fn has_reached(&self, spent: Cost, parts: usize) -> bool {
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn long_requests_and_departures_have_budgets_of_their_own() {
         let mut budget = budget();
-        budget.departures += Cost::work(8_000);
+        budget.departures += Cost::work(4_000);
         budget.long_requests += Cost::work(3_999);
         assert!(budget.is_spent_on_departures() && !budget.is_spent_on_long_requests() && !budget.is_half_spent());
         budget.long_requests += Cost::work(1);
