@@ -14,10 +14,11 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     /// than one turn has time for. There is no grace, because all others would wait for it. But what is queued was
     /// offered to all of them before.
     pub(super) fn relieve_memory(&mut self) {
-        self.memory.owes_evictions = false;
-        if !self.hub.is_over_memory() || self.turns_unflushed > 0 {
+        let is_due = self.hub.is_over_memory() || self.memory.owes_evictions;
+        if !is_due || self.turns_unflushed > 0 {
             return;
         }
+        self.memory.owes_evictions = false;
         self.hub.stats.squeezes += 1;
         let limit = self.hub.memory_limit();
         if self.memory.warns(self.now) {
@@ -30,7 +31,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             let Some(slot) = self.hub.largest_holder() else { return };
             self.evict(slot);
         }
-        self.memory.owes_evictions = self.hub.is_over_memory();
+        self.memory.owes_evictions = true;
     }
 
     /// Closes sessions that are in the way of those whose requests are not read, if these have waited long enough.

@@ -20,7 +20,7 @@ pub(super) struct MemoryPressure {
     exempt: Option<usize>,
     /// While others are not read: the state from which progress is measured.
     held_back: Option<Baseline>,
-    /// At the memory limit: the last turn closed as many sessions as it may, and that was not enough.
+    /// At the memory limit: a turn closed as many sessions as it may, and that was not enough.
     pub(super) owes_evictions: bool,
     /// When it was last logged that sessions were closed.
     warned_at: Option<Duration>,
