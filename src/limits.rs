@@ -240,6 +240,9 @@ const MIN_QUEUE: usize = 1024;
 /// Bytes after which an outbox starts a new run, so that memory is freed run by run as it is sent.
 pub const RUN_FULL: usize = 64 * 1024;
 
+/// Bytes up to which a run doubles when a fan-out needs more room in it.
+pub const RUN_DOUBLES: usize = 8 * 1024;
+
 /// Bytes of a full run that may be left unused. If more is unused, the run is shrunk.
 pub const RUN_SLACK: usize = RUN_FULL / 8;
 

@@ -5,7 +5,7 @@
 
 use super::payload::{Payload, SharedFrame};
 use super::pool::Pool;
-use crate::limits::{RUN_FULL, RUN_SLACK, SEGMENT_COST, SPARSE};
+use crate::limits::{RUN_DOUBLES, RUN_FULL, RUN_SLACK, SEGMENT_COST, SPARSE};
 use crate::wire::HEADER_LEN;
 use std::collections::{HashSet, VecDeque};
 use std::io::IoSlice;
@@ -112,7 +112,18 @@ impl Outbox {
         if self.run.len() + bytes.len() > RUN_FULL {
             self.end_run(pool);
         }
+        self.grow_slowly(bytes.len(), pool);
         self.append(pool, |run| run.extend_from_slice(bytes));
+    }
+
+    /// Makes room in a long run for this many bytes by a quarter of what it has. The outboxes of all who do not read in a
+    /// room grow with the same event, so if they doubled, one event could take half of the memory.
+    fn grow_slowly(&mut self, len: usize, pool: &mut Pool) {
+        let capacity = self.run.capacity();
+        if capacity >= RUN_DOUBLES && len > capacity - self.run.len() {
+            self.run.reserve_exact(len.max(capacity / 4));
+            pool.grow(self.run.capacity() - capacity);
+        }
     }
 
     /// Appends a frame with `head` in place of its header. The rest of the frame is pointed to if it has at least
@@ -311,6 +322,18 @@ mod tests {
         assert_eq!((pool.held(), bob.held()), (5 + SEGMENT_COST, 5 + SEGMENT_COST));
         bob.clear(&mut pool);
         assert_eq!((pool.held(), frame.as_bytes()), (0, &b"hello"[..]));
+    }
+
+    #[test]
+    fn what_is_not_read_takes_little_more_memory_with_each_payload() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        for _ in 0..3000 {
+            let before = pool.held();
+            outbox.post(Payload::Copied(&[7; 100]), &mut pool);
+            let grown = pool.held() - before.min(pool.held());
+            assert!(grown <= RUN_DOUBLES.max(RUN_FULL / 4), "{grown} bytes more than {before}");
+        }
+        assert!(pool.held() <= outbox.queued() / 4 * 5, "{} bytes for {}", pool.held(), outbox.queued());
     }
 
     #[test]

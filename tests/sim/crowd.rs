@@ -241,7 +241,7 @@ fn most_turns(wish: Wish, limits: &Limits, hostiles: usize) -> u64 {
     let (queued, queue) = (READ_BUFFER + limits.max_body as usize, limits.queue / 2);
     // At the memory limit no more is served in a turn than was freed in the one before.
     let turn = limits.fan_out.min(limits.memory / 16);
-    let little = FEW_TURNS + sessions * copied / turn * 4 / 3 + sessions * queued.min(queue) / queue;
+    let little = FEW_TURNS + sessions * copied / turn + sessions * queued.min(queue) / queue;
     let turns = match wish {
         Wish::Little | Wish::Send | Wish::Relay | Wish::Publish => little,
         Wish::Long => little + sessions * SLICE_COST / (limits.fan_out / 4),
