@@ -11,6 +11,9 @@ pub struct Joined {
     pub sessions: u32,
     /// The id of the newest event: usually the one that announces this session.
     pub newest: u64,
+    /// Tells one life of the room from another: ids compare only if it is the same. If it is another one than before,
+    /// the room was made again, or the hub has restarted, and the events since the last known id are lost.
+    pub epoch: u64,
 }
 
 /// The events that a room remembers, or some of them.
@@ -22,6 +25,8 @@ pub struct History {
     pub oldest: u64,
     /// The id of the room's newest event. If the last of `events` is older, ask for those after it.
     pub newest: u64,
+    /// As in [`Joined`].
+    pub epoch: u64,
 }
 
 impl Client {
@@ -35,8 +40,8 @@ impl Client {
     pub fn join(&mut self, room: &str) -> Result<Joined, ClientError> {
         check_name(room)?;
         self.connection.ask(Request::Join { room }, |answer| {
-            let Answer::Joined { sessions, newest } = answer else { return None };
-            Some(Joined { sessions, newest })
+            let Answer::Joined { sessions, newest, epoch } = answer else { return None };
+            Some(Joined { sessions, newest, epoch })
         })
     }
 
@@ -89,15 +94,15 @@ impl Client {
     pub fn history(&mut self, room: &str, after: u64, limit: u32) -> Result<History, ClientError> {
         check_name(room)?;
         let mut events = Vec::new();
-        let (oldest, newest) = self.connection.ask_all(Request::History { room, after, limit }, |answer| {
+        let (oldest, newest, epoch) = self.connection.ask_all(Request::History { room, after, limit }, |answer| {
             if let Answer::Event { event, replay: true } = answer {
                 events.push(event.to_event());
                 return Some(None);
             }
-            let Answer::HistoryEnd { oldest, newest, .. } = answer else { return None };
-            Some(Some((oldest, newest)))
+            let Answer::HistoryEnd { oldest, newest, epoch, .. } = answer else { return None };
+            Some(Some((oldest, newest, epoch)))
         })?;
-        Ok(History { events, oldest, newest })
+        Ok(History { events, oldest, newest, epoch })
     }
 
     /// All events that a room remembers with ids above `after`, oldest first, in as many requests as needed. Events

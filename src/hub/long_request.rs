@@ -47,6 +47,8 @@ pub(super) struct WhoCursor {
 #[derive(Debug)]
 pub(super) struct Replay {
     pub key: u32,
+    /// The room's, because the room may be closed meanwhile.
+    pub epoch: u64,
     /// The id of the last event that was sent, or what the request said.
     pub after: u64,
     /// The newest event when the request came: later ones are live.

@@ -71,6 +71,7 @@ pub use pool::Pool;
 pub use remote_addr::RemoteAddr;
 pub use requests::{Execution, Outcome};
 pub use role::Role;
+pub(crate) use rooms::Epochs;
 pub use session::{Phase, Session};
 pub use session_id::HOST;
 
@@ -174,6 +175,12 @@ impl<L> Hub<L> {
     /// 1970, which may jump.
     pub fn set_time(&mut self, now: Duration, unix_ms: u64) {
         self.clock = Clock { now, unix_ms };
+    }
+
+    /// Lets the epochs of rooms follow from a seed that no earlier hub had: clients that were in a room before a
+    /// restart learn by its epoch that its ids began anew.
+    pub fn seed_epochs(&mut self, seed: u64) {
+        self.rooms.epochs = Epochs::from_seed(seed);
     }
 
     /// The limits it keeps.

@@ -116,8 +116,8 @@ impl Outbox {
         self.append(pool, |run| run.extend_from_slice(bytes));
     }
 
-    /// Makes room in a long run for this many bytes by a quarter of what it has. The outboxes of all who do not read in a
-    /// room grow with the same event, so if they doubled, one event could take half of the memory.
+    /// Makes room in a long run for this many bytes by a quarter of what it has. The outboxes of all who do not read in
+    /// a room grow with the same event, so if they doubled, one event could take half of the memory.
     fn grow_slowly(&mut self, len: usize, pool: &mut Pool) {
         let capacity = self.run.capacity();
         if capacity >= RUN_DOUBLES && len > capacity - self.run.len() {

@@ -9,6 +9,7 @@ use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, Type};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IoSlice, Read};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -236,6 +237,10 @@ impl Os for MioOs {
 
     fn now(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    fn seed(&self) -> u64 {
+        RandomState::new().build_hasher().finish()
     }
 
     fn unix_ms(&self) -> u64 {

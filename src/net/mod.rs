@@ -91,6 +91,8 @@ impl<O: Os> Loop<O> {
 impl<O: Os, G: Gateway> Loop<O, G> {
     /// A loop with no connection, whose sessions that are not native are served by `gateway`.
     pub fn with_gateway(os: O, limits: Limits, gateway: G) -> Loop<O, G> {
+        let mut hub = Hub::with_codecs(limits.clone(), gateway.codecs());
+        hub.seed_epochs(os.seed());
         Loop {
             now: os.now(),
             os,
@@ -105,7 +107,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             closing: Vec::new(),
             turns_unflushed: 0,
             drain_deadline: None,
-            hub: Hub::with_codecs(limits, gateway.codecs()),
+            hub,
             gateway,
         }
     }

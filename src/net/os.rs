@@ -43,6 +43,9 @@ pub trait Os {
     /// The wall clock, in milliseconds since 1970. It may jump.
     fn unix_ms(&self) -> u64;
 
+    /// A number that is another one after a restart, as far as chance goes: the seed of what must differ then.
+    fn seed(&self) -> u64;
+
     /// Appends the next edges to `edges`, and waits at most `timeout` for the first one (`None`: for ever). A signal
     /// may end the wait early, with no edge. Returns whether there may be more edges than it could take at once.
     ///

@@ -48,6 +48,8 @@ pub enum Answer<'a> {
         sessions: u32,
         /// The id of the newest event.
         newest: u64,
+        /// Tells this life of the room's ids from others; never 0.
+        epoch: u64,
     },
     /// Replies to LEAVE.
     Left,
@@ -61,6 +63,8 @@ pub enum Answer<'a> {
         newest: u64,
         /// The number of events sent.
         sent: u32,
+        /// Tells this life of the room's ids from others; never 0.
+        epoch: u64,
     },
     /// Replies to WHO, once or more.
     Who {
@@ -189,14 +193,14 @@ impl<'a> Answer<'a> {
             },
             Kind::RelayReceipt => Answer::Receipt(read_statuses(fields)?),
             Kind::SendReceipt => Answer::SendReceipt(read_statuses(fields)?),
-            Kind::Joined => Answer::Joined { sessions: fields.u32("sessions")?, newest: fields.u64("newest id")? },
+            Kind::Joined => Answer::Joined {
+                sessions: fields.u32("sessions")?,
+                newest: fields.u64("newest id")?,
+                epoch: fields.u64("epoch")?,
+            },
             Kind::Left => Answer::Left,
             Kind::Published => Answer::Published(fields.u64("event id")?),
-            Kind::HistoryEnd => Answer::HistoryEnd {
-                oldest: fields.u64("oldest id")?,
-                newest: fields.u64("newest id")?,
-                sent: fields.u32("count of events")?,
-            },
+            Kind::HistoryEnd => read_history_end(fields)?,
             Kind::WhoReply => Answer::Who { members: Members::read(fields)?, more: flags & flag::MORE != 0 },
             Kind::Pong => Answer::Pong(fields.rest()),
             Kind::StatsReply => Answer::Stats(fields.rest_text("statistics")?),
@@ -235,6 +239,15 @@ impl<'a> Answer<'a> {
             | Kind::Stats => return Err(FieldError::UnknownValue("kind")),
         })
     }
+}
+
+fn read_history_end<'a>(fields: &mut FieldReader<'a>) -> Result<Answer<'a>, FieldError> {
+    Ok(Answer::HistoryEnd {
+        oldest: fields.u64("oldest id")?,
+        newest: fields.u64("newest id")?,
+        sent: fields.u32("count of events")?,
+        epoch: fields.u64("epoch")?,
+    })
 }
 
 fn read_welcome<'a>(fields: &mut FieldReader<'a>) -> Result<Answer<'a>, FieldError> {
@@ -321,16 +334,18 @@ impl Answer<'_> {
                 out.extend_from_slice(&count.to_be_bytes());
                 out.extend_from_slice(statuses);
             }
-            Answer::Joined { sessions, newest } => {
+            Answer::Joined { sessions, newest, epoch } => {
                 out.extend_from_slice(&sessions.to_be_bytes());
                 out.extend_from_slice(&newest.to_be_bytes());
+                out.extend_from_slice(&epoch.to_be_bytes());
             }
             Answer::Left => {}
             Answer::Published(id) => out.extend_from_slice(&id.to_be_bytes()),
-            Answer::HistoryEnd { oldest, newest, sent } => {
+            Answer::HistoryEnd { oldest, newest, sent, epoch } => {
                 out.extend_from_slice(&oldest.to_be_bytes());
                 out.extend_from_slice(&newest.to_be_bytes());
                 out.extend_from_slice(&sent.to_be_bytes());
+                out.extend_from_slice(&epoch.to_be_bytes());
             }
             Answer::Who { members, .. } => out.extend_from_slice(members.as_bytes()),
             Answer::Pong(body) => out.extend_from_slice(body),

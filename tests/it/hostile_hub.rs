@@ -59,7 +59,7 @@ fn welcome(tag: u16) -> Vec<u8> {
 }
 
 fn joined(tag: u16) -> Vec<u8> {
-    frame(0x87, 0, tag, [&2u32.to_be_bytes()[..], &1u64.to_be_bytes()].concat())
+    frame(0x87, 0, tag, [&2u32.to_be_bytes()[..], &1u64.to_be_bytes(), &7u64.to_be_bytes()].concat())
 }
 
 /// An EVENT: a message in the lobby.
@@ -74,7 +74,12 @@ fn message_in(room: &str, flags: u8, tag: u16, id: u64, body: &[u8]) -> Vec<u8> 
 
 /// The end of the reply to HISTORY.
 fn history_end(tag: u16, newest: u64) -> Vec<u8> {
-    frame(0x8A, 0, tag, [&1u64.to_be_bytes()[..], &newest.to_be_bytes(), &1u32.to_be_bytes()].concat())
+    frame(
+        0x8A,
+        0,
+        tag,
+        [&1u64.to_be_bytes()[..], &newest.to_be_bytes(), &1u32.to_be_bytes(), &7u64.to_be_bytes()].concat(),
+    )
 }
 
 /// A part of the reply to LIST or WHO, with many users, and more to follow.

@@ -1,6 +1,7 @@
 //! Rooms, their events and history, by literal bytes.
 
 use crate::support::*;
+use std::collections::HashSet;
 use std::net::Shutdown;
 
 /// A session with this name, and its id.
@@ -21,10 +22,28 @@ fn a_join_is_answered_then_told_to_all() {
     let (mut ann, ann_id) = named(&daemon, "ann");
     let (mut bob, bob_id) = named(&daemon, "bob");
     ann.send(&[7, 0, 0, 5, 0, 0, 0, 6, 5, b'l', b'o', b'b', b'b', b'y']);
-    assert_eq!(ann.receive(), Frame::new(0x87, 0, 5, [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]));
+    let joined = ann.receive();
+    assert_eq!((joined.kind, joined.flags, joined.tag, joined.payload.len()), (0x87, 0, 5, 20));
+    assert_eq!(joined.payload[..12], [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]);
+    assert_ne!(joined.payload[12..], [0; 8], "the epoch");
     assert_eq!(ann.event(), event(JOINED, 1, ann_id, "ann", b""));
     assert_eq!(bob.join("lobby"), (2, 2));
     assert_eq!(ann.event(), event(JOINED, 2, bob_id, "bob", b""));
+}
+
+#[test]
+fn a_rooms_epoch_stays_as_long_as_its_ids_go_on() {
+    let daemons = [Daemon::with(&["--listen", "127.0.0.1:0", "--history", "0"]), Daemon::start()];
+    let joined = |raw: &mut Raw, room: &str| raw.ask_until(JOIN, str8(room), 0x87).payload[12..].to_vec();
+    let (mut ann, mut bob) = (daemons[0].connect(), daemons[1].connect());
+    let first = joined(&mut ann, "lobby");
+    let end = ann.ask_until(HISTORY, history("lobby", 0, 9), 0x8A).payload;
+    assert_eq!((&end[20..], joined(&mut ann, "lobby")), (&first[..], first.clone()));
+    ann.ask_until(LEAVE, str8("lobby"), 0x88);
+    let others = [joined(&mut ann, "lobby"), joined(&mut ann, "hall"), joined(&mut bob, "lobby")];
+    let all: HashSet<&Vec<u8>> = others.iter().chain([&first]).collect();
+    assert_eq!(all.len(), 4, "a room that was made again, another one, and one of another hub");
+    assert!(all.iter().all(|epoch| epoch.iter().any(|&byte| byte > 0)));
 }
 
 #[test]

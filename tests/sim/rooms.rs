@@ -28,8 +28,8 @@ impl Conn {
     }
 
     pub fn hear_joined(&mut self, ledger: &Ledger, fields: &mut Fields<'_>, room: &'static str) {
-        let (sessions, newest) = (fields.u32(), fields.u64());
-        assert!(sessions > 0, "who joined is counted");
+        let (sessions, newest, epoch) = (fields.u32(), fields.u64(), fields.u64());
+        assert!(sessions > 0 && epoch > 0, "who joined is counted");
         match self.seat(room).map(|at| &self.seats[at]) {
             Some(seat) if !seat.leaves => assert!(newest + 1 >= seat.next, "{room} has {newest} events"),
             _ => self.sit_down(ledger, room, newest),
@@ -136,7 +136,8 @@ impl Conn {
     }
 
     pub fn hear_history_end(&mut self, fields: &mut Fields<'_>, ask: &Ask) {
-        let (oldest, newest, sent) = (fields.u64(), fields.u64(), fields.u32());
+        let (oldest, newest, sent, epoch) = (fields.u64(), fields.u64(), fields.u32(), fields.u64());
+        assert!(epoch > 0);
         let About::History { seen, last, .. } = ask.about else { panic!("{ask:?}") };
         assert_eq!(sent, seen, "so many events were sent again");
         assert!(oldest <= newest && last <= newest, "{oldest} to {newest}, the last was {last}");

@@ -52,10 +52,20 @@ impl Raw {
     /// The reply to JOIN, whether or not an event follows.
     pub fn ask_to_join(&mut self, room: &str) -> (u32, u64) {
         let reply = self.ask(JOIN, 0, 75, str8(room));
-        assert_eq!((reply.kind, reply.flags, reply.tag, reply.payload.len()), (0x87, 0, 75, 12), "{reply:?}");
-        let (sessions, newest) = reply.payload.split_at(4);
+        assert_eq!((reply.kind, reply.flags, reply.tag, reply.payload.len()), (0x87, 0, 75, 20), "{reply:?}");
         let number = |bytes: &[u8]| bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
-        (number(sessions) as u32, number(newest))
+        (number(&reply.payload[..4]) as u32, number(&reply.payload[4..12]))
+    }
+
+    /// Sends a request, and returns the next frame of this kind. Others are passed over.
+    pub fn ask_until(&mut self, request: u8, payload: impl AsRef<[u8]>, kind: u8) -> Frame {
+        self.send(&frame(request, 0, 1, payload));
+        loop {
+            let answer = self.receive();
+            if answer.kind == kind {
+                return answer;
+            }
+        }
     }
 
     /// The next frame, which must be a live event.
@@ -84,9 +94,9 @@ impl Raw {
                 events.push(Event::of(&answer));
                 continue;
             }
-            assert_eq!((answer.kind, answer.flags, answer.payload.len()), (0x8A, 0, 20), "{answer:?}");
+            assert_eq!((answer.kind, answer.flags, answer.payload.len()), (0x8A, 0, 28), "{answer:?}");
             let number = |at: usize| u64::from_be_bytes(answer.payload[at..at + 8].try_into().expect("eight bytes"));
-            let sent = u32::from_be_bytes(answer.payload[16..].try_into().expect("four bytes"));
+            let sent = u32::from_be_bytes(answer.payload[16..20].try_into().expect("four bytes"));
             return (events, [number(0), number(8), sent.into()]);
         }
     }

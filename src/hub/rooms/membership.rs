@@ -22,7 +22,8 @@ impl<L> Hub<L> {
         let found = self.rooms.find(room);
         if let Some(key) = found.filter(|&key| self.sessions[slot].rooms.contains(key)) {
             let room = self.rooms.at(key);
-            let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest };
+            let (sessions, newest) = (room.members.count() as u32, room.newest);
+            let answer = Answer::Joined { sessions, newest, epoch: room.epoch };
             return self.reply(slot, context, &answer);
         }
         match self.room_to_join(slot, found, room) {
@@ -44,7 +45,8 @@ impl<L> Hub<L> {
         self.change_list(slot, |rooms| rooms.insert(key, index));
         let room = self.rooms.at(key);
         // The newest event is the one that announces this join, which follows.
-        let answer = Answer::Joined { sessions: room.members.count() as u32, newest: room.newest + 1 };
+        let (sessions, newest) = (room.members.count() as u32, room.newest + 1);
+        let answer = Answer::Joined { sessions, newest, epoch: room.epoch };
         self.rooms.note_joined(key, self.clock.now);
         self.note_structure();
         self.relieve_structure();

@@ -12,6 +12,7 @@
 mod departed;
 mod departures;
 mod deserted;
+mod epochs;
 mod history;
 mod making;
 mod members;
@@ -23,5 +24,6 @@ mod room;
 mod table;
 
 pub(super) use departed::Departures;
+pub(crate) use epochs::Epochs;
 pub(super) use members::Author;
 pub(super) use room::Rooms;

@@ -19,8 +19,9 @@ impl<L> Hub<L> {
         limit: u32,
     ) {
         if let Some(key) = self.own_room(slot, context, Kind::History, room) {
-            let (until, bytes_left) = (self.rooms.at(key).newest, self.limits.queue / 2);
-            let replay = Replay { key, after, until, limit, bytes_left, sent: 0 };
+            let (room, bytes_left) = (self.rooms.at(key), self.limits.queue / 2);
+            let (until, epoch) = (room.newest, room.epoch);
+            let replay = Replay { key, epoch, after, until, limit, bytes_left, sent: 0 };
             self.begin_long_request(slot, context, LongWork::History(replay));
         }
     }
@@ -35,7 +36,8 @@ impl<L> Hub<L> {
         self.flush_batch();
         if !self.is_member(slot, replay.key) {
             // The room was closed between two slices.
-            self.reply(slot, context, &Answer::HistoryEnd { oldest: 0, newest: replay.until, sent: replay.sent });
+            let Replay { until: newest, sent, epoch, .. } = *replay;
+            self.reply(slot, context, &Answer::HistoryEnd { oldest: 0, newest, sent, epoch });
             return (Slice::Last, Cost::NONE);
         }
         let (slice, cost) = self.replay_some(slot, context, replay);
@@ -43,7 +45,8 @@ impl<L> Hub<L> {
         if slice == Slice::Last {
             let room = self.rooms.at(replay.key);
             let (oldest, newest) = (room.history.oldest(room.newest), room.newest);
-            self.reply(slot, context, &Answer::HistoryEnd { oldest, newest, sent: replay.sent });
+            let Replay { sent, epoch, .. } = *replay;
+            self.reply(slot, context, &Answer::HistoryEnd { oldest, newest, sent, epoch });
         }
         (slice, cost)
     }

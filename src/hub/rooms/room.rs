@@ -1,6 +1,7 @@
 //! One room, and the table of all rooms.
 
 use super::deserted::{Deserted, Worth};
+use super::epochs::Epochs;
 use super::history::History;
 use super::members::Members;
 use super::table::Table;
@@ -23,6 +24,8 @@ pub struct Room {
     pub history: History,
     /// The id of the newest event; 0 before the first.
     pub newest: u64,
+    /// Tells its ids from those of another room that had or will have this name; never 0.
+    pub epoch: u64,
     /// Who made it.
     pub made_by: MadeBy,
     /// While it has no members, so that it expires with its history: what it was worth when it was last used.
@@ -41,6 +44,8 @@ pub struct Rooms {
     deserted: Deserted,
     /// Who made the rooms.
     pub makers: Makers,
+    /// The epochs of the rooms to come.
+    pub epochs: Epochs,
     /// Every key, close together.
     pub keys: Vec<u32>,
     /// The index in `keys` of the room that was last found to remember more than the average.
@@ -82,6 +87,7 @@ impl Rooms {
             by_name: HashMap::new(),
             deserted: Deserted::new(history_time),
             makers: Makers::default(),
+            epochs: Epochs::default(),
             keys: Vec::new(),
             hand: 0,
             history_held: 0,
@@ -134,8 +140,8 @@ impl Rooms {
         let name: Arc<str> = name.into();
         let (members, history) = (Members::default(), History::default());
         let index = self.keys.len() as u32;
-        let (newest, deserted, hook) = (0, None, Hook::new());
-        let room = Room { name: name.clone(), members, history, newest, made_by, deserted, hook, index };
+        let (newest, epoch, deserted, hook) = (0, self.epochs.draw(), None, Hook::new());
+        let room = Room { name: name.clone(), members, history, newest, epoch, made_by, deserted, hook, index };
         self.held += room.held();
         let key = self.rooms.insert(room);
         self.keys.push(key);

@@ -1,5 +1,5 @@
 //! A naive model of the hub, to compare the real one with. It encodes and decodes frames itself, and shares no code
-//! with the hub.
+//! with the hub, but for the epochs of rooms, which are drawn.
 
 pub mod frames;
 mod rooms;
@@ -8,6 +8,7 @@ mod truth;
 
 pub use truth::{Truth, act_as_host, exact_limits};
 
+use crate::hub::Epochs;
 use frames::text;
 use rooms::Room;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -52,6 +53,7 @@ pub struct Model {
     ids: BTreeSet<u64>,
     addressed: Addressed,
     rooms: BTreeMap<String, Room>,
+    epochs: Epochs,
     /// Seconds since the hub started.
     now: u64,
     mails: u64,
@@ -68,6 +70,7 @@ impl Model {
             ids: BTreeSet::new(),
             addressed: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            epochs: Epochs::default(),
             now: 0,
             mails: 0,
             story: Vec::new(),

@@ -20,6 +20,7 @@ pub struct Room {
     /// The numbers of the member clients.
     members: BTreeSet<usize>,
     newest: u64,
+    epoch: u64,
     /// The newest events: id, payload, bytes of body.
     kept: Vec<(u64, Vec<u8>, usize)>,
     /// When the room expires, while it has no members.
@@ -117,7 +118,8 @@ impl Model {
         }
         let is_free = |number: &u32| self.rooms.values().all(|room| room.number != *number);
         let number = (0..).find(is_free).expect("there are few rooms");
-        self.rooms.insert(room.to_owned(), Room { number, maker, ..Room::default() });
+        let epoch = self.epochs.draw();
+        self.rooms.insert(room.to_owned(), Room { number, maker, epoch, ..Room::default() });
         true
     }
 
@@ -129,8 +131,9 @@ impl Model {
     }
 
     fn joined(&mut self, user: usize, tag: u16, room: &str, further: u64) {
-        let Room { members, newest, .. } = &self.rooms[room];
-        let payload = [&(members.len() as u32).to_be_bytes()[..], &(newest + further).to_be_bytes()].concat();
+        let Room { members, newest, epoch, .. } = &self.rooms[room];
+        let sessions = members.len() as u32;
+        let payload = [&sessions.to_be_bytes()[..], &(newest + further).to_be_bytes(), &epoch.to_be_bytes()].concat();
         self.foretell(user, (0x87, 0, tag, payload));
     }
 
@@ -227,11 +230,13 @@ impl Model {
         let (after, limit) = fields.split_at(8);
         let after = u64::from_be_bytes(after.try_into().expect("eight bytes"));
         let limit = u32::from_be_bytes(limit.try_into().expect("four bytes"));
-        let Room { kept, newest, .. } = &self.rooms[room];
-        let (oldest, newest) = (kept.first().map_or(0, |(id, _, _)| *id), *newest);
+        let Room { kept, newest, epoch, .. } = &self.rooms[room];
+        let (oldest, newest, epoch) = (kept.first().map_or(0, |(id, _, _)| *id), *newest, *epoch);
         let wanted = kept.iter().filter(|(id, _, _)| *id > after).take(limit as usize);
         let wanted: Vec<Vec<u8>> = wanted.map(|(_, payload, _)| payload.clone()).collect();
-        let end = [&oldest.to_be_bytes()[..], &newest.to_be_bytes(), &(wanted.len() as u32).to_be_bytes()].concat();
+        let sent = wanted.len() as u32;
+        let end =
+            [&oldest.to_be_bytes()[..], &newest.to_be_bytes(), &sent.to_be_bytes(), &epoch.to_be_bytes()].concat();
         for payload in wanted {
             self.foretell(user, (0xC9, 1, tag, payload));
         }

@@ -44,6 +44,11 @@ impl Os for VirtualOs {
         self.0.borrow().now
     }
 
+    /// The one that a hub without a seed has, as the model foresees.
+    fn seed(&self) -> u64 {
+        0
+    }
+
     fn unix_ms(&self) -> u64 {
         let world = self.0.borrow();
         (world.unix_ms + world.now.as_millis() as i64) as u64

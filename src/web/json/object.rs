@@ -55,7 +55,12 @@ impl<'o> Object<'o> {
 
     /// Appends an id as a decimal string, because a u64 does not fit the numbers of many JSON readers.
     pub fn id(self, key: &str, id: UserId) -> Object<'o> {
-        self.literal(key, format_args!("\"{id}\""))
+        self.decimal(key, id.0)
+    }
+
+    /// The same for any number of this size.
+    pub fn decimal(self, key: &str, number: u64) -> Object<'o> {
+        self.literal(key, format_args!("\"{number}\""))
     }
 
     /// Appends a text.

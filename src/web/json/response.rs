@@ -21,16 +21,19 @@ pub fn encode(context: &RequestContext<'_>, answer: &Answer<'_>, out: &mut Vec<u
         Answer::Identity(user) => begin(out, "identity", tag).id("userId", user),
         Answer::List { users, more } => begin(out, "list", tag).ids("userIds", users.iter()).flag("more", more),
         Answer::Receipt(statuses) | Answer::SendReceipt(statuses) => begin(out, "receipt", tag).statuses(statuses),
-        Answer::Joined { sessions, newest } => {
-            begin(out, "joined", tag).text("room", room).number("sessions", sessions).number("newest", newest)
-        }
+        Answer::Joined { sessions, newest, epoch } => begin(out, "joined", tag)
+            .text("room", room)
+            .number("sessions", sessions)
+            .number("newest", newest)
+            .decimal("epoch", epoch),
         Answer::Left => begin(out, "left", tag).text("room", room),
         Answer::Published(id) => begin(out, "published", tag).text("room", room).number("id", id),
-        Answer::HistoryEnd { oldest, newest, sent } => begin(out, "historyEnd", tag)
+        Answer::HistoryEnd { oldest, newest, sent, epoch } => begin(out, "historyEnd", tag)
             .text("room", room)
             .number("oldest", oldest)
             .number("newest", newest)
-            .number("sent", sent),
+            .number("sent", sent)
+            .decimal("epoch", epoch),
         Answer::Who { members, more } => {
             begin(out, "who", tag).text("room", room).members(members.iter()).flag("more", more)
         }
@@ -121,10 +124,10 @@ mod tests {
             Answer::List { users, more: true },
             Answer::Receipt(&[0, 1, 2, 3, 4]),
             Answer::SendReceipt(&[]),
-            Answer::Joined { sessions: 2, newest: 17 },
+            Answer::Joined { sessions: 2, newest: 17, epoch: u64::MAX },
             Answer::Left,
             Answer::Published(18),
-            Answer::HistoryEnd { oldest: 1, newest: 18, sent: 17 },
+            Answer::HistoryEnd { oldest: 1, newest: 18, sent: 17, epoch: 1 },
             Answer::Who { members, more: false },
             Answer::Pong(body),
             Answer::Stats("{}"),
@@ -181,14 +184,14 @@ mod tests {
             (Answer::Receipt(&[0, 1]), r#"{"type":"receipt","statuses":["queued","unknown"]}"#),
             (Answer::SendReceipt(&[2, 3, 4]), r#"{"type":"receipt","statuses":["refused","stored","forwarded"]}"#),
             (
-                Answer::Joined { sessions: 2, newest: 17 },
-                r#"{"type":"joined","room":"lobby","sessions":2,"newest":17}"#,
+                Answer::Joined { sessions: 2, newest: 17, epoch: u64::MAX },
+                r#"{"type":"joined","room":"lobby","sessions":2,"newest":17,"epoch":"18446744073709551615"}"#,
             ),
             (Answer::Left, r#"{"type":"left","room":"lobby"}"#),
             (Answer::Published(18), r#"{"type":"published","room":"lobby","id":18}"#),
             (
-                Answer::HistoryEnd { oldest: 1, newest: 18, sent: 18 },
-                r#"{"type":"historyEnd","room":"lobby","oldest":1,"newest":18,"sent":18}"#,
+                Answer::HistoryEnd { oldest: 1, newest: 18, sent: 18, epoch: 7 },
+                r#"{"type":"historyEnd","room":"lobby","oldest":1,"newest":18,"sent":18,"epoch":"7"}"#,
             ),
             (
                 Answer::Who { members, more: false },
