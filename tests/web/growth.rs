@@ -186,9 +186,19 @@ fn a_link_opens_no_more_than_fifty_tabs() {
 
 #[test]
 fn the_client_library_keeps_neither_an_answer_nor_live_events_without_end() {
+    assert_runs(include_str!("growth.mjs"));
+}
+
+#[test]
+fn the_client_library_says_that_a_rooms_ids_began_anew_though_they_have_passed_the_old_ones() {
+    assert_runs(include_str!("lives.mjs"));
+}
+
+/// Runs a script with the client library, which says in its last line that all is well.
+fn assert_runs(script: &str) {
     install::program("node", &["nodejs"]);
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/page/cubby.js");
-    let script = include_str!("growth.mjs").replace("LIBRARY", library.to_str().expect("text"));
+    let script = script.replace("LIBRARY", library.to_str().expect("text"));
     let output = Command::new("timeout")
         .args(["60", "node", "--input-type=module", "-e", &script])
         .output()

@@ -22,8 +22,8 @@
 /** @typedef {{ userId: string, name: string }} Member  The name is empty if there is none. */
 /** @typedef {Member & { room: string, id: number, type: EventType, time: number, replay: boolean,
  *   body?: Body }} RoomEvent  `time` in ms since 1970; `body` in a message only. */
-/** @typedef {{ events: RoomEvent[], oldest: number, newest: number, sent: number }} Page */
-/** @typedef {{ room: string, sessions: number, newest: number }} Joined */
+/** @typedef {{ events: RoomEvent[], oldest: number, newest: number, sent: number, epoch: string }} Page */
+/** @typedef {{ room: string, sessions: number, newest: number, epoch: string }} Joined  Ids compare only within an epoch. */
 /** @typedef {Member & { maxBody: number, maxReceivers: number, heartbeatSecs: number, server: string }} Welcome */
 /** @typedef {{ mailId: string, time: number, from: string, name: string, body: Body, ack: boolean }} Mail */
 
@@ -200,7 +200,8 @@ export class Cubby {
 	join(room, { backlog = 0 } = {}) {
 		const known = this.#rooms.get(room);
 		if (known) return known.promise;
-		const fresh = { name: room, backlog, held: true, last: -1, live: [], chars: 0, newest: 0, promise: undefined };
+		const fresh = { name: room, backlog, held: true, last: -1, live: [], chars: 0, newest: 0,
+			epoch: '', promise: undefined };
 		fresh.promise = new Promise((resolve, reject) => Object.assign(fresh, { resolve, reject }));
 		this.#rooms.set(room, fresh);
 		if (this.state === 'open') this.#enter(fresh);
@@ -219,7 +220,7 @@ export class Cubby {
 	async publish(room, body, { noEcho = false } = {}) {
 		const { id } = await this.#request({ type: 'publish', room, ...this.#packed(body), noEcho, receipt: true });
 		const here = this.#rooms.get(room);
-		if (noEcho && here?.last === id - 1 && !here.held) Object.assign(here, { last: id, mark: undefined });
+		if (noEcho && here?.last === id - 1 && !here.held) here.last = id;
 		return id;
 	}
 
@@ -452,7 +453,6 @@ export class Cubby {
 		if (event.id <= room.last || this.#rooms.get(room.name) !== room) return;
 		this.#miss(room, event.id - 1);
 		room.last = event.id;
-		room.mark = event;
 		this.#emit('event', event);
 		if (event.type === 'message') this.#emit('message', event);
 		if (event.type === 'close') this.#forget(room.name);
@@ -469,11 +469,11 @@ export class Cubby {
 	async #enter(room) {
 		const stale = this.#staleness(room);
 		try {
-			const { sessions, newest } = await this.#request({ type: 'join', room: room.name });
-			await this.#findPlace(room, newest);
+			const { sessions, newest, epoch } = await this.#request({ type: 'join', room: room.name });
+			await this.#findPlace(room, newest, epoch);
 			await this.#catchUp(room, newest);
 			if (stale()) return;
-			room.resolve({ room: room.name, sessions, newest });
+			room.resolve({ room: room.name, sessions, newest, epoch });
 			this.#emit('ready', { room: room.name });
 		} catch (error) {
 			if (stale()) return;
@@ -489,23 +489,17 @@ export class Cubby {
 	}
 
 	/** Sets where the telling goes on: after the last event told, or anew. */
-	async #findPlace(room, newest) {
+	async #findPlace(room, newest, epoch) {
 		if (room.last < 0) {
 			// The newest event is our own joining, which comes live as well.
 			const { oldest } = await this.history(room.name, { after: newest, limit: 0 });
 			room.last = oldest ? Math.max(0, newest - 1 - room.backlog, oldest - 1) : newest - 1;
-		} else if (!(await this.#isSameLife(room, newest))) {
+		} else if (epoch !== room.epoch) {
+			// A restarted hub counts from 1 again, and so does a room that was made again.
 			this.#emit('renewed', { room: room.name });
-			Object.assign(room, { last: 0, mark: undefined });
+			room.last = 0;
 		}
-	}
-
-	/** A restarted hub counts from 1 again: the event that we told last is then not there, or another one. */
-	async #isSameLife({ name, mark, last }, newest) {
-		if (newest < last) return false;
-		if (!mark) return true;
-		const { events: [first] } = await this.history(name, { after: mark.id - 1, limit: 1 });
-		return first?.id !== mark.id || (first.time === mark.time && first.userId === mark.userId);
+		room.epoch = epoch;
 	}
 
 	/** Tells history up to an id, then the live events held meanwhile, and lets the room run. */
