@@ -213,6 +213,10 @@ pub const MIN_SHARED_EVENT: usize = 512;
 /// cheap on average.
 pub const SPARSE: usize = 4;
 
+/// Bytes of the runs in which a room remembers small events: some eighty short messages. Of the first one a part may
+/// be forgotten and of the last one a part unused, so they are small beside a full history.
+pub const HISTORY_RUN: usize = 8 * 1024;
+
 /// Bytes of bodies up to which a room without members remembers little, so that it gives way to a new room before those
 /// that remember more: a few lines of a chat.
 pub const LITTLE_HISTORY: usize = 1024;

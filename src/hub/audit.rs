@@ -1,7 +1,7 @@
 //! Checks for tests: whether the memory account is what the hub holds, and whether sessions and rooms agree.
 
 use super::Hub;
-use super::allocation::{queue_bytes, vec_bytes};
+use super::allocation::vec_bytes;
 use super::back_pressure::WAITER_COST;
 use super::names::name_bytes;
 use super::rooms::Departures;
@@ -19,8 +19,7 @@ impl<L> Hub<L> {
         let (mut rooms, mut histories) = (self.rooms.makers.held(), 0);
         for room in self.rooms.keys.iter().map(|&key| self.rooms.at(key)) {
             rooms += self.rooms.cost_of(&room.name) + room.members.held();
-            let frames = room.history.events.iter().map(|kept| kept.frame.allocated());
-            histories += queue_bytes(&room.history.events) + frames.sum::<usize>();
+            histories += room.history.counted();
         }
         let departed = self.departures.sessions.iter().map(|(_, session)| Departures::COST + session.rooms.held());
         let names = self.names.table.iter().map(|(name, named)| name_bytes(name, named));

@@ -1,6 +1,6 @@
 //! The host program's requests about rooms.
 
-use super::payload::SharedFrame;
+use super::payload::Payload;
 use super::rooms::Author;
 use super::{Hub, SharedEvent};
 use crate::wire::{ErrorCode, EventRef, UserId};
@@ -33,7 +33,7 @@ impl<L> Hub<L> {
 
     /// The events that a room remembers with an id above `after`, oldest first, at most `limit`.
     pub fn history_of(&self, room: &str, after: u64, limit: usize) -> Vec<SharedEvent> {
-        self.remembered(room, after).take(limit).cloned().map(SharedEvent::new).collect()
+        self.remembered(room, after).take(limit).map(|frame| SharedEvent::new(frame.to_shared())).collect()
     }
 
     /// The events that a room remembers with an id above `after`, oldest first, one after the other.
@@ -42,7 +42,7 @@ impl<L> Hub<L> {
             .map(|frame| EventRef::from_frame(frame.as_bytes()).expect("a history keeps events"))
     }
 
-    fn remembered(&self, room: &str, after: u64) -> impl Iterator<Item = &SharedFrame> {
+    fn remembered(&self, room: &str, after: u64) -> impl Iterator<Item = Payload<'_>> {
         let room = self.rooms.find(room).map(|key| self.rooms.at(key));
         room.into_iter().flat_map(move |room| room.history.after(after, room.newest)).map(|(frame, _)| frame)
     }

@@ -136,6 +136,8 @@ struct Clock {
 struct Scratch {
     head: Vec<u8>,
     frame: Vec<u8>,
+    /// The frame of the last event that was published.
+    event: Vec<u8>,
     ids: Vec<UserId>,
 }
 

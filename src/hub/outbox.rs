@@ -126,16 +126,17 @@ impl Outbox {
         }
     }
 
-    /// Appends a frame with `head` in place of its header. The rest of the frame is pointed to if it has at least
-    /// `share_from` bytes, and copied otherwise.
-    pub fn replay(&mut self, head: &[u8], frame: &SharedFrame, share_from: usize, pool: &mut Pool) {
-        let payload = &frame.as_bytes()[HEADER_LEN..];
-        let copied = if payload.len() < share_from { payload } else { &[] };
+    /// Appends a frame with `head` in place of its header.
+    pub fn replay(&mut self, head: &[u8], frame: Payload<'_>, pool: &mut Pool) {
+        let copied = match frame {
+            Payload::Copied(bytes) => &bytes[HEADER_LEN..],
+            Payload::Shared(_) => &[],
+        };
         self.append(pool, |run| {
             run.extend_from_slice(head);
             run.extend_from_slice(copied);
         });
-        if payload.len() >= share_from {
+        if let Payload::Shared(frame) = frame {
             self.attach(frame.without_first(HEADER_LEN), pool);
         }
     }
@@ -341,7 +342,7 @@ mod tests {
         let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
         let frame = shared(&[7; 5000]);
         for _ in 0..1000 {
-            outbox.replay(&[0; 8], &frame, 4096, &mut pool);
+            outbox.replay(&[0; 8], Payload::Shared(&frame), &mut pool);
         }
         assert!((8_000 + 5_000..200_000).contains(&pool.held()), "{} bytes", pool.held());
     }
@@ -358,7 +359,7 @@ mod tests {
             small.iter().for_each(|bytes| outbox.post(Payload::Copied(bytes), &mut pool));
             outbox.attach(large.clone(), &mut pool);
             let header = [9, 0, 0, 0, 0, 0, 0, 100];
-            outbox.replay(&header, &large, 50, &mut pool);
+            outbox.replay(&header, Payload::Shared(&large), &mut pool);
             small.iter().for_each(|bytes| outbox.post(Payload::Copied(bytes), &mut pool));
             outbox.advance(sent, &mut pool);
             outbox.truncate(|front| Header::decode(front).expect("a header").frame_len(), &mut pool);

@@ -135,6 +135,14 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// The frames in memory of their own.
+    pub fn to_shared(self) -> SharedFrame {
+        match self {
+            Payload::Copied(bytes) => SharedFrame::from_bytes(bytes.to_vec()),
+            Payload::Shared(frame) => frame.clone(),
+        }
+    }
+
     /// What it costs to put it into one outbox, as bytes copied.
     pub fn cost(self) -> usize {
         match self {

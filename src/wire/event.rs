@@ -98,8 +98,18 @@ impl<'a> EventRef<'a> {
     pub fn to_frame(&self) -> Vec<u8> {
         let texts = self.room.len() + self.name.len();
         let mut frame = Vec::with_capacity(HEADER_LEN + FIXED_LEN + texts + self.body.len());
-        put_frame(&mut frame, Kind::Event, 0, 0, |out| self.put_payload(out));
+        self.put_frame(&mut frame);
         frame
+    }
+
+    /// Appends the same frame.
+    ///
+    /// # Panics
+    ///
+    /// As [`to_frame`](EventRef::to_frame).
+    #[inline]
+    pub fn put_frame(&self, out: &mut Vec<u8>) {
+        put_frame(out, Kind::Event, 0, 0, |out| self.put_payload(out));
     }
 
     /// The event of a whole EVENT frame, live or replayed; `None` if its payload is no event.

@@ -8,7 +8,7 @@
 use super::members::Members;
 use crate::hub::Hub;
 use crate::hub::budget::Cost;
-use crate::hub::payload::{Payload, SharedFrame};
+use crate::hub::payload::Payload;
 use crate::limits::{DEPARTURE_COST, PART_COST, SCAN_COST};
 use crate::marks::{Mark, mark};
 use crate::wire::{Kind, UserId};
@@ -96,17 +96,18 @@ impl<L> Hub<L> {
         self.note_structure();
         let (what, cost) = self.departure(&author, key, None);
         let emitted = self.emit(key, what, &author, &[], None);
-        self.tell_renamed(key, author.session, &emitted.frame);
+        self.tell_renamed(key, author.session);
         Cost::work(DEPARTURE_COST) + cost + emitted.cost
     }
 
-    /// Sends the event of leaving to a session that is still there, because it only changed its name.
-    fn tell_renamed(&mut self, key: u32, session: UserId, frame: &SharedFrame) {
+    /// Sends the event of leaving, which was just published, to a session that is still there, because it only changed
+    /// its name.
+    fn tell_renamed(&mut self, key: u32, session: UserId) {
         let Some((slot, session)) = self.sessions.addressable(session) else { return };
         if !self.is_closing && !session.rooms.contains(key) {
-            let payload = Payload::Copied(frame.as_bytes());
-            let posted = self.fan_out.post(&mut self.sessions, &[slot as u32], None, payload, true);
-            self.stats.frames.count(Kind::Event, posted.told, frame.as_bytes().len());
+            let frame = &self.scratch.event[..];
+            let posted = self.fan_out.post(&mut self.sessions, &[slot as u32], None, Payload::Copied(frame), true);
+            self.stats.frames.count(Kind::Event, posted.told, frame.len());
             self.stats.events_missed += posted.missed;
         }
     }

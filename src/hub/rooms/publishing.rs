@@ -14,7 +14,6 @@ use crate::wire::{Answer, ErrorCode, EventRef, EventType, Kind};
 #[derive(Debug)]
 pub(in crate::hub) struct Emitted {
     pub id: u64,
-    pub frame: SharedFrame,
     /// What it cost to put it into the outboxes.
     pub cost: Cost,
 }
@@ -66,7 +65,8 @@ impl<L> Hub<L> {
         emitted.id
     }
 
-    /// Publishes an event in a room, to all members but `except`.
+    /// Publishes an event in a room, to all members but `except`. If it is copied to them, as all events without a body
+    /// are, its frame stays in the scratch memory until the next event.
     pub(in crate::hub) fn emit(
         &mut self,
         key: u32,
@@ -76,53 +76,58 @@ impl<L> Hub<L> {
         except: Option<usize>,
     ) -> Emitted {
         self.stats.events += 1;
+        let is_shared = self.is_shared_event(key, body.len());
         let room = self.rooms.at_mut(key);
         room.newest += 1;
         let (id, name) = (room.newest, author.name.as_deref().unwrap_or_default());
         let (unix_ms, session) = (self.clock.unix_ms, author.session);
         let event = EventRef { what, id, unix_ms, session, room: &room.name, name, body };
-        let frame = SharedFrame::from_bytes(event.to_frame());
-        let forgotten = self.rooms.remember(key, frame.clone(), body.len(), &self.limits, self.clock.now);
+        let shared = is_shared.then(|| SharedFrame::from_bytes(event.to_frame()));
+        let mut frame = std::mem::take(&mut self.scratch.event);
+        frame.clear();
+        if !is_shared {
+            event.put_frame(&mut frame);
+        }
+        let payload = shared.as_ref().map_or(Payload::Copied(&frame), Payload::Shared);
+        let forgotten = self.rooms.remember(key, payload, body.len(), &self.limits, self.clock.now);
         if forgotten > 0 {
             self.stats.rooms -= forgotten;
             self.note_structure();
         }
-        let cost = self.tell_members(key, what, &frame, body.len(), except);
+        let cost = self.tell_members(key, what, payload, except);
         if !self.listeners.is_empty() {
-            self.listeners.hear(&SharedEvent::new(frame.clone()));
+            self.listeners.hear(&SharedEvent::new(payload.to_shared()));
         }
-        Emitted { id, frame, cost }
+        self.scratch.event = frame;
+        Emitted { id, cost }
+    }
+
+    /// Whether an event with a body of this length is held once, and pointed to by all that receive or remember it.
+    #[inline]
+    fn is_shared_event(&self, key: u32, body_len: usize) -> bool {
+        let copied = || self.rooms.at(key).members.slots().len() * body_len;
+        body_len >= self.limits.share_from || body_len >= MIN_SHARED_EVENT && copied() > MAX_COPIED_EVENT
     }
 
     /// Puts an event into the outbox of each member but `except`. A member whose queue is full misses it, and can see
     /// the gap in the ids. Returns the cost.
     #[inline]
-    fn tell_members(
-        &mut self,
-        key: u32,
-        what: EventType,
-        frame: &SharedFrame,
-        body_len: usize,
-        except: Option<usize>,
-    ) -> Cost {
+    fn tell_members(&mut self, key: u32, what: EventType, payload: Payload<'_>, except: Option<usize>) -> Cost {
         if self.is_closing {
             return Cost::NONE;
         }
-        let len = frame.as_bytes().len();
-        let copied = self.rooms.at(key).members.slots().len() * len;
-        let is_shared = body_len >= self.limits.share_from || body_len >= MIN_SHARED_EVENT && copied > MAX_COPIED_EVENT;
-        if !is_shared && self.join_batch_of_room(key, except, frame.as_bytes()) {
+        let (len, is_copied) = (payload.as_bytes().len(), matches!(payload, Payload::Copied(_)));
+        if is_copied && self.join_batch_of_room(key, except, payload.as_bytes()) {
             return Cost::NONE;
         }
         self.flush_batch();
-        let payload = if is_shared { Payload::Shared(frame) } else { Payload::Copied(frame.as_bytes()) };
         let slots = self.rooms.at_mut(key).members.lend_slots();
         let posted = self.fan_out.post(&mut self.sessions, &slots, except, payload, true);
         self.rooms.at_mut(key).members.return_slots(slots);
         self.stats.frames.count(Kind::Event, posted.told, len);
         self.stats.events_missed += posted.missed;
         // Only messages: other events change who is in the room.
-        if !is_shared && posted.missed == 0 && what == EventType::Message {
+        if is_copied && posted.missed == 0 && what == EventType::Message {
             self.open_batch_for_room(key, except);
         }
         let missed = Cost::work(posted.missed as usize * SCAN_COST);

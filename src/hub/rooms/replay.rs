@@ -84,7 +84,7 @@ impl<L> Hub<L> {
                     prefix(bytes.len(), &mut head);
                 }
                 head.extend_from_slice(&replay_header(bytes, context).encode());
-                outbox.replay(&head, frame, self.limits.share_from, &mut self.fan_out.pool);
+                outbox.replay(&head, frame, &mut self.fan_out.pool);
             }
             cost += Cost::work(REPLAY_COST + bytes.len().min(self.limits.share_from));
             self.stats.frames.count(Kind::Event, 1, bytes.len());

@@ -8,7 +8,7 @@ use super::table::Table;
 use crate::deadlines::{Hook, Hooks};
 use crate::hub::allocation::heap_bytes;
 use crate::hub::makers::{MadeBy, Makers};
-use crate::hub::payload::SharedFrame;
+use crate::hub::payload::Payload;
 use crate::hub::remote_addr::AddressKey;
 use crate::limits::Limits;
 use crate::marks::{Mark, mark};
@@ -185,11 +185,11 @@ impl Rooms {
     /// A room that has no members and has forgotten everything is removed, but not the one with this newest event.
     /// Returns how many were removed.
     #[inline]
-    pub fn remember(&mut self, key: u32, frame: SharedFrame, body_len: usize, limits: &Limits, now: Duration) -> u64 {
-        let history = &mut self.at_mut(key).history;
+    pub fn remember(&mut self, key: u32, frame: Payload<'_>, body_len: usize, limits: &Limits, now: Duration) -> u64 {
+        let Room { history, newest, .. } = &mut self.rooms[key];
         let before = history.held();
-        history.push(frame, body_len, limits);
-        self.history_held = self.history_held - before + self.at(key).history.held();
+        history.push(*newest, frame, body_len, limits);
+        self.history_held = self.history_held - before + history.held();
         let mut removed = 0;
         while self.history_held > limits.history_total {
             let average = (self.history_held / self.rooms.len()).max(1);
