@@ -53,6 +53,15 @@ impl Chat {
     }
 }
 
+impl Drop for Chat {
+    /// It goes on for ever if its input does not end it.
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// The output of a process, in lines or as it arrives. A thread reads it, so that a test can stop waiting.
 fn pieces(mut from: impl Read + Send + 'static, in_lines: bool) -> Receiver<Vec<u8>> {
     let (send, received) = channel();

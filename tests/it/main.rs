@@ -6,6 +6,7 @@ mod chat;
 mod command_line;
 mod corpus;
 mod daemon;
+mod dead_line;
 mod embed;
 #[cfg(feature = "ws")]
 mod encodings;

@@ -1,7 +1,9 @@
 //! The commands about rooms, except the chat.
 
 use crate::call::Call;
+use crate::cursor::{Cursor, Position, Resume};
 use crate::failure::Failure;
+use crate::retry::keep_connected;
 use crate::settings::Settings;
 use crate::{body, show};
 use cubby::json::EventJson;
@@ -40,39 +42,72 @@ pub fn who(call: &Call) -> Result<(), Failure> {
     members.iter().try_for_each(|(id, name)| show::line(format!("{id} {}", show::safe(name)).trim_end()))
 }
 
-/// Prints the last events of each room, as many as `--history` says, then new events until the hub closes the
-/// connection.
+/// Prints the last events of each room, as many as `--history` says, then new events. If the connection is lost, it
+/// connects again, joins the rooms again, and prints what happened there meanwhile.
 pub fn subscribe(call: &Call) -> Result<(), Failure> {
-    let Call { settings, arguments: rooms, .. } = call;
-    let history: u64 = call.number("history")?.unwrap_or_default();
-    let mut client = settings.connect()?;
-    let mut printer = Printer { settings, printed: BTreeMap::new() };
-    for room in rooms {
-        let newest = client.join(room)?.newest;
-        printer.printed.entry(room.clone()).or_insert(newest.saturating_sub(history.saturating_add(1)));
-        if history > 0 {
-            printer.catch_up(&mut client, room, newest)?;
+    let mut rooms: Vec<&String> = Vec::new();
+    for room in &call.arguments {
+        if !rooms.contains(&room) {
+            rooms.push(room);
         }
     }
-    while let Some(push) = client.next(None)? {
-        if let Push::Event(event) = push {
-            printer.print(&event)?;
+    let history = call.number("history")?.unwrap_or_default();
+    let mut printer = Printer { settings: &call.settings, history, cursors: BTreeMap::new() };
+    keep_connected(&call.settings, !call.flag("no-retry"), |client| {
+        rooms.iter().try_for_each(|room| printer.join(client, room))?;
+        loop {
+            if let Some(Push::Event(event)) = client.next(None)? {
+                printer.print(&event)?;
+            }
         }
-    }
-    Ok(())
+    })
 }
 
 /// Prints each event of the rooms once, even if it is both in the history and pushed.
 struct Printer<'a> {
     settings: &'a Settings,
-    /// For each of the rooms: the id of the newest event that was printed, or that is older than what is to be printed.
-    printed: BTreeMap<String, u64>,
+    /// How many past events of a room to print first.
+    history: u64,
+    /// For each of the rooms: the events that were printed, or that are older than what is to be printed.
+    cursors: BTreeMap<String, Cursor>,
 }
 
 impl Printer<'_> {
+    /// Joins a room and prints its last events, or, if this session was in it before, those that were missed.
+    fn join(&mut self, client: &mut Client, room: &str) -> Result<(), Failure> {
+        let newest = client.join(room)?.newest;
+        match self.cursors.get(room).copied() {
+            Some(cursor) => self.resume(client, room, cursor, newest)?,
+            None => {
+                self.cursors.insert(room.to_owned(), Cursor::joined_at(newest.saturating_sub(self.history)));
+                if self.history == 0 {
+                    return Ok(());
+                }
+            }
+        }
+        self.catch_up(client, room, newest)
+    }
+
+    /// Says what is missing, or what begins anew, since the connection was lost.
+    fn resume(&mut self, client: &mut Client, room: &str, cursor: Cursor, newest: u64) -> Result<(), Failure> {
+        let first = client.history(room, cursor.resume_after(), 1)?.events;
+        let name = show::safe(room);
+        match cursor.resume(&first, newest) {
+            Resume::Continues => {}
+            Resume::Forgotten => {
+                show::complain(&format!("r/{name} no longer remembers all events that were missed"));
+            }
+            Resume::Restarted => {
+                show::complain(&format!("r/{name} begins anew: its history was lost, as in a restart of the hub"));
+                self.cursors.insert(room.to_owned(), Cursor::joined_at(1));
+            }
+        }
+        Ok(())
+    }
+
     /// Prints the history up to the event `newest`, page by page as it comes.
     fn catch_up(&mut self, client: &mut Client, room: &str, newest: u64) -> Result<(), Failure> {
-        let printed = self.printed.get(room).copied().unwrap_or(newest);
+        let printed = self.cursors.get(room).map_or(newest, Cursor::shown);
         let mut pages = Pages::new(room, printed, newest);
         while let Some(events) = pages.next(client)? {
             events.iter().try_for_each(|event| self.print(event))?;
@@ -81,10 +116,11 @@ impl Printer<'_> {
     }
 
     fn print(&mut self, event: &Event) -> Result<(), Failure> {
-        let Some(printed) = self.printed.get_mut(&event.room).filter(|printed| **printed < event.id) else {
+        let Some(cursor) = self.cursors.get_mut(&event.room) else { return Ok(()) };
+        if cursor.position(event) == Position::Old {
             return Ok(());
-        };
-        *printed = event.id;
+        }
+        *cursor = Cursor::after(event);
         if self.settings.json {
             show::json(&EventJson::with_unix_ms(&event.view()))
         } else {

@@ -3,7 +3,6 @@
 
 mod attached;
 mod command;
-mod cursor;
 mod input;
 mod outage;
 mod reconnect;

@@ -2,8 +2,8 @@
 //! so that nothing is lost or shown twice.
 
 use super::command::Command;
-use super::cursor::{Cursor, Position, Resume};
 use super::session::{Session, is_refusal};
+use crate::cursor::{Cursor, Position, Resume};
 use cubby::{Client, ClientError, Push};
 use std::time::{Duration, Instant};
 
@@ -39,9 +39,9 @@ impl Session {
 
     /// Connects again, with growing pauses between attempts. Returns `false` if the person left before.
     pub(super) fn reconnect(&mut self) -> bool {
-        self.outage.reset_pause();
+        self.outage.pauses.lost();
         loop {
-            let pause = self.outage.next_pause();
+            let pause = self.outage.pauses.next();
             if !self.keep_commands_for(pause) {
                 return false;
             }
@@ -50,7 +50,7 @@ impl Session {
             let Ok(mut client) = attempt else { continue };
             client.set_timeout(self.settings.timeout);
             self.client = Some(client);
-            self.outage.connected();
+            self.outage.pauses.connected();
             self.screen.note("the hub is back");
             match self.rejoin() {
                 Ok(()) => return true,

@@ -1,8 +1,8 @@
 //! What each command of the chat does.
 
 use super::command::{Command, Local, help};
-use super::cursor::Cursor;
 use super::session::{Session, is_refusal};
+use crate::cursor::Cursor;
 use cubby::{ClientError, Pages, Status, UserId};
 
 impl Session {

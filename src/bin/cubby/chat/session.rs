@@ -2,11 +2,11 @@
 //! person leaves. What the commands do is in `requests`, and what happens if the hub goes away in `reconnect`.
 
 use super::command::Command;
-use super::cursor::{Cursor, Position};
 use super::input::Commands;
 use super::outage::Outage;
 use super::screen::Screen;
 use super::unsent::Unsent;
+use crate::cursor::{Cursor, Position};
 use crate::settings::Settings;
 use cubby::{Client, ClientError, Event, EventType, Pages, Push, UserId};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -76,13 +76,15 @@ impl Session {
         }
     }
 
-    /// Waits until something arrives or is typed.
+    /// Waits until something arrives or is typed, or the hub must be asked whether it is still there.
     fn wait(&mut self) -> Result<(), ClientError> {
         let client = self.client.as_ref().ok_or(ClientError::Closed)?;
         let mut polled =
             [PollFd::new(client.as_fd(), PollFlags::POLLIN), PollFd::new(self.commands.as_fd(), PollFlags::POLLIN)];
+        // A millisecond more, or the poll would end just before the hub's silence is too long, again and again.
+        let timeout = client.poll_timeout() + Duration::from_millis(1);
         // If the poll was interrupted, the caller looks at both and polls again.
-        let _ = poll(&mut polled, PollTimeout::NONE);
+        let _ = poll(&mut polled, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX));
         if polled[1].any().unwrap_or(true) {
             self.commands.clear_wake();
         }
