@@ -50,9 +50,13 @@ pub struct Welcome {
 /// call it often if many arrive. If more than 64 MiB of them are queued, or one reply has more than 32 MiB, the error
 /// is [`TooMuch`](ClientError::TooMuch). The client answers the hub's heartbeats whenever it reads. So call `next` at
 /// least once a minute even if you expect nothing: a hub closes clients that are silent for too long (90 s by
-/// default). No wait is for ever: if nothing comes from the hub for two of its heartbeats, the client asks it, and if
-/// nothing comes for one more, the error is [`Silent`](ClientError::Silent). After an error the connection cannot be used any more, and you must connect again. The exceptions are
-/// [`Refused`](ClientError::Refused) that is not fatal, and errors that are found before anything is sent.
+/// default).
+///
+/// No wait is for ever: if nothing comes from the hub for two of its heartbeats, the client asks it, and if nothing
+/// comes for one more, the error is [`Silent`](ClientError::Silent). After an error the connection cannot be used any
+/// more, and you must connect again. The exceptions are [`Refused`](ClientError::Refused) that is not fatal, and errors
+/// that are found before anything is sent. Whether the hub got a request that was sent without a reply is not known:
+/// repeat it only if it does no harm twice.
 ///
 /// ```no_run
 /// use cubby::{Client, Push};

@@ -7,6 +7,7 @@ mod command_line;
 mod corpus;
 mod daemon;
 mod dead_line;
+mod direct;
 mod embed;
 #[cfg(feature = "ws")]
 mod encodings;

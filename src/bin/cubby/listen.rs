@@ -13,8 +13,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Prints the own id, then each body that arrives. If the connection is lost, it connects again and has another id, which
-/// it prints as well; what was sent meanwhile is lost.
+/// Prints the own id, then each body that arrives. If the connection is lost, it connects again and has another id,
+/// which it prints as well; what was sent meanwhile is lost.
 pub fn listen(call: &Call) -> Result<(), Failure> {
     let (settings, save) = (&call.settings, call.path("save"));
     if let Some(dir) = &save {

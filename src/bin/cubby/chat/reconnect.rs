@@ -98,6 +98,13 @@ impl Session {
         if self.screen.is_terminal { Duration::ZERO } else { self.settings.timeout }
     }
 
+    /// Names the message of which it is not known whether the hub got it. It is not sent again: it could be read twice.
+    pub(super) fn say_what_is_in_doubt(&mut self) {
+        if let Some(text) = self.unsent.take_in_doubt() {
+            self.screen.note(&format!("this may not have arrived: {text}"));
+        }
+    }
+
     /// Joins all rooms again and shows what happened there meanwhile.
     fn rejoin(&mut self) -> Result<(), ClientError> {
         for (room, cursor) in self.rooms.clone() {
@@ -109,7 +116,7 @@ impl Session {
                 other => other?,
             }
         }
-        self.unsent.caught_up();
+        self.say_what_is_in_doubt();
         self.former_id = None;
         Ok(())
     }

@@ -54,7 +54,9 @@ impl Session {
                 Err(error) => self.connection_lost(&error),
             }
             if !self.reconnect() {
-                return self.unsent.len() + self.commands.drain();
+                let unsent = self.unsent.len() + self.commands.drain();
+                self.say_what_is_in_doubt();
+                return unsent;
             }
         }
     }
