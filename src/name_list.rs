@@ -1,4 +1,5 @@
-//! Lists of names as people write them: in the chat, and in the address of an HTTP request. It does not judge the names.
+//! Lists of names as people write them: in the chat, and in the address of an HTTP request. It does not judge the
+//! names.
 
 use std::borrow::Cow;
 
@@ -40,8 +41,8 @@ pub fn split_names(text: &str, is_end: impl Fn(char) -> bool) -> Result<(Vec<Lis
     }
 }
 
-/// Takes one name, in quotes or not, from the front of a text. It ends before a character for which `is_end` is true. An
-/// `@` directly before the quotes is not part of it.
+/// Takes one name, in quotes or not, from the front of a text. It ends before a character for which `is_end` is true.
+/// An `@` directly before the quotes is not part of it.
 ///
 /// # Errors
 ///
