@@ -28,6 +28,10 @@ impl Chat {
         Chat { child, typed, shown, said }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn type_line(&mut self, line: &str) {
         writeln!(self.typed.as_mut().expect("it has not ended"), "{line}").expect("it reads");
     }

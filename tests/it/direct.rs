@@ -1,5 +1,5 @@
-//! What becomes of a message: whom the chat reaches by which names, and what it says if a message did not arrive, or may
-//! not have arrived.
+//! What becomes of a message: whom the chat reaches by which names, what it says if a message did not arrive or may not
+//! have arrived, and how much of what is piped to it is kept.
 
 use crate::chat::Chat;
 use crate::hostile_hub::{Asked, history_end, hub, joined};
@@ -126,4 +126,58 @@ fn a_message_to_a_room_without_a_receipt_is_looked_for_and_not_sent_again() {
         assert_eq!((in_doubt, shown.len(), code), (!arrived, usize::from(arrived), Some(0)), "{said:?} {shown:?}");
         assert_eq!(got.load(Ordering::SeqCst), 1);
     }
+}
+
+#[test]
+fn a_line_over_the_hubs_limit_is_told_and_not_kept_in_memory() {
+    let daemon = Daemon::start();
+    let mut ann = Chat::start(&daemon.addresses[0], "ann");
+    ann.type_line("attach lobby");
+    ann.type_line(&"x".repeat(100 << 20));
+    let said = ann.said();
+    assert!(said.contains("too large") && said.contains("1048576 bytes"), "{said}");
+    ann.type_line(&"y".repeat((1 << 20) + 1));
+    let said = ann.said();
+    assert!(said.contains("1048577 bytes; this hub accepts at most 1048576"), "{said}");
+    ann.type_line("and goes on");
+    assert_eq!(ann.shown(), "[r/lobby]> ann joined");
+    assert_eq!(ann.shown(), "[r/lobby]> (@ann): and goes on");
+    let peak = peak_memory(ann.pid());
+    assert!(peak < 32 << 10, "{peak} KiB");
+}
+
+/// The most memory that a process has had, in KiB.
+fn peak_memory(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("such a field");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn a_script_that_pipes_faster_than_the_hub_takes_is_not_kept_in_memory() {
+    let path = TempPath::new("pipe.sock");
+    let address = format!("unix:{}", path.as_str());
+    let daemon = Daemon::with(&["--listen", &address]);
+    let mut ann = Chat::start(&address, "ann");
+    ann.type_line("attach lobby");
+    ann.shown();
+    daemon.signal("TERM");
+    assert!(ann.said().contains("going away"));
+    assert_eq!(daemon.end().0, Some(0));
+    let (text, pid) = ("z".repeat(1 << 20), ann.pid());
+    let typing = std::thread::spawn(move || {
+        (0..60).for_each(|_| ann.type_line(&text));
+        ann
+    });
+    // Some MiB are kept, and the rest waits in the pipe.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let peak = peak_memory(pid);
+    assert!(peak < 48 << 10, "{peak} KiB");
+    let _daemon = Daemon::with(&["--listen", &address]);
+    let mut ann = typing.join().expect("all is read in the end");
+    assert_eq!(ann.said(), "cubby: the hub is back");
+    assert!(ann.said().contains("begins anew"));
+    assert_eq!(ann.shown(), "[r/lobby]> ann joined");
+    (0..60).for_each(|_| assert_eq!(ann.shown().len(), "[r/lobby]> (@ann): ".len() + (1 << 20)));
+    assert_eq!(ann.end(), (vec![], vec![], Some(0)));
 }

@@ -28,6 +28,23 @@ pub enum Command {
     Quit,
 }
 
+impl Command {
+    /// The bytes of its text, which may be many.
+    pub fn text_len(&self) -> usize {
+        match self {
+            Command::Say { text, .. } | Command::To { text, .. } => text.len(),
+            Command::Sub(_)
+            | Command::Unsub(_)
+            | Command::Attach(_)
+            | Command::Who(_)
+            | Command::List
+            | Command::History(..)
+            | Command::Local(_)
+            | Command::Quit => 0,
+        }
+    }
+}
+
 /// A command that needs no hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Local {

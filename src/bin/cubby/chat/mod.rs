@@ -3,7 +3,9 @@
 
 mod attached;
 mod command;
+mod held;
 mod input;
+mod line;
 mod outage;
 mod reconnect;
 mod requests;
@@ -32,6 +34,7 @@ pub fn chat(call: &Call) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("chat needs a valid --name: {why}")));
     }
     let client = settings.connect()?;
+    let max_body = client.welcome().max_body;
     let transcript = if call.flag("mess") { Some(open_transcript(&settings.name)?) } else { None };
     let failed = |error| Failure::Other(format!("cannot create a socket pair: {error}"));
     let (input, commands) = input::channel().map_err(failed)?;
@@ -47,7 +50,7 @@ pub fn chat(call: &Call) -> Result<(), Failure> {
     } else {
         let screen = Screen { print: plain_printer(), is_terminal: false, in_colour: false, transcript };
         let done = start(Session::new(settings, client, screen, commands));
-        input.read_lines()?;
+        input.read_lines(max_body)?;
         report(done.recv().map_err(|_| Failure::Other("the chat has crashed".to_owned()))?)
     }
 }

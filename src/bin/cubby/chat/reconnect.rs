@@ -13,6 +13,9 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// How many commands are kept while the hub is away. If there are more, reading lines pauses.
 const KEPT: usize = 256;
 
+/// How many bytes of text are kept, likewise.
+const KEPT_BYTES: usize = 4 << 20;
+
 impl Session {
     /// Shows what the hub sent before the connection was lost, up to the first gap.
     pub(super) fn connection_lost(&mut self, error: &ClientError) {
@@ -66,7 +69,7 @@ impl Session {
             if self.outage.is_hopeless() || (self.outage.is_input_over() && self.unsent.len() == 0) {
                 return false;
             }
-            let is_full = self.unsent.len() >= KEPT;
+            let is_full = self.unsent.len() >= KEPT || self.unsent.bytes() >= KEPT_BYTES;
             if is_full && !self.screen.is_terminal && self.outage.duration() > self.settings.timeout {
                 // The end of the script may be behind more lines than are kept, so do not wait for it.
                 self.outage.give_up_after(Duration::ZERO);

@@ -30,6 +30,11 @@ impl Unsent {
         self.queue.len() + usize::from(self.in_doubt.is_some())
     }
 
+    /// How many bytes of text wait.
+    pub fn bytes(&self) -> usize {
+        self.queue.iter().map(Command::text_len).sum()
+    }
+
     /// Adds a command that was typed while the hub is away.
     pub fn add(&mut self, command: Command) {
         self.queue.push_back(command);
