@@ -349,7 +349,7 @@ fn a_chat_needs_a_valid_name_and_a_hub() {
 }
 
 /// What a terminal has shown, and how much of that the test has looked at.
-struct Terminal {
+pub struct Terminal {
     pieces: Receiver<Vec<u8>>,
     shown: String,
     seen: usize,
@@ -357,7 +357,7 @@ struct Terminal {
 
 impl Terminal {
     /// Waits until it shows this text behind the part that was looked at already.
-    fn shows(&mut self, what: &str) {
+    pub fn shows(&mut self, what: &str) {
         while !self.shown[self.seen..].contains(what) {
             self.read(what);
         }
@@ -366,7 +366,7 @@ impl Terminal {
     }
 
     /// Waits until it is ready to edit a line for the `count`th time. Earlier keys would not be part of the line.
-    fn edits(&mut self, count: usize) {
+    pub fn edits(&mut self, count: usize) {
         // The escape sequence that an editor sends first: it turns bracketed paste on.
         const BEGINS: &str = "\x1b[?2004h";
         while self.shown.matches(BEGINS).count() < count {

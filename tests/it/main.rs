@@ -21,6 +21,7 @@ mod http;
 mod http_pages;
 mod limits;
 mod memory;
+mod paused;
 #[cfg(feature = "ws")]
 mod proxy;
 mod readme;

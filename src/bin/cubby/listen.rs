@@ -2,11 +2,13 @@
 
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::retry::keep_connected;
 use crate::show;
-use crate::users::show_id;
+use crate::users::id_line;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use cubby::json::json_line;
 use cubby::{Mail, Push, UserId};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
@@ -21,9 +23,9 @@ pub fn listen(call: &Call) -> Result<(), Failure> {
         let failed = |error| Failure::Other(format!("cannot create {}: {error}", dir.display()));
         fs::create_dir_all(dir).map_err(failed)?;
     }
-    let mut number = 1;
-    keep_connected(settings, !call.flag("no-retry"), |client| {
-        show_id(settings, client.welcome().user)?;
+    let (mut number, output) = (1, Output::standard());
+    keep_connected(settings, !call.flag("no-retry"), &output, |client| {
+        output.result(id_line(settings, client.welcome().user));
         loop {
             let push = client.next(None)?;
             let Some(incoming) = push.as_ref().and_then(Incoming::of) else { continue };
@@ -31,11 +33,10 @@ pub fn listen(call: &Call) -> Result<(), Failure> {
                 Some(dir) => Some(save_body(dir, &mut number, &incoming)?),
                 None => None,
             };
-            if settings.json {
-                show::json(&incoming.json(saved.as_deref()))?;
-            } else {
-                show::line(&incoming.line(saved.as_deref()))?;
-            }
+            output.result(match settings.json {
+                true => json_line(&incoming.json(saved.as_deref())),
+                false => incoming.line(saved.as_deref()),
+            });
         }
     })
 }

@@ -12,6 +12,7 @@ mod common;
 mod cursor;
 mod failure;
 mod listen;
+mod output;
 mod retry;
 mod rooms;
 mod settings;

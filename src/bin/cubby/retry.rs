@@ -3,6 +3,7 @@
 //! keeps what is typed meanwhile.
 
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::settings::Settings;
 use crate::show;
 use cubby::{Client, ClientError, ErrorCode};
@@ -79,10 +80,11 @@ pub fn is_final(error: &ClientError) -> bool {
 }
 
 /// Connects, and runs `run` on this connection, and on a new one whenever that was lost. Ends with the first failure
-/// that is not a lost connection; if `retries` is not set, with any.
+/// that is not a lost connection; if `retries` is not set, with any. What was printed by then is written first.
 pub fn keep_connected(
     settings: &Settings,
     retries: bool,
+    output: &Output,
     mut run: impl FnMut(&mut Client) -> Result<Infallible, Failure>,
 ) -> Result<(), Failure> {
     let mut client = settings.connect()?;
@@ -91,14 +93,17 @@ pub fn keep_connected(
         let Err(failure) = run(&mut client);
         match failure {
             Failure::Hub(error) if retries && !is_final(&error) => {
-                show::complain(&format!("{}; trying to reconnect", show::safe(&error.to_string())));
+                output.note(&format!("{}; trying to reconnect", show::safe(&error.to_string())));
             }
-            other => return Err(other),
+            other => {
+                output.finish(None);
+                return Err(other);
+            }
         }
         // The hub must not take the old connection for a second user while we are trying.
         drop(client);
-        client = reconnect(settings, &mut pauses)?;
-        show::complain("the hub is back");
+        client = reconnect(settings, &mut pauses).inspect_err(|_| output.finish(None))?;
+        output.note("the hub is back");
     }
 }
 

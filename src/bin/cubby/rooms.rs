@@ -3,10 +3,11 @@
 use crate::call::Call;
 use crate::cursor::{Cursor, Position, Resume};
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::retry::keep_connected;
 use crate::settings::Settings;
 use crate::{body, show};
-use cubby::json::EventJson;
+use cubby::json::{EventJson, json_line};
 use cubby::{Client, Event, Pages, Push};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -52,12 +53,13 @@ pub fn subscribe(call: &Call) -> Result<(), Failure> {
         }
     }
     let history = call.number("history")?.unwrap_or_default();
-    let mut printer = Printer { settings: &call.settings, history, cursors: BTreeMap::new() };
-    keep_connected(&call.settings, !call.flag("no-retry"), |client| {
+    let output = Output::standard();
+    let mut printer = Printer { settings: &call.settings, output: &output, history, cursors: BTreeMap::new() };
+    keep_connected(&call.settings, !call.flag("no-retry"), &output, |client| {
         rooms.iter().try_for_each(|room| printer.join(client, room))?;
         loop {
             if let Some(Push::Event(event)) = client.next(None)? {
-                printer.print(&event)?;
+                printer.print(&event);
             }
         }
     })
@@ -66,6 +68,7 @@ pub fn subscribe(call: &Call) -> Result<(), Failure> {
 /// Prints each event of the rooms once, even if it is both in the history and pushed.
 struct Printer<'a> {
     settings: &'a Settings,
+    output: &'a Output,
     /// How many past events of a room to print first.
     history: u64,
     /// For each of the rooms: the events that were printed, or that are older than what is to be printed.
@@ -95,36 +98,37 @@ impl Printer<'_> {
         match cursor.resume(&first, newest) {
             Resume::Continues => {}
             Resume::Forgotten => {
-                show::complain(&format!("r/{name} no longer remembers all events that were missed"));
+                self.output.note(&format!("r/{name} no longer remembers all events that were missed"));
             }
             Resume::Restarted => {
-                show::complain(&format!("r/{name} begins anew: its history was lost, as in a restart of the hub"));
+                self.output.note(&format!("r/{name} begins anew: its history was lost, as in a restart of the hub"));
                 self.cursors.insert(room.to_owned(), Cursor::joined_at(1));
             }
         }
         Ok(())
     }
 
-    /// Prints the history up to the event `newest`, page by page as it comes.
+    /// Prints the history up to the event `newest`, page by page as fast as it is read. Meanwhile the hub hears that
+    /// this client is there.
     fn catch_up(&mut self, client: &mut Client, room: &str, newest: u64) -> Result<(), Failure> {
         let printed = self.cursors.get(room).map_or(newest, Cursor::shown);
         let mut pages = Pages::new(room, printed, newest);
         while let Some(events) = pages.next(client)? {
-            events.iter().try_for_each(|event| self.print(event))?;
+            events.iter().for_each(|event| self.print(event));
+            self.output.wait_for_room(|| Ok(client.identity().map(drop)?))?;
         }
         Ok(())
     }
 
-    fn print(&mut self, event: &Event) -> Result<(), Failure> {
-        let Some(cursor) = self.cursors.get_mut(&event.room) else { return Ok(()) };
+    fn print(&mut self, event: &Event) {
+        let Some(cursor) = self.cursors.get_mut(&event.room) else { return };
         if cursor.position(event) == Position::Old {
-            return Ok(());
+            return;
         }
         *cursor = Cursor::after(event);
-        if self.settings.json {
-            show::json(&EventJson::with_unix_ms(&event.view()))
-        } else {
-            show::line(&show::event(event))
-        }
+        self.output.result(match self.settings.json {
+            true => json_line(&EventJson::with_unix_ms(&event.view())),
+            false => show::event(event),
+        });
     }
 }

@@ -46,17 +46,17 @@ impl Session {
         }
     }
 
-    /// Runs until the person leaves. Returns how many of the typed lines were not sent.
-    pub fn run(mut self) -> usize {
+    /// Runs until the person leaves. Returns how many of the typed lines were not sent, and the screen.
+    pub fn run(mut self) -> (usize, Screen) {
         loop {
             match self.run_connected() {
-                Ok(()) => return 0,
+                Ok(()) => return (0, self.screen),
                 Err(error) => self.connection_lost(&error),
             }
             if !self.reconnect() {
                 let unsent = self.unsent.len() + self.commands.drain();
                 self.say_what_is_in_doubt();
-                return unsent;
+                return (unsent, self.screen);
             }
         }
     }
