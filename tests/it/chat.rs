@@ -46,6 +46,11 @@ impl Chat {
         line(self.said.recv_timeout(PATIENCE).expect("another line"))
     }
 
+    /// Waits until it ends by itself, though its input does not. Returns the exit code.
+    pub fn code(&mut self) -> Option<i32> {
+        eventually("it ends", || self.child.try_wait().expect("it was started")).code()
+    }
+
     /// Ends its input. Returns the other lines on standard output and on standard error, and the exit code.
     pub fn end(mut self) -> (Vec<String>, Vec<String>, Option<i32>) {
         drop(self.typed.take());

@@ -64,6 +64,12 @@ fn hub() -> (Daemon, Proxy) {
     (daemon, proxy)
 }
 
+/// The payload of a WELCOME with this heartbeat, in seconds.
+fn welcome(heartbeat: u8) -> Vec<u8> {
+    let numbers = [&[1][..], &7u64.to_be_bytes(), &1024u32.to_be_bytes(), &[0, 255, 0, heartbeat]].concat();
+    [numbers, str8(""), str8("cubby/9")].concat()
+}
+
 fn expect_silence<T: std::fmt::Debug>(result: &Result<T, ClientError>) {
     assert!(matches!(result, Err(ClientError::Silent { .. })), "{result:?}");
 }
@@ -120,9 +126,7 @@ fn a_hub_that_only_answers_when_it_is_asked_is_not_lost() {
     let answering = std::thread::spawn(move || {
         let mut hub = Raw(listener.accept().expect("a client comes").0);
         let hello = hub.receive();
-        let numbers = [&[1][..], &7u64.to_be_bytes(), &1024u32.to_be_bytes(), &[0, 255, 0, 1]].concat();
-        let welcome = [numbers, vec![0], str8("cubby/9")].concat();
-        hub.send(&frame(0x81, 0, hello.tag, welcome));
+        hub.send(&frame(0x81, 0, hello.tag, welcome(1)));
         for _ in 0..2 {
             let ping = hub.receive();
             assert_eq!((ping.kind, &ping.payload[..]), (PING, &b""[..]));
@@ -210,4 +214,31 @@ fn sub_prints_what_was_missed_and_says_what_begins_anew_after_a_restart() {
     assert_eq!(sub.said(), "cubby: the hub is back");
     assert!(sub.said().contains("r/lobby begins anew"));
     assert_eq!(sub.shown(), "[r/lobby]> ann joined");
+}
+
+#[test]
+fn who_is_refused_on_the_way_back_is_told_and_not_tried_for_ever() {
+    for arguments in [&["chat", "--name", "ann"][..], &["listen", "--name", "ann"]] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound").to_string();
+        let refusing = std::thread::spawn(move || {
+            let accept = || Raw(listener.accept().expect("a client comes").0);
+            let mut first = accept();
+            let hello = first.receive();
+            first.send(&frame(0x81, 0, hello.tag, welcome(30)));
+            drop(first);
+            let mut second = accept();
+            let hello = second.receive();
+            second.send(&frame(ERROR, 0, hello.tag, [&[0, 6, HELLO][..], &str8("name: taken by the house")].concat()));
+            // The client closes; until then nothing else is read.
+            let _ = second.0.read(&mut [0]);
+        });
+        // Its input stays open: it ends by itself.
+        let mut client = Chat::run(cubby(&address, arguments));
+        assert!(client.said().contains("trying to reconnect"));
+        let said = client.said();
+        assert!(said.contains("error 6 (bad name): name: taken by the house"), "{said}");
+        assert_eq!(client.code(), Some(1));
+        refusing.join().expect("it was asked twice");
+    }
 }

@@ -19,7 +19,7 @@ use crate::output::Output;
 use crate::show;
 use rustyline::{DefaultEditor, ExternalPrinter};
 use screen::{Screen, on_terminal};
-use session::Session;
+use session::{Ending, Session};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{Receiver, channel};
@@ -51,8 +51,11 @@ pub fn chat(call: &Call) -> Result<(), Failure> {
     } else {
         let screen = Screen { output: Output::standard(), is_terminal: false, in_colour: false, transcript };
         let done = start(Session::new(settings, client, screen, commands));
-        input.read_lines(max_body)?;
-        report(done.recv().map_err(|_| Failure::Other("the chat has crashed".to_owned()))?, None)
+        // On a thread of its own: it may wait for a line when the session has failed already.
+        let reading = std::thread::spawn(move || input.read_lines(max_body));
+        report(done.recv().map_err(|_| Failure::Other("the chat has crashed".to_owned()))?, None)?;
+        // Otherwise the session has ended because the input has.
+        reading.join().unwrap_or_else(|_| Err(Failure::Other("reading has crashed".to_owned())))
     }
 }
 
@@ -77,9 +80,8 @@ fn terminal(mut printer: Option<impl ExternalPrinter + Send + 'static>, in_colou
     })
 }
 
-/// Runs the session on its own thread. Returns a channel on which it sends the number of lines that were not sent, and
-/// the screen, which may still have something to show.
-fn start(session: Session) -> Receiver<(usize, Screen)> {
+/// Runs the session on its own thread. Returns a channel on which it sends how it has ended.
+fn start(session: Session) -> Receiver<Ending> {
     let (sender, done) = channel();
     // If the person has left already, nobody receives it.
     std::thread::spawn(move || drop(sender.send(session.run())));
@@ -87,9 +89,15 @@ fn start(session: Session) -> Receiver<(usize, Screen)> {
 }
 
 /// Waits until everything is shown, at most for `limit`.
-fn report((unsent, screen): (usize, Screen), limit: Option<Duration>) -> Result<(), Failure> {
-    screen.output.finish(limit);
-    match unsent {
+fn report(ending: Ending, limit: Option<Duration>) -> Result<(), Failure> {
+    ending.screen.output.finish(limit);
+    if let Some(error) = ending.refused {
+        if ending.unsent > 0 {
+            show::complain(&format!("lines that were not sent: {}", ending.unsent));
+        }
+        return Err(error.into());
+    }
+    match ending.unsent {
         0 => Ok(()),
         count => Err(Failure::Other(format!("the hub is away; lines that were not sent: {count}"))),
     }

@@ -4,6 +4,7 @@
 use super::command::Command;
 use super::session::{Session, is_refusal};
 use crate::cursor::{Cursor, Position, Resume};
+use crate::retry::is_final;
 use cubby::{Client, ClientError, Push};
 use std::time::{Duration, Instant};
 
@@ -40,23 +41,33 @@ impl Session {
         self.screen.note(&format!("{error}; trying to reconnect, and keeping what you type until then"));
     }
 
-    /// Connects again, with growing pauses between attempts. Returns `false` if the person left before.
-    pub(super) fn reconnect(&mut self) -> bool {
+    /// Connects again, with growing pauses between attempts. Returns `false` if the person left before, and an error if
+    /// the hub would refuse this client again and again.
+    pub(super) fn reconnect(&mut self) -> Result<bool, ClientError> {
         self.outage.pauses.lost();
         loop {
             let pause = self.outage.pauses.next();
             if !self.keep_commands_for(pause) {
-                return false;
+                return Ok(false);
             }
             let timeout = self.settings.timeout.min(ATTEMPT);
             let attempt = Client::connect_as(&self.settings.hub, &self.settings.name, timeout);
-            let Ok(mut client) = attempt else { continue };
+            let mut client = match attempt {
+                Ok(client) => client,
+                Err(error) if is_final(&error) => {
+                    if self.screen.is_terminal {
+                        self.screen.note(&format!("{error}; press Enter to leave"));
+                    }
+                    return Err(error);
+                }
+                Err(_) => continue,
+            };
             client.set_timeout(self.settings.timeout);
             self.client = Some(client);
             self.outage.pauses.connected();
             self.screen.note("the hub is back");
             match self.rejoin() {
-                Ok(()) => return true,
+                Ok(()) => return Ok(true),
                 Err(error) => self.connection_lost(&error),
             }
         }

@@ -32,6 +32,16 @@ pub struct Session {
     pub(super) outage: Outage,
 }
 
+/// How a chat has ended.
+pub struct Ending {
+    /// How many of the typed lines were not sent.
+    pub unsent: usize,
+    /// Why the hub does not let this client in again.
+    pub refused: Option<ClientError>,
+    /// It may still have something to show.
+    pub screen: Screen,
+}
+
 impl Session {
     pub fn new(settings: Settings, client: Client, screen: Screen, commands: Commands) -> Session {
         Session {
@@ -46,18 +56,21 @@ impl Session {
         }
     }
 
-    /// Runs until the person leaves. Returns how many of the typed lines were not sent, and the screen.
-    pub fn run(mut self) -> (usize, Screen) {
+    /// Runs until the person leaves, or the hub does not let this client in again.
+    pub fn run(mut self) -> Ending {
         loop {
             match self.run_connected() {
-                Ok(()) => return (0, self.screen),
+                Ok(()) => return Ending { unsent: 0, refused: None, screen: self.screen },
                 Err(error) => self.connection_lost(&error),
             }
-            if !self.reconnect() {
-                let unsent = self.unsent.len() + self.commands.drain();
-                self.say_what_is_in_doubt();
-                return (unsent, self.screen);
-            }
+            let refused = match self.reconnect() {
+                Ok(true) => continue,
+                Ok(false) => None,
+                Err(error) => Some(error),
+            };
+            let unsent = self.unsent.len() + self.commands.drain();
+            self.say_what_is_in_doubt();
+            return Ending { unsent, refused, screen: self.screen };
         }
     }
 
