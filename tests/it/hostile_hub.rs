@@ -63,7 +63,7 @@ pub fn joined(tag: u16) -> Vec<u8> {
 }
 
 /// An EVENT: a message in the lobby.
-fn message(flags: u8, tag: u16, id: u64, body: &[u8]) -> Vec<u8> {
+pub fn message(flags: u8, tag: u16, id: u64, body: &[u8]) -> Vec<u8> {
     message_in("lobby", flags, tag, id, body)
 }
 
@@ -269,10 +269,11 @@ fn a_hub_cannot_put_anyone_into_rooms_that_they_did_not_join() {
     ann.type_line("rooms");
     assert_eq!(ann.end(), (vec!["r/lobby".to_owned()], vec![], Some(0)));
     let mut sub = cubby(&address, &["sub", "lobby"]);
-    let mut child = sub.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut child = sub.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let first = BufReader::new(child.stdout.take().expect("piped")).lines().next();
     child.kill().expect("it goes on until then");
-    child.wait().expect("it was started");
+    let said = child.wait_with_output().expect("it was started").stderr;
+    assert!(text(&said).contains("r/lobby no longer remembers"), "{}", text(&said));
     assert_eq!(first.expect("a line").expect("text"), "[r/lobby]> (@mallory): hello");
 }
 

@@ -2,10 +2,12 @@
 //! nothing that fits is lost.
 
 use crate::chat::{Chat, Terminal};
+use crate::hostile_hub::{history_end, hub as hostile_hub, joined, message};
 use crate::support::*;
 use cubby::Client;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// How long things are paused: more than twice the time after which the hub closes who is silent.
@@ -110,4 +112,29 @@ fn a_body_may_be_typed_for_longer_than_a_hub_waits_for_silent_clients() {
     ann.type_line("last");
     let (shown, said, code) = ann.end();
     assert_eq!((shown, said, code), (vec!["published 11 bytes as event 2".to_owned()], vec![], Some(0)));
+}
+
+#[test]
+fn sub_asks_for_the_events_that_the_hub_did_not_send_it() {
+    let (address, asked) = hub_with_a_gap();
+    let mut sub = Chat::run(cubby(&address, &["sub", "lobby"]));
+    for id in 1..=3 {
+        assert_eq!(sub.shown(), format!("[r/lobby]> (@mallory): event {id}"));
+    }
+    assert_eq!(asked.recv_timeout(PATIENCE), Ok(HISTORY));
+}
+
+/// A hub that pushes the first and the third event of a room, and has the second in its history. Also the kinds of the
+/// requests after JOIN.
+fn hub_with_a_gap() -> (String, Receiver<u8>) {
+    let event = |flags, tag, id: u64| message(flags, tag, id, format!("event {id}").as_bytes());
+    let (send, asked) = channel();
+    let address = hostile_hub(move |stream, asked| match asked.kind {
+        JOIN => stream.write_all(&[joined(asked.tag), event(0, 0, 1), event(0, 0, 3)].concat()),
+        kind => {
+            let _ = send.send(kind);
+            stream.write_all(&[event(REPLAY, asked.tag, 2), history_end(asked.tag, 3)].concat())
+        }
+    });
+    (address, asked)
 }

@@ -59,7 +59,7 @@ pub fn subscribe(call: &Call) -> Result<(), Failure> {
         rooms.iter().try_for_each(|room| printer.join(client, room))?;
         loop {
             if let Some(Push::Event(event)) = client.next(None)? {
-                printer.print(&event);
+                printer.print_in_order(client, &event)?;
             }
         }
     })
@@ -79,33 +79,33 @@ impl Printer<'_> {
     /// Joins a room and prints its last events, or, if this session was in it before, those that were missed.
     fn join(&mut self, client: &mut Client, room: &str) -> Result<(), Failure> {
         let newest = client.join(room)?.newest;
-        match self.cursors.get(room).copied() {
-            Some(cursor) => self.resume(client, room, cursor, newest)?,
+        let cursor = match self.cursors.get(room) {
+            Some(cursor) => self.resume(client, room, *cursor, newest)?,
+            None if self.history == 0 => Cursor::joined_at(newest),
             None => {
-                self.cursors.insert(room.to_owned(), Cursor::joined_at(newest.saturating_sub(self.history)));
-                if self.history == 0 {
-                    return Ok(());
-                }
+                let wanted = Cursor::joined_at(newest.saturating_sub(self.history));
+                before_first(&client.history(room, wanted.shown(), 1)?.events, newest)
             }
-        }
-        self.catch_up(client, room, newest)
+        };
+        self.cursors.insert(room.to_owned(), cursor);
+        if cursor == Cursor::joined_at(newest) { Ok(()) } else { self.catch_up(client, room, newest) }
     }
 
-    /// Says what is missing, or what begins anew, since the connection was lost.
-    fn resume(&mut self, client: &mut Client, room: &str, cursor: Cursor, newest: u64) -> Result<(), Failure> {
+    /// Where to go on after the connection was lost. Says what is missing, or what begins anew.
+    fn resume(&self, client: &mut Client, room: &str, cursor: Cursor, newest: u64) -> Result<Cursor, Failure> {
         let first = client.history(room, cursor.resume_after(), 1)?.events;
-        let name = show::safe(room);
-        match cursor.resume(&first, newest) {
-            Resume::Continues => {}
+        Ok(match cursor.resume(&first, newest) {
+            Resume::Continues => cursor,
             Resume::Forgotten => {
-                self.output.note(&format!("r/{name} no longer remembers all events that were missed"));
+                self.note_forgotten(room);
+                before_first(&first, newest)
             }
             Resume::Restarted => {
+                let name = show::safe(room);
                 self.output.note(&format!("r/{name} begins anew: its history was lost, as in a restart of the hub"));
-                self.cursors.insert(room.to_owned(), Cursor::joined_at(1));
+                Cursor::joined_at(1)
             }
-        }
-        Ok(())
+        })
     }
 
     /// Prints the history up to the event `newest`, page by page as fast as it is read. Meanwhile the hub hears that
@@ -120,15 +120,35 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn print(&mut self, event: &Event) {
-        let Some(cursor) = self.cursors.get_mut(&event.room) else { return };
-        if cursor.position(event) == Position::Old {
-            return;
+    /// Prints an event, and before it those that are missing: the hub drops events for a client that is too slow.
+    fn print_in_order(&mut self, client: &mut Client, event: &Event) -> Result<(), Failure> {
+        if self.cursors.get(&event.room).is_some_and(|cursor| cursor.position(event) == Position::Gap) {
+            self.catch_up(client, &event.room, event.id.saturating_sub(1))?;
         }
-        *cursor = Cursor::after(event);
+        self.print(event);
+        Ok(())
+    }
+
+    fn note_forgotten(&self, room: &str) {
+        self.output.note(&format!("r/{} no longer remembers all events that were missed", show::safe(room)));
+    }
+
+    fn print(&mut self, event: &Event) {
+        let position = self.cursors.get(&event.room).map_or(Position::Old, |cursor| cursor.position(event));
+        match position {
+            Position::Old => return,
+            Position::Next => {}
+            Position::Gap => self.note_forgotten(&event.room),
+        }
+        self.cursors.insert(event.room.clone(), Cursor::after(event));
         self.output.result(match self.settings.json {
             true => json_line(&EventJson::with_unix_ms(&event.view())),
             false => show::event(event),
         });
     }
+}
+
+/// The cursor before the first of these events; if the room remembers none, before the one of joining.
+fn before_first(events: &[Event], newest: u64) -> Cursor {
+    Cursor::joined_at(events.first().map_or(newest, |first| first.id))
 }
