@@ -3,6 +3,7 @@
 
 use super::error::ClientError;
 use super::io::{MAX_PAYLOAD, MAX_REPLY, MAX_REPLY_PAYLOAD, READ_BYTES, is_timeout, time_left};
+use super::liveness::{Liveness, Silence};
 use super::push::{Push, Pushes};
 use super::stream::Stream;
 use crate::address::Address;
@@ -37,6 +38,8 @@ pub struct Connection {
     end: Option<Instant>,
     /// A frame is partly written, so no other frame may be sent now.
     is_writing: bool,
+    /// Whether the hub is still there. No wait for it is longer than its silence may last.
+    liveness: Liveness,
 }
 
 impl Connection {
@@ -55,6 +58,7 @@ impl Connection {
             timeout,
             end: None,
             is_writing: false,
+            liveness: Liveness::new(Duration::ZERO),
         })
     }
 
@@ -64,6 +68,19 @@ impl Connection {
 
     pub fn set_end(&mut self, end: Option<Instant>) {
         self.end = end;
+    }
+
+    /// Sets the heartbeat of the hub, which it tells only after the connection is open.
+    pub fn set_heartbeat(&mut self, heartbeat: Duration) {
+        self.liveness = Liveness::new(heartbeat);
+    }
+
+    /// How long the hub may still be silent before this connection must be read or must ask it.
+    pub fn silence_left(&self) -> Duration {
+        match self.liveness.check(Instant::now()) {
+            Silence::Usual(left) => left,
+            Silence::Ask | Silence::Lost(_) => Duration::ZERO,
+        }
     }
 
     /// How many pushes are queued.
@@ -139,7 +156,7 @@ impl Connection {
     fn next_push_now(&mut self) -> Result<Option<Push>, ClientError> {
         for _ in 0..READS_PER_STEP {
             if self.pushes.len() == 0 && self.unread.is_empty() && !self.fill_now()? {
-                return Ok(None);
+                return self.watch().map(|_| None);
             }
             while self.pushes.len() == 0 && !self.unread.is_empty() {
                 // Of a frame that has arrived in part, the rest may have arrived as well.
@@ -252,20 +269,53 @@ impl Connection {
         self.write(&frame)
     }
 
-    /// Waits for bytes and reads them into the buffer, which must be decoded completely.
+    /// Waits for bytes and reads them into the buffer, which must be decoded completely. If the hub is silent for too
+    /// long, it is asked whether it is still there.
     fn fill(&mut self, deadline: Option<Instant>) -> Result<(), ClientError> {
-        // Bytes that are already in this process take no time.
-        if !self.stream.has_unread() {
-            let left = time_left(deadline).map_err(|_| ClientError::TimedOut)?;
-            self.stream.set_read_timeout(left).map_err(ClientError::Io)?;
-        }
-        let read = loop {
-            match self.stream.read(&mut self.buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read,
+        while self.unread.is_empty() {
+            // Bytes that are already in this process take no time.
+            if !self.stream.has_unread() {
+                let left = time_left(deadline).map_err(|_| ClientError::TimedOut)?;
+                let Some(silence) = self.watch()? else { continue };
+                self.stream.set_read_timeout(Some(left.unwrap_or(silence).min(silence))).map_err(ClientError::Io)?;
             }
-        };
-        self.filled(read)
+            let read = match self.stream.read(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => self.filled(read),
+            };
+            match read {
+                // It was the hub's silence that lasted too long, or the deadline has passed: see above.
+                Err(ClientError::TimedOut) => {}
+                other => return other,
+            }
+        }
+        Ok(())
+    }
+
+    /// How long the hub may be silent from now on; `None` if something has arrived. If the hub has been silent for two
+    /// heartbeats, this asks it.
+    fn watch(&mut self) -> Result<Option<Duration>, ClientError> {
+        match self.liveness.check(Instant::now()) {
+            Silence::Usual(left) => Ok(Some(left)),
+            // Nothing may come between the parts of a frame. Their own time to be written is limited as well.
+            Silence::Ask | Silence::Lost(_) if self.is_writing => Ok(Some(WRITE_STEP)),
+            Silence::Ask => {
+                self.liveness.asked();
+                let mut frame = Vec::new();
+                // Requests of callers never have the tag 0, so nobody takes the answer for the one to their own.
+                Request::Ping(&[]).encode(0, &mut frame);
+                self.write(&frame)?;
+                Ok(None)
+            }
+            // The answer may have arrived while this program did something else.
+            Silence::Lost(silent) => {
+                if self.fill_now()? {
+                    Ok(None)
+                } else {
+                    Err(ClientError::Silent { silent })
+                }
+            }
+        }
     }
 
     /// Reads what the system holds, without waiting. Returns whether that was anything.
@@ -282,6 +332,7 @@ impl Connection {
         match read {
             Ok(0) => Err(ClientError::Closed),
             Ok(count) => {
+                self.liveness.heard();
                 self.unread = 0..count;
                 Ok(())
             }

@@ -4,6 +4,7 @@ use crate::address::AddressError;
 use crate::wire::ErrorCode;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 /// Why a client could not do what it was asked.
 #[derive(Debug)]
@@ -22,6 +23,12 @@ pub enum ClientError {
     Io(io::Error),
     /// The hub did not reply in time.
     TimedOut,
+    /// Nothing came from the hub for several heartbeats, and it did not answer when it was asked. The line is dead, as
+    /// behind a proxy that forgot the connection.
+    Silent {
+        /// How long nothing came.
+        silent: Duration,
+    },
     /// The hub closed the connection and gave no reason.
     Closed,
     /// The hub closed the connection and gave a reason.
@@ -77,6 +84,10 @@ impl fmt::Display for ClientError {
             ClientError::Connect { address, source } => write!(f, "cannot connect to a hub at {address}: {source}"),
             ClientError::Io(error) => write!(f, "the connection to the hub broke: {error}"),
             ClientError::TimedOut => f.write_str("the hub did not reply in time"),
+            ClientError::Silent { silent } => {
+                let secs = silent.as_secs();
+                write!(f, "the connection is lost: nothing has come from the hub for {secs} s, and it does not answer")
+            }
             ClientError::Closed => f.write_str("the hub closed the connection"),
             ClientError::Closing { code, text } => write!(f, "the hub closed the connection, error {code}: {text}"),
             ClientError::Refused { code, text, .. } => write!(f, "the hub refused the request, error {code}: {text}"),
@@ -99,6 +110,7 @@ impl std::error::Error for ClientError {
             ClientError::Address(error) => Some(error),
             ClientError::Connect { source, .. } | ClientError::Io(source) => Some(source),
             ClientError::TimedOut
+            | ClientError::Silent { .. }
             | ClientError::Closed
             | ClientError::Closing { .. }
             | ClientError::Refused { .. }

@@ -5,6 +5,7 @@ mod error;
 #[cfg(feature = "ws")]
 mod handshake;
 mod io;
+mod liveness;
 mod pages;
 mod push;
 mod rooms;
@@ -37,7 +38,7 @@ pub struct Welcome {
     pub max_body: u32,
     /// The most receivers that one relay may name.
     pub max_receivers: u16,
-    /// The longest time in which the hub sends nothing; zero: it may be silent for ever.
+    /// The longest time in which a hub that is still there sends nothing; zero: it may be silent for ever.
     pub heartbeat: Duration,
     /// The hub's software and version, as in `cubby/0.1.0`.
     pub server: String,
@@ -49,8 +50,13 @@ pub struct Welcome {
 /// call it often if many arrive. If more than 64 MiB of them are queued, or one reply has more than 32 MiB, the error
 /// is [`TooMuch`](ClientError::TooMuch). The client answers the hub's heartbeats whenever it reads. So call `next` at
 /// least once a minute even if you expect nothing: a hub closes clients that are silent for too long (90 s by
-/// default). After an error the connection cannot be used any more, and you must connect again. The exceptions are
-/// [`Refused`](ClientError::Refused) that is not fatal, and errors that are found before anything is sent.
+/// default).
+///
+/// No wait is for ever: if nothing comes from the hub for two of its heartbeats, the client asks it, and if nothing
+/// comes for one more, the error is [`Silent`](ClientError::Silent). After an error the connection cannot be used any
+/// more, and you must connect again. The exceptions are [`Refused`](ClientError::Refused) that is not fatal, and errors
+/// that are found before anything is sent. Whether the hub got a request that was sent without a reply is not known:
+/// repeat it only if it does no harm twice.
 ///
 /// ```no_run
 /// use cubby::{Client, Push};
@@ -108,6 +114,7 @@ impl Client {
             Some(Welcome { user, max_body, max_receivers, heartbeat, server: server.to_owned() })
         })?;
         connection.set_end(None);
+        connection.set_heartbeat(welcome.heartbeat);
         Ok(Client { connection, welcome })
     }
 
@@ -134,15 +141,22 @@ impl Client {
     }
 
     /// The next push: a body that was relayed or sent to this client, or an event of one of its rooms. Waits at most
-    /// `timeout` for it (`None`: for ever), and returns `None` if none came in time.
+    /// `timeout` for it (`None`: as long as the hub is there), and returns `None` if none came in time.
     ///
     /// `Some(Duration::ZERO)` does not wait at all: it returns a push that has already arrived, if there is one.
     ///
     /// # Errors
     ///
-    /// If the connection broke or the hub closed it. If the hub said why, the error is [`ClientError::Closing`].
+    /// If the connection broke or the hub closed it. If the hub said why, the error is [`ClientError::Closing`]; if it
+    /// says nothing any more, [`ClientError::Silent`].
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Push>, ClientError> {
         self.connection.next_push(timeout)
+    }
+
+    /// How long a caller that polls the connection itself may wait before it calls `next(Some(Duration::ZERO))` again,
+    /// even if nothing arrives. Without such calls nobody notices that a line is dead.
+    pub fn poll_timeout(&self) -> Duration {
+        self.connection.silence_left()
     }
 
     fn check_body(&self, body: &[u8]) -> Result<(), ClientError> {
@@ -159,7 +173,7 @@ fn check_name(name: &str) -> Result<(), ClientError> {
 impl AsFd for Client {
     /// The connection, for a poll of the caller's own. It becomes readable when [`next`](Client::next) may return
     /// something. It does not show frames that were already read: before you wait, call `next(Some(Duration::ZERO))`
-    /// until it returns `None`.
+    /// until it returns `None`. Wait no longer than [`poll_timeout`](Client::poll_timeout).
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.connection.as_fd()
     }

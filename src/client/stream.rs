@@ -10,6 +10,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+/// How long a connection is idle before the system asks the other end, and how long it waits to ask again.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+
+/// How long bytes that were sent may stay without an acknowledgement, or without being taken, before the system gives
+/// the connection up. A hub may pause reading for 10 s with each request; nothing is to be waited for much longer.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNACKNOWLEDGED_FOR: Duration = Duration::from_secs(120);
+
 #[derive(Debug)]
 pub enum Stream {
     Tcp(TcpStream),
@@ -123,6 +131,18 @@ impl Stream {
     }
 }
 
+/// Sends small frames at once, and has the system notice a dead line as well: also if this program only polls, or waits
+/// to write.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = socket2::SockRef::from(stream);
+    socket
+        .set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_AFTER))?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_FOR))?;
+    Ok(())
+}
+
 /// Connects to the first of a host's addresses that accepts the connection.
 fn tcp(host_and_port: &str, deadline: Option<Instant>) -> io::Result<TcpStream> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
@@ -132,7 +152,7 @@ fn tcp(host_and_port: &str, deadline: Option<Instant>) -> io::Result<TcpStream> 
             None => TcpStream::connect(address),
         };
         match connected {
-            Ok(stream) => return stream.set_nodelay(true).map(|()| stream),
+            Ok(stream) => return prepare(&stream).map(|()| stream),
             Err(error) => failed = error,
         }
     }

@@ -28,6 +28,10 @@ impl Chat {
         Chat { child, typed, shown, said }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn type_line(&mut self, line: &str) {
         writeln!(self.typed.as_mut().expect("it has not ended"), "{line}").expect("it reads");
     }
@@ -42,6 +46,11 @@ impl Chat {
         line(self.said.recv_timeout(PATIENCE).expect("another line"))
     }
 
+    /// Waits until it ends by itself, though its input does not. Returns the exit code.
+    pub fn code(&mut self) -> Option<i32> {
+        eventually("it ends", || self.child.try_wait().expect("it was started")).code()
+    }
+
     /// Ends its input. Returns the other lines on standard output and on standard error, and the exit code.
     pub fn end(mut self) -> (Vec<String>, Vec<String>, Option<i32>) {
         drop(self.typed.take());
@@ -50,6 +59,15 @@ impl Chat {
         };
         let (shown, said) = (rest(&self.shown), rest(&self.said));
         (shown, said, self.child.wait().expect("it was started").code())
+    }
+}
+
+impl Drop for Chat {
+    /// It goes on for ever if its input does not end it.
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -336,7 +354,7 @@ fn a_chat_needs_a_valid_name_and_a_hub() {
 }
 
 /// What a terminal has shown, and how much of that the test has looked at.
-struct Terminal {
+pub struct Terminal {
     pieces: Receiver<Vec<u8>>,
     shown: String,
     seen: usize,
@@ -344,7 +362,7 @@ struct Terminal {
 
 impl Terminal {
     /// Waits until it shows this text behind the part that was looked at already.
-    fn shows(&mut self, what: &str) {
+    pub fn shows(&mut self, what: &str) {
         while !self.shown[self.seen..].contains(what) {
             self.read(what);
         }
@@ -353,7 +371,7 @@ impl Terminal {
     }
 
     /// Waits until it is ready to edit a line for the `count`th time. Earlier keys would not be part of the line.
-    fn edits(&mut self, count: usize) {
+    pub fn edits(&mut self, count: usize) {
         // The escape sequence that an editor sends first: it turns bracketed paste on.
         const BEGINS: &str = "\x1b[?2004h";
         while self.shown.matches(BEGINS).count() < count {

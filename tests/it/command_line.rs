@@ -13,7 +13,8 @@ struct Listener {
 
 impl Listener {
     fn start(daemon: &Daemon, options: &[&str]) -> Listener {
-        let mut command = cubby(&daemon.addresses[0], &[&["listen"], options].concat());
+        // It ends with the hub, so that no test leaves it behind.
+        let mut command = cubby(&daemon.addresses[0], &[&["listen", "--no-retry"], options].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cubby starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let id = lines.next().expect("its own id first").expect("a line");
@@ -134,7 +135,7 @@ fn json_output_has_one_object_per_line() {
 #[test]
 fn a_wrong_command_line_ends_with_2_and_one_line_that_says_what() {
     let daemon = Daemon::start();
-    let cases: [(&[&str], &str); 21] = [
+    let cases: [(&[&str], &str); 22] = [
         (&[], "a command is missing"),
         (&["lits"], "did you mean list?"),
         (&["send"], "at least one name"),
@@ -145,6 +146,7 @@ fn a_wrong_command_line_ends_with_2_and_one_line_that_says_what() {
         (&["sub", "a", "--history", "-1"], "--history"),
         (&["sub", "a", "--mess"], "--mess is an option of chat"),
         (&["id", "--history", "5"], "--history is an option of sub"),
+        (&["chat", "--no-retry"], "--no-retry is an option of sub, listen"),
         (&["chat", "now", "--name", "ann"], "now"),
         (&["--frobnicate"], "frobnicate"),
         (&["id", "--jsn"], "did you mean --json?"),
@@ -258,9 +260,9 @@ fn it_is_not_an_error_if_nobody_reads_the_output() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }
 
-/// A `cubby sub` in the background, and the lines that it prints.
+/// A `cubby sub` in the background that ends with the hub, and the lines that it prints.
 fn subscriber(daemon: &Daemon, arguments: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
-    let mut command = cubby(&daemon.addresses[0], &[&["sub", "lobby"], arguments].concat());
+    let mut command = cubby(&daemon.addresses[0], &[&["sub", "lobby", "--no-retry"], arguments].concat());
     let mut child = command.stdout(Stdio::piped()).spawn().expect("cubby starts");
     let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     (child, lines)

@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 const ENOUGH: usize = 200 << 20;
 
 /// A request as the hub reads it.
-struct Asked {
-    kind: u8,
-    tag: u16,
+pub struct Asked {
+    pub kind: u8,
+    pub tag: u16,
 }
 
 impl Asked {
@@ -32,7 +32,7 @@ impl Asked {
 }
 
 /// Starts a hub that greets one client after the other, and answers everything else by `answer`. Returns its address.
-fn hub(mut answer: impl FnMut(&mut TcpStream, &Asked) -> io::Result<()> + Send + 'static) -> String {
+pub fn hub(mut answer: impl FnMut(&mut TcpStream, &Asked) -> io::Result<()> + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
     std::thread::spawn(move || {
@@ -58,12 +58,12 @@ fn welcome(tag: u16) -> Vec<u8> {
     frame(0x81, 0, tag, payload.concat())
 }
 
-fn joined(tag: u16) -> Vec<u8> {
+pub fn joined(tag: u16) -> Vec<u8> {
     frame(0x87, 0, tag, [&2u32.to_be_bytes()[..], &1u64.to_be_bytes(), &7u64.to_be_bytes()].concat())
 }
 
 /// An EVENT: a message in the lobby.
-fn message(flags: u8, tag: u16, id: u64, body: &[u8]) -> Vec<u8> {
+pub fn message(flags: u8, tag: u16, id: u64, body: &[u8]) -> Vec<u8> {
     message_in("lobby", flags, tag, id, body)
 }
 
@@ -73,7 +73,7 @@ fn message_in(room: &str, flags: u8, tag: u16, id: u64, body: &[u8]) -> Vec<u8> 
 }
 
 /// The end of the reply to HISTORY.
-fn history_end(tag: u16, newest: u64) -> Vec<u8> {
+pub fn history_end(tag: u16, newest: u64) -> Vec<u8> {
     frame(
         0x8A,
         0,
@@ -274,10 +274,11 @@ fn a_hub_cannot_put_anyone_into_rooms_that_they_did_not_join() {
     ann.type_line("rooms");
     assert_eq!(ann.end(), (vec!["r/lobby".to_owned()], vec![], Some(0)));
     let mut sub = cubby(&address, &["sub", "lobby"]);
-    let mut child = sub.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut child = sub.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let first = BufReader::new(child.stdout.take().expect("piped")).lines().next();
     child.kill().expect("it goes on until then");
-    child.wait().expect("it was started");
+    let said = child.wait_with_output().expect("it was started").stderr;
+    assert!(text(&said).contains("r/lobby no longer remembers"), "{}", text(&said));
     assert_eq!(first.expect("a line").expect("text"), "[r/lobby]> (@mallory): hello");
 }
 

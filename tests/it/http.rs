@@ -316,6 +316,9 @@ fn a_key_that_will_not_do_is_400() {
         "/send?to=",
         "/send?names=ann",
         "/send?to=%FF",
+        "/send?to=ann,",
+        "/send?to=\"ann",
+        "/send?to=\"ann\"lee,bob",
         "/rooms/lobby?x=1",
         "/rooms/a%0Ab",
         "/rooms/",
@@ -383,6 +386,13 @@ fn a_relay_and_a_send_say_what_became_of_each() {
     let answer = web.post("/send?to=ann%2C+the%20first,bob", [0xFF, 0]);
     assert_eq!((answer.status, text(&answer.body)), (200, "{\"statuses\":[\"queued\",\"unknown\"]}"));
     assert!(ann.receive().payload.ends_with(&[0xFF, 0]));
+    let mut quoted = daemon.connect();
+    quoted.hello("\"Lee\", Bo");
+    for to in ["%22Lee%22%2C+Bo", "\"%22Lee%22,+Bo\"", "ann%2C+the%20first,\"%22Lee%22,+Bo\""] {
+        let answer = web.post(&format!("/send?to={to}"), to);
+        assert!(answer.status == 200 && !text(&answer.body).contains("unknown"), "{to}: {}", text(&answer.body));
+        assert!(quoted.receive().payload.ends_with(to.as_bytes()), "{to}");
+    }
 }
 
 #[test]

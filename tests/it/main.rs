@@ -6,6 +6,8 @@ mod chat;
 mod command_line;
 mod corpus;
 mod daemon;
+mod dead_line;
+mod direct;
 mod embed;
 #[cfg(feature = "ws")]
 mod encodings;
@@ -19,6 +21,7 @@ mod http;
 mod http_pages;
 mod limits;
 mod memory;
+mod paused;
 #[cfg(feature = "ws")]
 mod proxy;
 mod readme;

@@ -56,7 +56,13 @@ const IDS: Arguments = Several("ID...", "the id of at least one user; `cubby lis
 /// All commands, in the order in which they are listed. Adding one takes a row here and its function.
 const COMMANDS: &[Command] = &[
     command("chat", NoArguments, "talk in rooms; type `help` there", &["mess"], Ordinary(chat::chat)),
-    command("sub", ROOMS, "print the events of rooms as they happen", &["history"], Ordinary(rooms::subscribe)),
+    command(
+        "sub",
+        ROOMS,
+        "print the events of rooms as they happen",
+        &["history", "no-retry"],
+        Ordinary(rooms::subscribe),
+    ),
     command("pub", ROOM, "publish a file, or standard input, in a room", &["file"], Ordinary(rooms::publish)),
     command("who", ROOM, "print the members of a room", &[], Ordinary(rooms::who)),
     command("send", NAMES, "send a file, or standard input, to names", &["file"], Ordinary(users::send)),
@@ -65,7 +71,7 @@ const COMMANDS: &[Command] = &[
         "listen",
         NoArguments,
         "print this client's id, then what is sent to it",
-        &["save"],
+        &["save", "no-retry"],
         Ordinary(listen::listen),
     ),
     command("list", NoArguments, "print the ids of all other users", &[], Ordinary(users::list)),
@@ -81,6 +87,7 @@ const OPTIONS: &[OptionRow<'_>] = &[
     ("f", "file", "FILE", "pub, send, relay: the file to send (default: stdin)"),
     ("", "history", "N", "sub: first print the last N events of each room"),
     ("s", "save", "DIR", "listen: save each body as a file in this directory"),
+    ("", "no-retry", "", "sub, listen: do not reconnect; exit with 1 if the connection is lost"),
     ("", "mess", "", "chat: append each incoming line to ./NAME.mess"),
     ("j", "json", "", "print JSON, one object per line"),
     ("t", "timeout", "SECS", "how long to wait for the hub (30)"),

@@ -2,39 +2,43 @@
 
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::output::Output;
+use crate::retry::keep_connected;
 use crate::show;
-use crate::users::show_id;
+use crate::users::id_line;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use cubby::json::json_line;
 use cubby::{Mail, Push, UserId};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Prints the own id, then each body that arrives, until the hub closes the connection.
+/// Prints the own id, then each body that arrives. If the connection is lost, it connects again and has another id,
+/// which it prints as well; what was sent meanwhile is lost.
 pub fn listen(call: &Call) -> Result<(), Failure> {
     let (settings, save) = (&call.settings, call.path("save"));
     if let Some(dir) = &save {
         let failed = |error| Failure::Other(format!("cannot create {}: {error}", dir.display()));
         fs::create_dir_all(dir).map_err(failed)?;
     }
-    let mut client = settings.connect()?;
-    show_id(settings, client.welcome().user)?;
-    let mut number = 1;
-    while let Some(push) = client.next(None)? {
-        let Some(incoming) = Incoming::of(&push) else { continue };
-        let saved = match &save {
-            Some(dir) => Some(save_body(dir, &mut number, &incoming)?),
-            None => None,
-        };
-        if settings.json {
-            show::json(&incoming.json(saved.as_deref()))?;
-        } else {
-            show::line(&incoming.line(saved.as_deref()))?;
+    let (mut number, output) = (1, Output::standard());
+    keep_connected(settings, !call.flag("no-retry"), &output, |client| {
+        output.result(id_line(settings, client.welcome().user));
+        loop {
+            let push = client.next(None)?;
+            let Some(incoming) = push.as_ref().and_then(Incoming::of) else { continue };
+            let saved = match &save {
+                Some(dir) => Some(save_body(dir, &mut number, &incoming)?),
+                None => None,
+            };
+            output.result(match settings.json {
+                true => json_line(&incoming.json(saved.as_deref())),
+                false => incoming.line(saved.as_deref()),
+            });
         }
-    }
-    Ok(())
+    })
 }
 
 /// A body that was relayed to this session, or sent to its name.

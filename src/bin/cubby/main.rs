@@ -9,8 +9,11 @@ mod chat;
 mod cli;
 #[path = "../common/mod.rs"]
 mod common;
+mod cursor;
 mod failure;
 mod listen;
+mod output;
+mod retry;
 mod rooms;
 mod settings;
 mod show;

@@ -1,10 +1,13 @@
 //! The commands about rooms, except the chat.
 
 use crate::call::Call;
+use crate::cursor::{Cursor, Position, Resume};
 use crate::failure::Failure;
+use crate::output::Output;
+use crate::retry::keep_connected;
 use crate::settings::Settings;
 use crate::{body, show};
-use cubby::json::EventJson;
+use cubby::json::{EventJson, json_line};
 use cubby::{Client, Event, Pages, Push};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -40,55 +43,112 @@ pub fn who(call: &Call) -> Result<(), Failure> {
     members.iter().try_for_each(|(id, name)| show::line(format!("{id} {}", show::safe(name)).trim_end()))
 }
 
-/// Prints the last events of each room, as many as `--history` says, then new events until the hub closes the
-/// connection.
+/// Prints the last events of each room, as many as `--history` says, then new events. If the connection is lost, it
+/// connects again, joins the rooms again, and prints what happened there meanwhile.
 pub fn subscribe(call: &Call) -> Result<(), Failure> {
-    let Call { settings, arguments: rooms, .. } = call;
-    let history: u64 = call.number("history")?.unwrap_or_default();
-    let mut client = settings.connect()?;
-    let mut printer = Printer { settings, printed: BTreeMap::new() };
-    for room in rooms {
-        let newest = client.join(room)?.newest;
-        printer.printed.entry(room.clone()).or_insert(newest.saturating_sub(history.saturating_add(1)));
-        if history > 0 {
-            printer.catch_up(&mut client, room, newest)?;
+    let mut rooms: Vec<&String> = Vec::new();
+    for room in &call.arguments {
+        if !rooms.contains(&room) {
+            rooms.push(room);
         }
     }
-    while let Some(push) = client.next(None)? {
-        if let Push::Event(event) = push {
-            printer.print(&event)?;
+    let history = call.number("history")?.unwrap_or_default();
+    let output = Output::standard();
+    let mut printer = Printer { settings: &call.settings, output: &output, history, cursors: BTreeMap::new() };
+    keep_connected(&call.settings, !call.flag("no-retry"), &output, |client| {
+        rooms.iter().try_for_each(|room| printer.join(client, room))?;
+        loop {
+            if let Some(Push::Event(event)) = client.next(None)? {
+                printer.print_in_order(client, &event)?;
+            }
         }
-    }
-    Ok(())
+    })
 }
 
 /// Prints each event of the rooms once, even if it is both in the history and pushed.
 struct Printer<'a> {
     settings: &'a Settings,
-    /// For each of the rooms: the id of the newest event that was printed, or that is older than what is to be printed.
-    printed: BTreeMap<String, u64>,
+    output: &'a Output,
+    /// How many past events of a room to print first.
+    history: u64,
+    /// For each of the rooms: the events that were printed, or that are older than what is to be printed.
+    cursors: BTreeMap<String, Cursor>,
 }
 
 impl Printer<'_> {
-    /// Prints the history up to the event `newest`, page by page as it comes.
+    /// Joins a room and prints its last events, or, if this session was in it before, those that were missed.
+    fn join(&mut self, client: &mut Client, room: &str) -> Result<(), Failure> {
+        let newest = client.join(room)?.newest;
+        let cursor = match self.cursors.get(room) {
+            Some(cursor) => self.resume(client, room, *cursor, newest)?,
+            None if self.history == 0 => Cursor::joined_at(newest),
+            None => {
+                let wanted = Cursor::joined_at(newest.saturating_sub(self.history));
+                before_first(&client.history(room, wanted.shown(), 1)?.events, newest)
+            }
+        };
+        self.cursors.insert(room.to_owned(), cursor);
+        if cursor == Cursor::joined_at(newest) { Ok(()) } else { self.catch_up(client, room, newest) }
+    }
+
+    /// Where to go on after the connection was lost. Says what is missing, or what begins anew.
+    fn resume(&self, client: &mut Client, room: &str, cursor: Cursor, newest: u64) -> Result<Cursor, Failure> {
+        let first = client.history(room, cursor.resume_after(), 1)?.events;
+        Ok(match cursor.resume(&first, newest) {
+            Resume::Continues => cursor,
+            Resume::Forgotten => {
+                self.note_forgotten(room);
+                before_first(&first, newest)
+            }
+            Resume::Restarted => {
+                let name = show::safe(room);
+                self.output.note(&format!("r/{name} begins anew: its history was lost, as in a restart of the hub"));
+                Cursor::joined_at(1)
+            }
+        })
+    }
+
+    /// Prints the history up to the event `newest`, page by page as fast as it is read. Meanwhile the hub hears that
+    /// this client is there.
     fn catch_up(&mut self, client: &mut Client, room: &str, newest: u64) -> Result<(), Failure> {
-        let printed = self.printed.get(room).copied().unwrap_or(newest);
+        let printed = self.cursors.get(room).map_or(newest, Cursor::shown);
         let mut pages = Pages::new(room, printed, newest);
         while let Some(events) = pages.next(client)? {
-            events.iter().try_for_each(|event| self.print(event))?;
+            events.iter().for_each(|event| self.print(event));
+            self.output.wait_for_room(|| Ok(client.identity().map(drop)?))?;
         }
         Ok(())
     }
 
-    fn print(&mut self, event: &Event) -> Result<(), Failure> {
-        let Some(printed) = self.printed.get_mut(&event.room).filter(|printed| **printed < event.id) else {
-            return Ok(());
-        };
-        *printed = event.id;
-        if self.settings.json {
-            show::json(&EventJson::with_unix_ms(&event.view()))
-        } else {
-            show::line(&show::event(event))
+    /// Prints an event, and before it those that are missing: the hub drops events for a client that is too slow.
+    fn print_in_order(&mut self, client: &mut Client, event: &Event) -> Result<(), Failure> {
+        if self.cursors.get(&event.room).is_some_and(|cursor| cursor.position(event) == Position::Gap) {
+            self.catch_up(client, &event.room, event.id.saturating_sub(1))?;
         }
+        self.print(event);
+        Ok(())
     }
+
+    fn note_forgotten(&self, room: &str) {
+        self.output.note(&format!("r/{} no longer remembers all events that were missed", show::safe(room)));
+    }
+
+    fn print(&mut self, event: &Event) {
+        let position = self.cursors.get(&event.room).map_or(Position::Old, |cursor| cursor.position(event));
+        match position {
+            Position::Old => return,
+            Position::Next => {}
+            Position::Gap => self.note_forgotten(&event.room),
+        }
+        self.cursors.insert(event.room.clone(), Cursor::after(event));
+        self.output.result(match self.settings.json {
+            true => json_line(&EventJson::with_unix_ms(&event.view())),
+            false => show::event(event),
+        });
+    }
+}
+
+/// The cursor before the first of these events; if the room remembers none, before the one of joining.
+fn before_first(events: &[Event], newest: u64) -> Cursor {
+    Cursor::joined_at(events.first().map_or(newest, |first| first.id))
 }

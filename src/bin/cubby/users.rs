@@ -4,21 +4,19 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::{body, show};
+use cubby::json::json_line;
 use cubby::{Status, UserId};
 use serde_json::{Value, json};
 
 /// Prints the id that the hub gives to this connection.
 pub fn id(call: &Call) -> Result<(), Failure> {
     let id = call.settings.connect_briefly()?.identity()?;
-    show_id(&call.settings, id)
+    show::line(&id_line(&call.settings, id))
 }
 
-pub fn show_id(settings: &Settings, id: UserId) -> Result<(), Failure> {
-    if settings.json {
-        show::json(&json!({"type": "identity", "userId": id.to_string()}))
-    } else {
-        show::line(&id.to_string())
-    }
+/// The line that shows a client's own id.
+pub fn id_line(settings: &Settings, id: UserId) -> String {
+    if settings.json { json_line(&json!({"type": "identity", "userId": id.to_string()})) } else { id.to_string() }
 }
 
 /// Prints the ids of all other users.

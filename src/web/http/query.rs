@@ -1,7 +1,8 @@
 //! The parts of a target: percent-encoded text, the keys of the query, and numbers.
 
 use super::refusal::Refusal;
-use std::str::{FromStr, Split};
+use crate::name_list::{ListedName, split_names};
+use std::str::FromStr;
 
 /// The values of the keys `names` in a query, in their order; not decoded yet. `path` is for error texts.
 ///
@@ -21,14 +22,16 @@ pub fn keys<'q, const N: usize>(path: &str, query: &'q str, names: [&str; N]) ->
     Ok(values)
 }
 
-/// The items of the key `to`, not decoded yet. `example` is for the error text.
+/// The items of the key `to`, not decoded yet: so a percent-encoded comma or quote belongs to a name. `example` is for
+/// the error text.
 ///
 /// # Errors
 ///
-/// 400 if it has none.
-pub fn receivers<'q>(to: Option<&'q str>, example: &str) -> Result<Split<'q, char>, Refusal> {
+/// 400 if it has none, or one of them is empty.
+pub fn receivers<'q>(to: Option<&'q str>, example: &str) -> Result<Vec<ListedName<'q>>, Refusal> {
     let missing = || Refusal::new(400, format!("name the receivers, as in ?to={example} or ?to={example},{example}"));
-    to.filter(|to| !to.is_empty()).map(|to| to.split(',')).ok_or_else(missing)
+    let to = to.filter(|to| !to.is_empty()).ok_or_else(missing)?;
+    split_names(to, |_| false).map(|(names, _)| names).map_err(|why| Refusal::new(400, format!("to={to} {why}")))
 }
 
 /// The value of a key that is a number.
@@ -84,6 +87,17 @@ mod tests {
             };
             let encoded: String = text.bytes().map(encode).collect();
             prop_assert_eq!(decode(&encoded, true).ok(), Some(text));
+        }
+
+        #[test]
+        fn names_with_any_characters_are_read_back_from_a_list(
+            names in proptest::collection::vec("[a\", %+]{1,6}|.{1,6}", 1..5),
+        ) {
+            let encode = |name: &String| name.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+            let list = names.iter().map(encode).collect::<Vec<_>>().join(",");
+            let items = receivers(Some(&list), "NAME").map_err(|refusal| refusal.status);
+            let read: Vec<_> = items.expect("a list").iter().map(|item| decode(&item.name, true).ok()).collect();
+            prop_assert_eq!(read, names.into_iter().map(Some).collect::<Vec<_>>());
         }
     }
 

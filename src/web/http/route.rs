@@ -5,6 +5,7 @@ use super::handshake::Handshake;
 use super::head::Head;
 use super::query::{decode, number, receivers, whole_number};
 use super::refusal::Refusal;
+use crate::name_list::ListedName;
 use crate::web::page::{self, File};
 use crate::wire::{Ids, Names, UserId};
 
@@ -135,8 +136,8 @@ fn history(head: &Head<'_>, room: String) -> Result<Lookup, Refusal> {
 fn users(head: &Head<'_>) -> Result<Target, Refusal> {
     let [to] = head.keys(["to"])?;
     let invalid = |id: &str| Refusal::new(400, format!("{id:?} is no user id; an id is a number"));
-    let ids = receivers(to, "ID")?.map(|id| whole_number(id).map(UserId).ok_or_else(|| invalid(id)));
-    let ids: Vec<UserId> = ids.collect::<Result<_, _>>()?;
+    let id = |id: &ListedName<'_>| whole_number(&id.name).map(UserId).ok_or_else(|| invalid(&id.name));
+    let ids: Vec<UserId> = receivers(to, "ID")?.iter().map(id).collect::<Result<_, _>>()?;
     let mut block = Vec::new();
     Ids::encode(&ids, &mut block);
     Ok(Target::Users(block))
@@ -144,7 +145,8 @@ fn users(head: &Head<'_>) -> Result<Target, Refusal> {
 
 fn names(head: &Head<'_>) -> Result<Target, Refusal> {
     let [to] = head.keys(["to"])?;
-    let names: Vec<String> = receivers(to, "NAME")?.map(|name| decode(name, true)).collect::<Result<_, _>>()?;
+    let name = |listed: &ListedName<'_>| decode(&listed.name, true);
+    let names: Vec<String> = receivers(to, "NAME")?.iter().map(name).collect::<Result<_, _>>()?;
     let mut block = Vec::new();
     Names::encode(names.iter().map(|name| &name[..]), &mut block);
     Ok(Target::Names(block))

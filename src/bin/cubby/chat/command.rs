@@ -1,6 +1,7 @@
 //! What a person types in a chat, as commands. A table has one row for each command. It knows nothing of the hub.
 
 use crate::common::nearest;
+use cubby::{ListedName, split_names, take_name};
 
 /// What was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,23 @@ pub enum Command {
     Local(Local),
     /// Leave the chat.
     Quit,
+}
+
+impl Command {
+    /// The bytes of its text, which may be many.
+    pub fn text_len(&self) -> usize {
+        match self {
+            Command::Say { text, .. } | Command::To { text, .. } => text.len(),
+            Command::Sub(_)
+            | Command::Unsub(_)
+            | Command::Attach(_)
+            | Command::Who(_)
+            | Command::List
+            | Command::History(..)
+            | Command::Local(_)
+            | Command::Quit => 0,
+        }
+    }
 }
 
 /// A command that needs no hub.
@@ -61,7 +79,7 @@ const COMMANDS: [(&str, &str, &str, Parse); 10] = [
 const NOTES: &str = "\
 While a room is attached, //COMMAND runs a command, // detaches the room,
 and /// begins a line that is to begin with //.
-Put double quotes around names with blanks.";
+Put double quotes around names with blanks or commas.";
 
 /// The number of events that `history` shows by default.
 const DEFAULT_HISTORY: u32 = 20;
@@ -143,20 +161,23 @@ fn history(rest: &str) -> Result<Command, String> {
 
 /// `NAME[,NAME] TEXT`; further names may follow with an `@` before each.
 fn to(rest: &str) -> Result<Command, String> {
-    let (first, mut text) = next_word(rest)?;
-    let strip = |name: &str| name.strip_prefix('@').unwrap_or(name).to_owned();
-    let mut names: Vec<String> = first.split(',').filter(|name| !name.is_empty()).map(strip).collect();
-    while text.trim_start().starts_with('@')
-        && let Ok((name, after)) = next_word(text)
-    {
-        names.push(strip(&name));
-        text = after;
+    let mut text = rest.trim_start();
+    let mut names: Vec<String> = Vec::new();
+    while !text.is_empty() && (names.is_empty() || text.starts_with('@')) {
+        let (listed, after) = split_names(text, char::is_whitespace)?;
+        names.extend(listed.iter().map(addressed));
+        text = after.trim_start();
     }
-    let text = text.trim_start().to_owned();
-    if names.is_empty() || text.is_empty() {
+    if text.is_empty() || names.iter().any(String::is_empty) {
         return Err("needs a name and a text, as in: to ann hello".to_owned());
     }
-    Ok(Command::To { names, text })
+    Ok(Command::To { names, text: text.to_owned() })
+}
+
+/// A name without the `@` before it. In quotes, an `@` belongs to the name.
+fn addressed(listed: &ListedName<'_>) -> String {
+    let bare = if listed.is_quoted { None } else { listed.name.strip_prefix('@') };
+    bare.unwrap_or(&listed.name).to_owned()
 }
 
 /// A command without arguments.
@@ -168,20 +189,11 @@ fn alone(rest: &str, command: Command) -> Result<Command, String> {
 fn words(mut rest: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     while !rest.trim_start().is_empty() {
-        let (word, after) = next_word(rest)?;
-        words.push(word);
+        let (word, after) = take_name(rest.trim_start(), char::is_whitespace)?;
+        words.push(word.name.into_owned());
         rest = after;
     }
     Ok(words)
-}
-
-fn next_word(text: &str) -> Result<(String, &str), String> {
-    let text = text.trim_start();
-    let (word, rest) = match text.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"').ok_or("has a double quote without its end")?,
-        None => text.split_once(char::is_whitespace).unwrap_or((text, "")),
-    };
-    Ok((word.to_owned(), rest))
 }
 
 #[cfg(test)]
@@ -216,7 +228,15 @@ mod tests {
         assert_eq!(parsed("to ann,bob  hi,  all"), to(&["ann", "bob"], "hi,  all"));
         assert_eq!(parsed("to @ann @bob hi"), to(&["ann", "bob"], "hi"));
         assert_eq!(parsed("to \"Ann Lee\" don't \"quote"), to(&["Ann Lee"], "don't \"quote"));
-        assert!(matches!(parsed("to ann"), Command::Local(Local::Wrong(_))));
+        assert_eq!(parsed("to \"Lee, Ann\" x"), to(&["Lee, Ann"], "x"));
+        assert_eq!(parsed("to \"Ann Lee\",bob x"), to(&["Ann Lee", "bob"], "x"));
+        assert_eq!(
+            parsed("to @bob,\"@ann\" @\"Ann Lee\" @carl hi @dora"),
+            to(&["bob", "@ann", "Ann Lee", "carl"], "hi @dora")
+        );
+        for unclear in ["to ann", "to", "to @ hi", "to ann, bob hi", "to \"Ann\"Lee hi", "to ann @bob"] {
+            assert!(matches!(parsed(unclear), Command::Local(Local::Wrong(_))), "{unclear}");
+        }
     }
 
     #[test]

@@ -2,22 +2,30 @@
 
 use super::attached::Attached;
 use super::command::{self, Command, Local};
+use super::held::Held;
+use super::line::{self, Line};
 use crate::failure::Failure;
 use crate::show;
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
 /// How many commands may wait for the hub. If there are more, reading lines pauses.
 const QUEUE: usize = 256;
 
+/// How many bytes of a line may be no part of the body: the command, and the names of the most receivers.
+const COMMAND: usize = 64 * 1024;
+
 /// The sending end: what is typed.
 pub struct Input {
     queue: SyncSender<Command>,
+    /// The bytes in the queue.
+    held: Arc<Held>,
     /// A byte in it tells the receiving end that a command is in the queue.
     wake: UnixStream,
     attached: Attached,
@@ -26,6 +34,7 @@ pub struct Input {
 /// The receiving end: commands to be carried out.
 pub struct Commands {
     queue: Receiver<Command>,
+    held: Arc<Held>,
     wake: UnixStream,
     attached: Attached,
     /// How many `attach` commands were received.
@@ -38,9 +47,9 @@ pub fn channel() -> io::Result<(Input, Commands)> {
     let (wake, woken) = UnixStream::pair()?;
     wake.set_nonblocking(true)?;
     woken.set_nonblocking(true)?;
-    let attached = Attached::default();
-    let input = Input { queue: sender, wake, attached: attached.clone() };
-    Ok((input, Commands { queue: receiver, wake: woken, attached, attachments: 0 }))
+    let (attached, held) = (Attached::default(), Arc::new(Held::default()));
+    let input = Input { queue: sender, held: held.clone(), wake, attached: attached.clone() };
+    Ok((input, Commands { queue: receiver, held, wake: woken, attached, attachments: 0 }))
 }
 
 impl Input {
@@ -62,16 +71,22 @@ impl Input {
         }
     }
 
-    /// Reads lines from a pipe until it ends.
-    pub fn read_lines(mut self) -> Result<(), Failure> {
+    /// Reads lines from a pipe until it ends. `max_body` is what the hub takes, so no more is kept of a line.
+    pub fn read_lines(mut self, max_body: u32) -> Result<(), Failure> {
         let mut stdin = io::stdin().lock();
         let mut line = Vec::new();
         loop {
-            line.clear();
-            let count = stdin.read_until(b'\n', &mut line);
-            let count = count.map_err(|error| Failure::Other(format!("cannot read standard input: {error}")))?;
-            let text = String::from_utf8_lossy(&line);
-            if count == 0 || !self.pass_line(text.trim_end_matches(['\n', '\r'])) {
+            let read = line::read(&mut stdin, max_body as usize + COMMAND, &mut line);
+            let goes_on = match read.map_err(|error| Failure::Other(format!("cannot read standard input: {error}")))? {
+                Line::End => false,
+                Line::Whole => self.pass_line(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r'])),
+                Line::TooLong => {
+                    let what =
+                        format!("a line is too large and was not sent; this hub accepts at most {max_body} bytes");
+                    self.pass(Command::Local(Local::Wrong(what)))
+                }
+            };
+            if !goes_on {
                 return Ok(());
             }
         }
@@ -106,6 +121,7 @@ impl Input {
 
     /// Returns whether the receiving end still exists.
     fn pass(&mut self, command: Command) -> bool {
+        self.held.add(command.text_len());
         let is_passed = self.queue.send(command).is_ok();
         // If the pair is full, it is readable anyway.
         let _ = self.wake.write(&[0]);
@@ -143,6 +159,9 @@ impl Commands {
 
     fn count(&mut self, command: Option<Command>) -> Option<Command> {
         self.attachments += u64::from(matches!(command, Some(Command::Attach(_))));
+        if let Some(command) = &command {
+            self.held.remove(command.text_len());
+        }
         command
     }
 
@@ -153,12 +172,20 @@ impl Commands {
 
     /// Takes all commands that are left, and returns how many they are.
     pub fn drain(&self) -> usize {
-        self.queue.try_iter().filter(|command| *command != Command::Quit).count()
+        let taken = self.queue.try_iter().inspect(|command| self.held.remove(command.text_len()));
+        taken.filter(|command| *command != Command::Quit).count()
     }
 
     /// Makes the descriptor unreadable until the next command.
     pub fn clear_wake(&mut self) {
         let _ = self.wake.read(&mut [0; 64]);
+    }
+}
+
+impl Drop for Commands {
+    /// Nothing is carried out any more: who types must not wait for it.
+    fn drop(&mut self) {
+        self.held.close();
     }
 }
 

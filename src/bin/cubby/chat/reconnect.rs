@@ -2,8 +2,9 @@
 //! so that nothing is lost or shown twice.
 
 use super::command::Command;
-use super::cursor::{Cursor, Position, Resume};
 use super::session::{Session, is_refusal};
+use crate::cursor::{Cursor, Position, Resume};
+use crate::retry::is_final;
 use cubby::{Client, ClientError, Push};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,9 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// How many commands are kept while the hub is away. If there are more, reading lines pauses.
 const KEPT: usize = 256;
+
+/// How many bytes of text are kept, likewise.
+const KEPT_BYTES: usize = 4 << 20;
 
 impl Session {
     /// Shows what the hub sent before the connection was lost, up to the first gap.
@@ -37,23 +41,33 @@ impl Session {
         self.screen.note(&format!("{error}; trying to reconnect, and keeping what you type until then"));
     }
 
-    /// Connects again, with growing pauses between attempts. Returns `false` if the person left before.
-    pub(super) fn reconnect(&mut self) -> bool {
-        self.outage.reset_pause();
+    /// Connects again, with growing pauses between attempts. Returns `false` if the person left before, and an error if
+    /// the hub would refuse this client again and again.
+    pub(super) fn reconnect(&mut self) -> Result<bool, ClientError> {
+        self.outage.pauses.lost();
         loop {
-            let pause = self.outage.next_pause();
+            let pause = self.outage.pauses.next();
             if !self.keep_commands_for(pause) {
-                return false;
+                return Ok(false);
             }
             let timeout = self.settings.timeout.min(ATTEMPT);
             let attempt = Client::connect_as(&self.settings.hub, &self.settings.name, timeout);
-            let Ok(mut client) = attempt else { continue };
+            let mut client = match attempt {
+                Ok(client) => client,
+                Err(error) if is_final(&error) => {
+                    if self.screen.is_terminal {
+                        self.screen.note(&format!("{error}; press Enter to leave"));
+                    }
+                    return Err(error);
+                }
+                Err(_) => continue,
+            };
             client.set_timeout(self.settings.timeout);
             self.client = Some(client);
-            self.outage.connected();
+            self.outage.pauses.connected();
             self.screen.note("the hub is back");
             match self.rejoin() {
-                Ok(()) => return true,
+                Ok(()) => return Ok(true),
                 Err(error) => self.connection_lost(&error),
             }
         }
@@ -66,7 +80,7 @@ impl Session {
             if self.outage.is_hopeless() || (self.outage.is_input_over() && self.unsent.len() == 0) {
                 return false;
             }
-            let is_full = self.unsent.len() >= KEPT;
+            let is_full = self.unsent.len() >= KEPT || self.unsent.bytes() >= KEPT_BYTES;
             if is_full && !self.screen.is_terminal && self.outage.duration() > self.settings.timeout {
                 // The end of the script may be behind more lines than are kept, so do not wait for it.
                 self.outage.give_up_after(Duration::ZERO);
@@ -98,6 +112,13 @@ impl Session {
         if self.screen.is_terminal { Duration::ZERO } else { self.settings.timeout }
     }
 
+    /// Names the message of which it is not known whether the hub got it. It is not sent again: it could be read twice.
+    pub(super) fn say_what_is_in_doubt(&mut self) {
+        if let Some(text) = self.unsent.take_in_doubt() {
+            self.screen.note(&format!("this may not have arrived: {text}"));
+        }
+    }
+
     /// Joins all rooms again and shows what happened there meanwhile.
     fn rejoin(&mut self) -> Result<(), ClientError> {
         for (room, cursor) in self.rooms.clone() {
@@ -109,7 +130,7 @@ impl Session {
                 other => other?,
             }
         }
-        self.unsent.caught_up();
+        self.say_what_is_in_doubt();
         self.former_id = None;
         Ok(())
     }

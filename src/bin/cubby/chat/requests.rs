@@ -1,19 +1,22 @@
 //! What each command of the chat does.
 
 use super::command::{Command, Local, help};
-use super::cursor::Cursor;
 use super::session::{Session, is_refusal};
+use crate::cursor::Cursor;
 use cubby::{ClientError, Pages, Status, UserId};
 
 impl Session {
-    /// Carries out a command. If the connection is lost meanwhile, the command is kept until the hub is back, unless
-    /// its own reply was too much: it would be so again.
+    /// Carries out a command. If the connection is lost meanwhile, the command is kept until the hub is back. It is not
+    /// kept if its own reply was too much, for it would be so again, or if others could receive it twice.
     pub(super) fn carry_out(&mut self, command: Command) -> Result<(), ClientError> {
         let outcome = self.unless_refused(|session| session.request(&command));
         let is_question = matches!(command, Command::Who(_) | Command::List | Command::History(..));
         let is_too_much = matches!(outcome, Err(ClientError::TooMuch { .. }));
-        if outcome.is_err() && !(is_question && is_too_much) {
-            self.unsent.keep_interrupted(command);
+        if outcome.is_err()
+            && !(is_question && is_too_much)
+            && let Some(Command::To { names, text }) = self.unsent.keep_interrupted(command)
+        {
+            self.screen.note(&format!("this may not have arrived at {}: {text}", names.join(", ")));
         }
         outcome
     }
@@ -129,8 +132,19 @@ impl Session {
     fn to(&mut self, names: &[String], text: &str) -> Result<(), ClientError> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let statuses = self.client()?.send(&names, text.as_bytes())?;
-        for (name, _) in names.iter().zip(statuses).filter(|(_, status)| *status == Status::Unknown) {
-            self.screen.note(&format!("nobody here is called {name}"));
+        for (name, status) in names.iter().zip(statuses) {
+            match status {
+                Status::Queued => {}
+                Status::Unknown => self.screen.note(&format!("nobody here is called {name}")),
+                Status::Refused => {
+                    self.screen
+                        .note(&format!("{name} was not reached: too much waits there to be read; try again later"));
+                }
+                Status::Stored => self.screen.note(&format!("stored for {name}, who is to get it later")),
+                Status::Forwarded => {
+                    self.screen.note(&format!("handed to the hub of {name}, which has not confirmed it yet"));
+                }
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Shows the lines of a chat on a terminal, above the line that is being edited, or writes them to a pipe. Also keeps
 //! the transcript.
 
+use crate::output::{Line as Printed, Output};
 use crate::show;
 use cubby::{Event, EventType, Push};
 use jiff::Timestamp;
@@ -13,12 +14,9 @@ use std::io::Write;
 /// else off the screen.
 const SHOWN: usize = 4000;
 
-/// Prints a line, which ends with a line end.
-pub type Printer = Box<dyn FnMut(String) + Send>;
-
 /// Shows lines.
 pub struct Screen {
-    pub print: Printer,
+    pub output: Output,
     /// On a terminal, each line begins with its time, and notes about the chat itself go there as well. Otherwise they
     /// go to standard error.
     pub is_terminal: bool,
@@ -56,12 +54,7 @@ impl Screen {
 
     /// Shows a note about the chat itself.
     pub fn note(&mut self, text: &str) {
-        if self.is_terminal {
-            let text = format!("* {}", show::safe(text));
-            self.put(self.dim(&text));
-        } else {
-            show::complain(text);
-        }
+        self.output.note(text);
     }
 
     fn show(&mut self, line: &Line) {
@@ -70,16 +63,15 @@ impl Screen {
         self.put(match (self.is_terminal, self.in_colour, line.head) {
             (false, ..) => line.text.clone(),
             (true, false, _) => format!("{} {head}{rest}", local(line.unix_ms, "%H:%M:%S")),
-            (true, true, 0) => self.dim(&format!("{} {rest}", local(line.unix_ms, "%H:%M:%S"))),
+            (true, true, 0) => dim(&format!("{} {rest}", local(line.unix_ms, "%H:%M:%S"))),
             (true, true, _) => {
-                format!("{} \x1b[36m{head}\x1b[0m{rest}", self.dim(&local(line.unix_ms, "%H:%M:%S")))
+                format!("{} \x1b[36m{head}\x1b[0m{rest}", dim(&local(line.unix_ms, "%H:%M:%S")))
             }
         });
     }
 
-    fn put(&mut self, mut line: String) {
-        line.push('\n');
-        (self.print)(line);
+    fn put(&self, line: String) {
+        self.output.result(line);
     }
 
     fn keep(&mut self, line: &Line) {
@@ -89,10 +81,21 @@ impl Screen {
             self.note(&format!("cannot write the transcript any more: {error}"));
         }
     }
+}
 
-    fn dim(&self, text: &str) -> String {
-        if self.in_colour { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
+/// What a terminal shows for a line: a note stands between the others, and begins with an asterisk.
+pub fn on_terminal(line: Printed, in_colour: bool) -> String {
+    match line {
+        Printed::Result(text) => text + "\n",
+        Printed::Note(text) => {
+            let text = format!("* {}", show::safe(&text));
+            if in_colour { dim(&text) + "\n" } else { text + "\n" }
+        }
     }
+}
+
+fn dim(text: &str) -> String {
+    format!("\x1b[2m{text}\x1b[0m")
 }
 
 /// An incoming line.

@@ -2,11 +2,11 @@
 //! person leaves. What the commands do is in `requests`, and what happens if the hub goes away in `reconnect`.
 
 use super::command::Command;
-use super::cursor::{Cursor, Position};
 use super::input::Commands;
 use super::outage::Outage;
 use super::screen::Screen;
 use super::unsent::Unsent;
+use crate::cursor::{Cursor, Position};
 use crate::settings::Settings;
 use cubby::{Client, ClientError, Event, EventType, Pages, Push, UserId};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -32,6 +32,16 @@ pub struct Session {
     pub(super) outage: Outage,
 }
 
+/// How a chat has ended.
+pub struct Ending {
+    /// How many of the typed lines were not sent.
+    pub unsent: usize,
+    /// Why the hub does not let this client in again.
+    pub refused: Option<ClientError>,
+    /// It may still have something to show.
+    pub screen: Screen,
+}
+
 impl Session {
     pub fn new(settings: Settings, client: Client, screen: Screen, commands: Commands) -> Session {
         Session {
@@ -46,16 +56,21 @@ impl Session {
         }
     }
 
-    /// Runs until the person leaves. Returns how many of the typed lines were not sent.
-    pub fn run(mut self) -> usize {
+    /// Runs until the person leaves, or the hub does not let this client in again.
+    pub fn run(mut self) -> Ending {
         loop {
             match self.run_connected() {
-                Ok(()) => return 0,
+                Ok(()) => return Ending { unsent: 0, refused: None, screen: self.screen },
                 Err(error) => self.connection_lost(&error),
             }
-            if !self.reconnect() {
-                return self.unsent.len() + self.commands.drain();
-            }
+            let refused = match self.reconnect() {
+                Ok(true) => continue,
+                Ok(false) => None,
+                Err(error) => Some(error),
+            };
+            let unsent = self.unsent.len() + self.commands.drain();
+            self.say_what_is_in_doubt();
+            return Ending { unsent, refused, screen: self.screen };
         }
     }
 
@@ -76,13 +91,15 @@ impl Session {
         }
     }
 
-    /// Waits until something arrives or is typed.
+    /// Waits until something arrives or is typed, or the hub must be asked whether it is still there.
     fn wait(&mut self) -> Result<(), ClientError> {
         let client = self.client.as_ref().ok_or(ClientError::Closed)?;
         let mut polled =
             [PollFd::new(client.as_fd(), PollFlags::POLLIN), PollFd::new(self.commands.as_fd(), PollFlags::POLLIN)];
+        // A millisecond more, or the poll would end just before the hub's silence is too long, again and again.
+        let timeout = client.poll_timeout() + Duration::from_millis(1);
         // If the poll was interrupted, the caller looks at both and polls again.
-        let _ = poll(&mut polled, PollTimeout::NONE);
+        let _ = poll(&mut polled, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX));
         if polled[1].any().unwrap_or(true) {
             self.commands.clear_wake();
         }
