@@ -8,7 +8,7 @@ use crate::retry::keep_connected;
 use crate::settings::Settings;
 use crate::{body, show};
 use cubby::json::{EventJson, json_line};
-use cubby::{Client, Event, Pages, Push};
+use cubby::{Client, Event, Joined, Pages, Push};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -78,32 +78,32 @@ struct Printer<'a> {
 impl Printer<'_> {
     /// Joins a room and prints its last events, or, if this session was in it before, those that were missed.
     fn join(&mut self, client: &mut Client, room: &str) -> Result<(), Failure> {
-        let newest = client.join(room)?.newest;
+        let joined = client.join(room)?;
         let cursor = match self.cursors.get(room) {
-            Some(cursor) => self.resume(client, room, *cursor, newest)?,
-            None if self.history == 0 => Cursor::joined_at(newest),
+            Some(cursor) => self.resume(client, room, *cursor, &joined)?,
+            None if self.history == 0 => Cursor::joined_at(&joined),
             None => {
-                let wanted = Cursor::joined_at(newest.saturating_sub(self.history));
-                before_first(&client.history(room, wanted.shown(), 1)?.events, newest)
+                let wanted = Cursor::before(&joined, joined.newest.saturating_sub(self.history));
+                before_first(&client.history(room, wanted.shown(), 1)?.events, &joined)
             }
         };
         self.cursors.insert(room.to_owned(), cursor);
-        if cursor == Cursor::joined_at(newest) { Ok(()) } else { self.catch_up(client, room, newest) }
+        if cursor == Cursor::joined_at(&joined) { Ok(()) } else { self.catch_up(client, room, joined.newest) }
     }
 
     /// Where to go on after the connection was lost. Says what is missing, or what begins anew.
-    fn resume(&self, client: &mut Client, room: &str, cursor: Cursor, newest: u64) -> Result<Cursor, Failure> {
-        let first = client.history(room, cursor.resume_after(), 1)?.events;
-        Ok(match cursor.resume(&first, newest) {
+    fn resume(&self, client: &mut Client, room: &str, cursor: Cursor, joined: &Joined) -> Result<Cursor, Failure> {
+        let first = client.history(room, cursor.shown(), 1)?.events;
+        Ok(match cursor.resume(joined, &first) {
             Resume::Continues => cursor,
             Resume::Forgotten => {
                 self.note_forgotten(room);
-                before_first(&first, newest)
+                before_first(&first, joined)
             }
             Resume::Restarted => {
                 let name = show::safe(room);
                 self.output.note(&format!("r/{name} begins anew: its history was lost, as in a restart of the hub"));
-                Cursor::joined_at(1)
+                Cursor::before(joined, 1)
             }
         })
     }
@@ -140,7 +140,9 @@ impl Printer<'_> {
             Position::Next => {}
             Position::Gap => self.note_forgotten(&event.room),
         }
-        self.cursors.insert(event.room.clone(), Cursor::after(event));
+        if let Some(cursor) = self.cursors.get_mut(&event.room) {
+            cursor.advance(event);
+        }
         self.output.result(match self.settings.json {
             true => json_line(&EventJson::with_unix_ms(&event.view())),
             false => show::event(event),
@@ -149,6 +151,6 @@ impl Printer<'_> {
 }
 
 /// The cursor before the first of these events; if the room remembers none, before the one of joining.
-fn before_first(events: &[Event], newest: u64) -> Cursor {
-    Cursor::joined_at(events.first().map_or(newest, |first| first.id))
+fn before_first(events: &[Event], joined: &Joined) -> Cursor {
+    Cursor::before(joined, events.first().map_or(joined.newest, |first| first.id))
 }

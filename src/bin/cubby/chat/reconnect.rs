@@ -137,25 +137,25 @@ impl Session {
 
     /// Joins a room again and shows the events after `cursor`.
     fn catch_up(&mut self, room: &str, cursor: Cursor) -> Result<(), ClientError> {
-        let newest = self.client()?.join(room)?.newest;
-        let first = self.client()?.history(room, cursor.resume_after(), 1)?.events;
+        let joined = self.client()?.join(room)?;
+        let first = self.client()?.history(room, cursor.shown(), 1)?.events;
         let former_id = self.former_id;
-        match cursor.resume(&first, newest) {
+        match cursor.resume(&joined, &first) {
             Resume::Continues => {}
             Resume::Forgotten => {
                 self.screen.note(&format!("r/{room} no longer remembers all events that were missed"));
             }
             Resume::Restarted => {
                 self.screen.note(&format!("r/{room} begins anew: its history was lost, as in a restart of the hub"));
-                self.rooms.insert(room.to_owned(), Cursor::joined_at(1));
+                self.rooms.insert(room.to_owned(), Cursor::before(&joined, 1));
                 // The restarted hub may have given the former id to another session.
                 self.former_id = None;
             }
         }
-        self.show_missed(room, newest)?;
+        self.show_missed(room, joined.newest)?;
         self.former_id = former_id;
         // If the room remembers nothing, the next event is the one of joining, which is pushed.
-        let joined = Cursor::joined_at(newest);
+        let joined = Cursor::joined_at(&joined);
         let cursor = self.rooms.entry(room.to_owned()).or_insert(joined);
         if cursor.shown() < joined.shown() {
             *cursor = joined;

@@ -69,8 +69,8 @@ impl Session {
             self.screen.note(&format!("already in r/{room}"));
             return Ok(());
         }
-        let newest = self.client()?.join(room)?.newest;
-        self.rooms.insert(room.to_owned(), Cursor::joined_at(newest));
+        let joined = self.client()?.join(room)?;
+        self.rooms.insert(room.to_owned(), Cursor::joined_at(&joined));
         Ok(())
     }
 

@@ -173,8 +173,8 @@ impl Session {
     pub(super) fn show(&mut self, event: &Event) {
         if event.what == EventType::Close {
             self.forget_room(&event.room);
-        } else {
-            self.rooms.insert(event.room.clone(), Cursor::after(event));
+        } else if let Some(cursor) = self.rooms.get_mut(&event.room) {
+            cursor.advance(event);
         }
         if event.what == EventType::Message && self.is_own(event.session) {
             self.unsent.recognize(event, self.former_id);
