@@ -88,9 +88,17 @@ pub mod http {
     /// What each byte of a document costs that is composed for one caller, as bytes copied: most are JSON.
     pub const DOCUMENT_COST: usize = 4;
 
-    /// The most bytes of an HTTP request before its body: enough for a browser with a few cookies, and what other
-    /// servers accept.
-    pub const MAX_HEAD_LEN: usize = 8 * 1024;
+    /// The most bytes of an HTTP request before its body. A browser sends the cookies that other services of a shared
+    /// domain have set, 31 KiB and more; other servers accept 8 to 32 KiB. What is unfinished counts as memory, so that
+    /// many large ones are refused or read later if memory is short.
+    pub const MAX_HEAD_LEN: usize = 32 * 1024;
+
+    /// The most bytes of an error's text. It may quote the request, which may be long.
+    pub const MAX_ERROR_TEXT: usize = 512;
+
+    /// For how many seconds a browser may remember which requests a page may send: so long that it rarely asks, and a
+    /// changed configuration is noticed soon.
+    pub const PREFLIGHT_SECS: u32 = 600;
 
     /// The most headers of an HTTP request: a browser sends about twenty, a proxy adds a few.
     pub const MAX_HEADERS: usize = 64;

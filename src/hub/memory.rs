@@ -117,8 +117,8 @@ impl<L> Hub<L> {
         self.charged() >= self.account.limit
     }
 
-    /// Begins a turn. Its requests may use up half of what is left, or a sixteenth of all: as long as a turn lasts it is
-    /// not known who will read what is queued, and nobody should be closed because of those who do.
+    /// Begins a turn. Its requests may use up half of what is left, or a sixteenth of all: as long as a turn lasts it
+    /// is not known who will read what is queued, and nobody should be closed because of those who do.
     #[inline]
     pub(super) fn begin_turn_memory(&mut self) {
         let (limit, held) = (self.account.limit, self.charged());

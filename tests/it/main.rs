@@ -5,6 +5,8 @@ mod bench;
 mod chat;
 mod command_line;
 mod corpus;
+#[cfg(feature = "ws")]
+mod cors;
 mod daemon;
 mod embed;
 #[cfg(feature = "ws")]

@@ -122,10 +122,19 @@ pub fn listen_http(config: &mut Config, text: &str) -> Result<(), String> {
 #[cfg(feature = "ws")]
 pub fn origin(config: &mut Config, text: &str) -> Result<(), String> {
     if !cubby::is_origin(text) {
-        return Err(format!("{text:?} is not an origin, as in https://example.org or http://127.0.0.1:3000"));
+        return Err(format!("{text:?} is not an origin, as in https://example.org, http://127.0.0.1:3000 or null"));
     }
     config.http.origins.push(text.to_owned());
     Ok(())
+}
+
+/// What the operator should know about the options, though they are valid.
+#[cfg(feature = "ws")]
+pub fn warnings(config: &Config) -> Option<&'static str> {
+    config.http.origins.iter().any(|origin| origin == "null").then_some(
+        "--origin null: any file that a browser opens, and any page in a sandbox of any site, may use this hub; name \
+         the sites instead",
+    )
 }
 
 pub fn max_connections(config: &mut Config, text: &str) -> Result<(), String> {

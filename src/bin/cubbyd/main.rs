@@ -55,6 +55,8 @@ fn complain(text: &str) {
 
 fn serve(mut config: Config) -> ExitCode {
     logger::start(config.log);
+    #[cfg(feature = "ws")]
+    config::warnings(&config).into_iter().for_each(|warning| log::warn!("{warning}"));
     fit_connections(&mut config, raise_descriptor_limit());
     let Limits { max_connections, memory, history_total, .. } = config.limits;
     log::info!(

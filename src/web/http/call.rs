@@ -1,5 +1,6 @@
 //! One HTTP request, parsed.
 
+use super::cors::Cors;
 use super::handshake::Handshake;
 use crate::web::page::File;
 use crate::wire::{Ids, Names, Request};
@@ -15,6 +16,8 @@ pub struct Call<'b> {
     pub closes: bool,
     /// Whether it came through a proxy, so that the caller's address is not known.
     pub is_forwarded: bool,
+    /// Whose pages may read the response.
+    pub cors: Cors,
 }
 
 /// What a request wants.
@@ -22,6 +25,12 @@ pub struct Call<'b> {
 pub enum Action<'b> {
     /// To look something up.
     LookUp(Lookup),
+    /// To know how a path can be used. These header lines say it.
+    Describe {
+        lines: String,
+        /// A browser asks what a page may send, and not whether the hub serves.
+        is_preflight: bool,
+    },
     /// To have the hub execute a request of its own protocol. The receipt becomes the response.
     Execute(Post<'b>),
     /// To become a WebSocket.

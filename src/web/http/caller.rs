@@ -5,7 +5,7 @@ use super::handshake::Handshake;
 use super::lookup::{Access, look_up};
 use super::parse::{Parsed, Rules, parse};
 use super::refusal::Refusal;
-use super::response::put_refusal;
+use super::response::{Document, Format, put_refusal};
 use crate::hub::{Hub, RequestContext};
 use crate::limits::http::{HEAD_PARSE_COST, MAX_HEAD_LEN};
 use crate::web::backlog::{Backlog, BlockedRequest, Progress, accepts_requests, execute, leave, room_of};
@@ -118,25 +118,29 @@ fn answer_all<L>(
 
 /// Refuses a request; `closes`: the connection ends with that.
 fn refuse<L>(hub: &mut Hub<L>, slot: usize, closes: bool, refusal: &Refusal) {
-    hub.respond(slot, closes, |out| put_refusal(refusal, refusal.is_head, closes, out));
+    hub.respond(slot, closes, |out| put_refusal(refusal, closes, out));
 }
 
 fn answer<L>(hub: &mut Hub<L>, slot: usize, policy: &Policy, call: Call<'_>) -> Next {
-    let Call { action, is_head, closes, is_forwarded } = call;
+    let Call { action, is_head, closes, is_forwarded, cors } = call;
+    let format = Format { is_head, closes, cors: cors.lines() };
     match action {
-        Action::Execute(_) | Action::Upgrade(_) if hub.is_closing() => {
-            let refusal = Refusal::new(503, "the hub is shutting down");
+        Action::Execute(_) | Action::Upgrade(_) | Action::Describe { is_preflight: false, .. } if hub.is_closing() => {
+            let refusal = Refusal { cors, ..Refusal::new(503, "the hub is shutting down") };
             refuse(hub, slot, true, &refusal);
+        }
+        Action::Describe { lines, .. } => {
+            hub.respond(slot, closes, |out| Document::description(lines).put(format, out))
         }
         Action::LookUp(lookup) => {
             let access = Access { is_forwarded, http_read: policy.http_read };
             match look_up(hub, slot, lookup, access) {
-                Ok(document) => hub.respond(slot, closes, |out| document.put(is_head, closes, out)),
-                Err(refusal) => refuse(hub, slot, closes, &Refusal { is_head, ..refusal }),
+                Ok(document) => hub.respond(slot, closes, |out| document.put(format, out)),
+                Err(refusal) => refuse(hub, slot, closes, &Refusal { is_head, cors, ..refusal }),
             }
         }
         Action::Execute(post) => {
-            if let Some(blocked) = execute_post(hub, slot, &post, closes) {
+            if let Some(blocked) = execute_post(hub, slot, &post, format) {
                 return Next::Wait(blocked);
             }
         }
@@ -150,10 +154,11 @@ fn answer<L>(hub: &mut Hub<L>, slot: usize, policy: &Policy, call: Call<'_>) -> 
 }
 
 /// Executes a request under an id of its own. The hub's receipt is the response.
-fn execute_post<L>(hub: &mut Hub<L>, slot: usize, post: &Post<'_>, closes: bool) -> Option<BlockedRequest> {
+fn execute_post<L>(hub: &mut Hub<L>, slot: usize, post: &Post<'_>, format: Format<'_>) -> Option<BlockedRequest> {
+    let Format { closes, cors: headers, is_head: _ } = format;
     hub.begin_http_request(slot);
     let request = post.request();
-    let context = RequestContext { tag: None, room: room_of(&request), closes };
+    let context = RequestContext { tag: None, room: room_of(&request), closes, headers };
     if let Err(fault) = hub.limits().bounds().admit_request(&request, 0) {
         hub.fail(slot, &context, &fault);
         return None;
