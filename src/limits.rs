@@ -200,10 +200,17 @@ pub const SLACK: u32 = 64;
 
 /// Connections beyond the limit of connections that may linger to read why they are refused. Further ones are sent the
 /// reason once and closed at once.
-pub const TURNED_AWAY: usize = 64;
+pub const TURNED_AWAY: usize = 48;
 
-/// Sessions that fit into the slot bits of an id, minus the slots for connections that are turned away.
-pub const MAX_CONNECTIONS: usize = (1 << SLOT_BITS) - TURNED_AWAY;
+/// HTTP callers beyond the limit of connections, in addition to those: whoever watches the hub must learn that it is
+/// well, though it is full and refuses many.
+pub const SPARE_CALLERS: usize = 16;
+
+/// How long such a caller may take to ask, whatever it sends: a few round trips. Others want its place.
+pub const SPARE_TIME: Duration = Duration::from_secs(1);
+
+/// Sessions that fit into the slot bits of an id, minus the slots for connections beyond the limit.
+pub const MAX_CONNECTIONS: usize = (1 << SLOT_BITS) - TURNED_AWAY - SPARE_CALLERS;
 
 /// Bits of a user id that are its slot: four million sessions, far more than one thread should serve.
 pub const SLOT_BITS: u32 = 22;

@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub enum Phase {
     /// An [HTTP caller](Role::HttpCaller): its requests are answered, but others cannot send to it.
     Calling,
+    /// The same, beyond the limit of connections: it may only ask how the hub is.
+    Spare,
     /// A user from which no whole frame has come yet.
     New,
     /// A user that has sent a whole frame, or has become a user by a handshake.

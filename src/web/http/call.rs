@@ -37,6 +37,18 @@ pub enum Action<'b> {
     Upgrade(Handshake),
 }
 
+impl Action<'_> {
+    /// Whether it is asked by those who watch the hub, whom a full hub answers as well.
+    pub fn is_watching(&self) -> bool {
+        match self {
+            Action::LookUp(Lookup::Health | Lookup::Metrics) | Action::Describe { .. } => true,
+            Action::LookUp(Lookup::File(_) | Lookup::List { .. } | Lookup::Members { .. } | Lookup::History { .. })
+            | Action::Execute(_)
+            | Action::Upgrade(_) => false,
+        }
+    }
+}
+
 /// What a request looks up.
 #[derive(Debug)]
 pub enum Lookup {

@@ -108,7 +108,7 @@ fn answer_all<L>(
             }
             Err(refusal) => {
                 *was_sent_continue = false;
-                refuse(hub, slot, refusal.next_at.is_none(), &refusal);
+                refuse(hub, slot, refusal.next_at.is_none() || hub.is_spare(slot), &refusal);
                 done += refusal.next_at.unwrap_or(input.len() - done);
             }
         }
@@ -123,6 +123,12 @@ fn refuse<L>(hub: &mut Hub<L>, slot: usize, closes: bool, refusal: &Refusal) {
 
 fn answer<L>(hub: &mut Hub<L>, slot: usize, policy: &Policy, call: Call<'_>) -> Next {
     let Call { action, is_head, closes, is_forwarded, cors } = call;
+    let context = RequestContext { headers: cors.lines(), ..RequestContext::default() };
+    if !action.is_watching() && !hub.admit_spare(slot, &context) {
+        return Next::Request;
+    }
+    // Whoever watches a full hub gives its place to the next one.
+    let closes = closes || hub.is_spare(slot);
     let format = Format { is_head, closes, cors: cors.lines() };
     match action {
         Action::Execute(_) | Action::Upgrade(_) | Action::Describe { is_preflight: false, .. } if hub.is_closing() => {

@@ -51,9 +51,7 @@ pub fn parse<'b>(bytes: &'b [u8], rules: Rules<'_>) -> Result<Parsed<'b>, Refusa
         }
         Err(error) => return unparsed(Refusal::new(400, format!("this is no HTTP request: {error}"))),
         Ok(_) => {
-            let text = format!(
-                "the headers of a request may have {MAX_HEAD_LEN} bytes; a browser sends fewer if the cookies of this site are deleted"
-            );
+            let text = format!("the headers of a request may have {MAX_HEAD_LEN} bytes; send fewer cookies");
             return unparsed(Refusal::new(431, text));
         }
     };
