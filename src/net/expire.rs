@@ -100,8 +100,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         self.hub.close(slot, ErrorCode::Idle, &text);
     }
 
-    /// The time of an HTTP caller beyond the limit of connections is over: it is told that the hub is full, unless there
-    /// is room by now.
+    /// The time of an HTTP caller beyond the limit of connections is over: it is told that the hub is full, unless
+    /// there is room by now.
     fn end_spare(&mut self, slot: usize) {
         if self.hub.admit_spare(slot, &RequestContext::default()) {
             self.start_timeout(slot, Timeout::InboundIdle);
