@@ -1,5 +1,6 @@
 //! The real daemon, the real client and the embedding API over real sockets, checked by literal bytes.
 
+mod addresses;
 mod bad_input;
 mod bench;
 mod chat;
