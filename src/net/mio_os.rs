@@ -120,8 +120,8 @@ impl MioOs {
         Ok(os)
     }
 
-    /// Listens on these addresses, each for its protocol. Returns the addresses that were really bound for each of them:
-    /// a host may have several, and the system may have chosen the port.
+    /// Listens on these addresses, each for its protocol. Returns the addresses that were really bound for each of
+    /// them: a host may have several, and the system may have chosen the port.
     ///
     /// # Errors
     ///

@@ -162,6 +162,22 @@ fn a_head_that_is_too_long_is_431() {
 }
 
 #[test]
+fn a_long_request_is_not_answered_by_a_longer_refusal() {
+    let daemon = web_daemon(&[]);
+    let long = "\"".repeat(30_000);
+    let requests = [
+        format!("GET /{long}"),
+        format!("GET /list?{long}"),
+        format!("{} /list", "A".repeat(30_000)),
+        format!("OPTIONS /{long}"),
+    ];
+    for request in requests {
+        let refusal = answer(&daemon, format!("{request} HTTP/1.1\r\nHost: hub\r\n\r\n"));
+        assert!(refusal.refusal() < 500 && refusal.body.len() < 2000, "{} bytes", refusal.body.len());
+    }
+}
+
+#[test]
 fn what_is_no_http_is_400() {
     let daemon = web_daemon(&[]);
     for request in [

@@ -423,3 +423,30 @@ fn a_caller_beyond_the_limit_stays_if_there_is_room_when_it_asks() {
     let said = bench.response(wires[0]);
     assert!(said.starts_with("HTTP/1.1 200 ") && !said.contains("Connection: close"), "it is one like others: {said}");
 }
+
+#[test]
+fn large_heads_that_never_end_take_no_more_memory_than_there_is() {
+    let mut limits = Limits { memory: 1 << 20, ..Limits::default() };
+    limits.max_body = 1000;
+    let mut bench = Bench::web(limits);
+    let head = format!("GET /health HTTP/1.1\r\nHost: h\r\nCookie: {}", "x".repeat(31 * 1024));
+    let crowd: Vec<usize> = (0..200).map(|_| bench.call()).collect();
+    for &wire in &crowd {
+        bench.send(wire, head.as_bytes());
+    }
+    let patient = bench.call();
+    for _ in 0..20 {
+        bench.pass(Duration::from_millis(100));
+        bench.send(patient, HEALTH);
+        bench.settle();
+        let said = bench.response(patient);
+        assert!(said.starts_with("HTTP/1.1 200 "), "a small request is answered all the while: {said}");
+        let hub = bench.net.hub();
+        assert!(hub.held() <= hub.memory_limit(), "{} bytes are held", hub.held());
+    }
+    let one = bench.call();
+    bench.pass(Limits::default().frame_time);
+    bench.send(one, format!("{head}\r\n\r\n").as_bytes());
+    bench.settle();
+    assert!(bench.response(one).starts_with("HTTP/1.1 200 "), "a large head is taken when there is room");
+}

@@ -136,7 +136,7 @@ fn answer<L>(hub: &mut Hub<L>, slot: usize, policy: &Policy, call: Call<'_>) -> 
             refuse(hub, slot, true, &refusal);
         }
         Action::Describe { lines, .. } => {
-            hub.respond(slot, closes, |out| Document::description(lines).put(format, out))
+            hub.respond(slot, closes, |out| Document::description(lines).put(format, out));
         }
         Action::LookUp(lookup) => {
             let access = Access { is_forwarded, http_read: policy.http_read };
