@@ -1,4 +1,4 @@
-//! Pages of other sites in a real browser: what they can do with a hub that names their site, and with one that does not.
+//! Pages of other sites in a real browser: what they can do with a hub that names their site, and with another one.
 
 use crate::browser::{addresses, hub};
 use crate::devtools::Browser;
