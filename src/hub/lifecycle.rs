@@ -261,8 +261,12 @@ impl<L> Hub<L> {
     /// sent nothing: it would take that for the response to its next request.
     pub fn close(&mut self, slot: usize, code: ErrorCode, text: &str) {
         let Some(session) = self.session(slot).filter(|session| session.is_open()) else { return };
-        if session.is_addressable() || session.unparsed() > 0 {
+        if session.is_addressable() {
             self.push(slot, &Answer::Closing { code, text });
+        } else if session.unparsed() > 0 {
+            let headers = session.headers().to_owned();
+            let context = RequestContext { headers: &headers, ..RequestContext::default() };
+            self.reply(slot, &context, &Answer::Closing { code, text });
         }
         self.close_with(slot, code);
     }

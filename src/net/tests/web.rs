@@ -99,6 +99,27 @@ fn a_request_that_is_never_complete_is_answered_so_after_ten_seconds() {
 }
 
 #[test]
+fn a_page_of_a_named_origin_may_read_that_its_request_was_not_complete() {
+    let policy = Policy { origins: vec!["https://a".to_owned()], http_read: false };
+    let mut bench = Bench::with_gateway(&[Protocol::NATIVE, HTTP_CALLER], Limits::default(), Web::new(policy));
+    for (origin, is_named) in [("https://a", true), ("https://b", false)] {
+        for rest in ["Content-Len", "Content-Length: 5\r\n\r\nhi"] {
+            let wire = bench.call();
+            bench.send(wire, format!("POST /rooms/a HTTP/1.1\r\nHost: h\r\nOrigin: {origin}\r\n{rest}").as_bytes());
+            bench.settle();
+            bench.pass(11 * SECOND);
+            let said = bench.response(wire);
+            let may_read = said.contains("\r\nAccess-Control-Allow-Origin: https://a\r\nVary: Origin\r\n");
+            assert_eq!(may_read, is_named, "{said}");
+            assert!(
+                said.starts_with(if is_named || rest.len() < 12 { "HTTP/1.1 408 " } else { "HTTP/1.1 403 " }),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_quiet_websocket_is_sent_a_beat_and_a_ping_and_a_pong_is_enough_to_stay() {
     for answers in [true, false] {
         let mut bench = Bench::web(Limits::default());

@@ -92,7 +92,8 @@ fn answer_all<L>(
         let rules = Rules { bounds: hub.limits().bounds(), origins: &policy.origins };
         hub.charge_work(HEAD_PARSE_COST.0 + HEAD_PARSE_COST.1 * (input.len() - done).min(MAX_HEAD_LEN));
         match parse(&input[done..], rules) {
-            Ok(Parsed::Incomplete { expects_continue, missing }) => {
+            Ok(Parsed::Incomplete { expects_continue, missing, cors }) => {
+                hub.note_headers(slot, cors.lines());
                 if expects_continue && !std::mem::replace(was_sent_continue, true) {
                     hub.push_bytes(slot, CONTINUE);
                 }
@@ -101,13 +102,22 @@ fn answer_all<L>(
             Ok(Parsed::Call(call, len)) => {
                 done += len;
                 *was_sent_continue = false;
+                let cors = call.cors.clone();
                 match answer(hub, slot, policy, call) {
-                    Next::Request => {}
-                    next @ (Next::Wait(_) | Next::WebSocket | Next::Input { .. }) => return (done, next),
+                    Next::Request => hub.note_headers(slot, ""),
+                    next @ Next::Wait(_) => {
+                        hub.note_headers(slot, cors.lines());
+                        return (done, next);
+                    }
+                    next @ (Next::WebSocket | Next::Input { .. }) => {
+                        hub.note_headers(slot, "");
+                        return (done, next);
+                    }
                 }
             }
             Err(refusal) => {
                 *was_sent_continue = false;
+                hub.note_headers(slot, "");
                 refuse(hub, slot, refusal.next_at.is_none() || hub.is_spare(slot), &refusal);
                 done += refusal.next_at.unwrap_or(input.len() - done);
             }

@@ -94,8 +94,10 @@ fn is_same_host(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || matches!((ipv6(one), ipv6(other)), (Some(one), Some(other)) if one == other)
 }
 
+/// No browser writes zeros before a port. Without them an origin that is allowed is short, and so is what repeats it.
 fn parse_port(text: &str) -> Option<u16> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    is_plain.then(|| text.parse().ok()).flatten()
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
@@ -161,6 +163,7 @@ mod tests {
             ("http://hub:", "hub:"),
             ("http://hub:+80", "hub:+80"),
             ("http://hub:65616", "hub:65616"),
+            ("http://hub:080", "hub:080"),
             ("http://[]", "[]"),
             ("http://[:::1]", "[:::1]"),
             ("http://[::1]", "[::2]"),

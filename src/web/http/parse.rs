@@ -29,6 +29,8 @@ pub enum Parsed<'b> {
         expects_continue: bool,
         /// Bytes of the body that have not arrived; `usize::MAX` if its length is not known yet.
         missing: usize,
+        /// Whose pages may read the response, as far as the head has arrived.
+        cors: Cors,
     },
 }
 
@@ -44,7 +46,8 @@ pub fn parse<'b>(bytes: &'b [u8], rules: Rules<'_>) -> Result<Parsed<'b>, Refusa
     let head_len = match request.parse(bytes) {
         Ok(httparse::Status::Complete(len)) if len <= MAX_HEAD_LEN => len,
         Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD_LEN => {
-            return Ok(Parsed::Incomplete { expects_continue: false, missing: usize::MAX });
+            let cors = Cors::of_unparsed(bytes, rules.origins);
+            return Ok(Parsed::Incomplete { expects_continue: false, missing: usize::MAX, cors });
         }
         Err(httparse::Error::TooManyHeaders) => {
             return unparsed(Refusal::new(431, format!("a request may have {MAX_HEADERS} headers")));
@@ -87,7 +90,8 @@ fn parse_call<'b>(
     }
     let len = body_len(head, route.has_body(), rules)?;
     let Some(body) = input.get(..len) else {
-        return Ok(Parsed::Incomplete { expects_continue: head.expects_continue, missing: len - input.len() });
+        let (expects_continue, cors) = (head.expects_continue, cors.clone());
+        return Ok(Parsed::Incomplete { expects_continue, missing: len - input.len(), cors });
     };
     let next_at = Some(head_len + len).filter(|_| !head.closes);
     let action = route.action(head, body).map_err(|refusal| Refusal { next_at, ..refused(refusal) })?;
