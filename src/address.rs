@@ -2,6 +2,8 @@
 //! `ws://HOST:PORT/PATH`.
 
 use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -14,7 +16,7 @@ const WS_PATH: &str = "/ws";
 /// An address as people write it. The host's name is looked up only when the address is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// `HOST:PORT`, with brackets around an IPv6 host.
+    /// `HOST:PORT`, with brackets around an IPv6 host and its zone.
     Tcp(String),
     /// `unix:PATH`.
     Unix(PathBuf),
@@ -81,7 +83,9 @@ fn web_socket(rest: &str) -> Result<Address, &'static str> {
         return Err("there is a character in the path that must be percent-encoded");
     }
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-    let host_and_port = if has_port { host.to_owned() } else { format!("{host}:{WS_PORT}") };
+    // In a URL the sign before a zone is percent-encoded (RFC 6874).
+    let host = if host.starts_with('[') { host.replacen("%25", "%", 1) } else { host.to_owned() };
+    let host_and_port = if has_port { host } else { format!("{host}:{WS_PORT}") };
     check(&host_and_port)?;
     // As in every URL, a single slash means that there is no path.
     let path = if path.len() > 1 { path } else { WS_PATH };
@@ -95,10 +99,49 @@ fn check(host_and_port: &str) -> Result<(), &'static str> {
         Err("the host is missing")
     } else if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
         Err("an IPv6 host needs brackets, as in [::1]:7070")
+    } else if host.ends_with("%]") {
+        Err("the zone is missing, as in [fe80::1%eth0]:7070")
     } else if port.parse::<u16>().is_err() || port.starts_with('+') {
         Err("the port is not a number from 0 to 65535")
     } else {
         Ok(())
+    }
+}
+
+impl Address {
+    /// The addresses of the host, in the order in which the system gives them; none for a unix socket. A zone of IPv6
+    /// may be a name, as in `[fe80::1%eth0]:7070`.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, if it does not know the host or the zone.
+    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        let (Address::Tcp(host_and_port) | Address::Ws { host_and_port, .. }) = self else { return Ok(Vec::new()) };
+        let (host, port) = host_and_port.rsplit_once(':').unwrap_or((host_and_port, ""));
+        let port = port.parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the port is not a number"))?;
+        // The system knows the names of zones, but no brackets.
+        let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        let mut addresses: Vec<SocketAddr> =
+            (host, port).to_socket_addrs().map_err(|error| name_zone(host, error))?.collect();
+        let mut seen = Vec::new();
+        addresses.retain(|address| {
+            !seen.contains(address) && {
+                seen.push(*address);
+                true
+            }
+        });
+        Ok(addresses)
+    }
+}
+
+/// Says that the zone may be what the system does not know, and what to do.
+fn name_zone(host: &str, error: io::Error) -> io::Error {
+    match host.split_once('%') {
+        Some((_, zone)) => {
+            let text = format!("{error}; is {zone:?} a network interface of this machine? `ip link` lists them");
+            io::Error::new(error.kind(), text)
+        }
+        None => error,
     }
 }
 
@@ -122,6 +165,7 @@ mod tests {
             "127.0.0.1:7070",
             "localhost:0",
             "[::1]:7070",
+            "[fe80::1%eth0]:7070",
             "unix:/run/cubby.sock",
             "ws://hub.example:8080/chat/ws?via=home",
         ] {
@@ -135,6 +179,7 @@ mod tests {
             ("7070", "the port is missing"),
             (":7070", "the host is missing"),
             ("::1:7070", "an IPv6 host needs brackets, as in [::1]:7070"),
+            ("[fe80::1%]:7070", "the zone is missing, as in [fe80::1%eth0]:7070"),
             ("localhost:", "the port is not a number from 0 to 65535"),
             ("localhost:65536", "the port is not a number from 0 to 65535"),
             ("unix:", "the path is missing"),
@@ -162,9 +207,29 @@ mod tests {
             ("ws://hub:8080", "ws://hub:8080/ws"),
             ("ws://[::1]", "ws://[::1]:80/ws"),
             ("ws://[::1]:8080/", "ws://[::1]:8080/ws"),
+            ("ws://[fe80::1%25eth0]:8080", "ws://[fe80::1%eth0]:8080/ws"),
+            ("ws://[fe80::1%eth0]", "ws://[fe80::1%eth0]:80/ws"),
             ("ws://hub/a//b:c", "ws://hub:80/a//b:c"),
         ] {
             assert_eq!(text.parse::<Address>().map(|address| address.to_string()), Ok(meant.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_resolved_with_its_zone() {
+        let resolve = |text: &str| text.parse::<Address>().expect("an address").resolve();
+        let found = |text: &str| resolve(text).map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(found("127.0.0.1:7070").ok(), Some(vec!["127.0.0.1:7070".to_owned()]));
+        assert_eq!(found("[::1]:0").ok(), Some(vec!["[::1]:0".to_owned()]));
+        assert_eq!(found("ws://[::1]").ok(), Some(vec!["[::1]:80".to_owned()]));
+        assert_eq!(found("[fe80::1%1]:7").ok(), Some(vec!["[fe80::1%1]:7".to_owned()]));
+        assert_eq!(found("unix:/run/cubby.sock").ok(), Some(vec![]));
+        let error = resolve("[fe80::1%nowhere0]:7").expect_err("there is no such zone");
+        assert!(error.to_string().contains("\"nowhere0\" a network interface"), "{error}");
+        let first = std::fs::read_to_string("/proc/net/dev").ok();
+        if first.is_some_and(|list| list.contains(" lo:")) {
+            let found = resolve("[fe80::1%lo]:7").expect("the zone is there");
+            assert!(matches!(found[..], [SocketAddr::V6(address)] if address.scope_id() != 0), "{found:?}");
         }
     }
 

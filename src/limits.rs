@@ -88,9 +88,17 @@ pub mod http {
     /// What each byte of a document costs that is composed for one caller, as bytes copied: most are JSON.
     pub const DOCUMENT_COST: usize = 4;
 
-    /// The most bytes of an HTTP request before its body: enough for a browser with a few cookies, and what other
-    /// servers accept.
-    pub const MAX_HEAD_LEN: usize = 8 * 1024;
+    /// The most bytes of an HTTP request before its body. A browser sends the cookies that other services of a shared
+    /// domain have set, 31 KiB and more; other servers accept 8 to 32 KiB. What is unfinished counts as memory, so that
+    /// many large ones are refused or read later if memory is short.
+    pub const MAX_HEAD_LEN: usize = 32 * 1024;
+
+    /// The most bytes of an error's text. It may quote the request, which may be long.
+    pub const MAX_ERROR_TEXT: usize = 512;
+
+    /// For how many seconds a browser may remember which requests a page may send: so long that it rarely asks, and a
+    /// changed configuration is noticed soon.
+    pub const PREFLIGHT_SECS: u32 = 600;
 
     /// The most headers of an HTTP request: a browser sends about twenty, a proxy adds a few.
     pub const MAX_HEADERS: usize = 64;
@@ -192,10 +200,17 @@ pub const SLACK: u32 = 64;
 
 /// Connections beyond the limit of connections that may linger to read why they are refused. Further ones are sent the
 /// reason once and closed at once.
-pub const TURNED_AWAY: usize = 64;
+pub const TURNED_AWAY: usize = 48;
 
-/// Sessions that fit into the slot bits of an id, minus the slots for connections that are turned away.
-pub const MAX_CONNECTIONS: usize = (1 << SLOT_BITS) - TURNED_AWAY;
+/// HTTP callers beyond the limit of connections, in addition to those: whoever watches the hub must learn that it is
+/// well, though it is full and refuses many.
+pub const SPARE_CALLERS: usize = 16;
+
+/// How long such a caller may take to ask, whatever it sends: a few round trips. Others want its place.
+pub const SPARE_TIME: Duration = Duration::from_secs(1);
+
+/// Sessions that fit into the slot bits of an id, minus the slots for connections beyond the limit.
+pub const MAX_CONNECTIONS: usize = (1 << SLOT_BITS) - TURNED_AWAY - SPARE_CALLERS;
 
 /// Bits of a user id that are its slot: four million sessions, far more than one thread should serve.
 pub const SLOT_BITS: u32 = 22;

@@ -7,11 +7,14 @@ use std::io::Write;
 /// The subprotocol in which each binary message is a native frame.
 const SUBPROTOCOL: &str = "cubby.v1";
 
-/// Appends the request of a handshake.
+/// Appends the request of a handshake. The zone of an IPv6 host is left out, because it means something on this machine
+/// alone (RFC 6874).
 pub fn put_request(host: &str, path: &str, key: &str, out: &mut Vec<u8>) {
+    let (front, behind) = host.split_once('%').unwrap_or((host, ""));
+    let port = behind.find(']').map_or("", |end| &behind[end..]);
     write!(
         out,
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {front}{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n"
     )
     .expect("writing to a vector does not fail");
@@ -89,6 +92,21 @@ mod tests {
 
     fn reply(head: &str) -> Result<Reply, &'static str> {
         read_reply(head.replace('\n', "\r\n").as_bytes(), KEY)
+    }
+
+    #[test]
+    fn the_host_is_named_without_its_zone() {
+        for (host, named) in [
+            ("hub:8080", "hub:8080"),
+            ("[::1]", "[::1]"),
+            ("[fe80::1%eth0]:8080", "[fe80::1]:8080"),
+            ("[fe80::1%2]", "[fe80::1]"),
+        ] {
+            let mut out = Vec::new();
+            put_request(host, "/ws", KEY, &mut out);
+            let text = String::from_utf8(out).expect("text");
+            assert!(text.contains(&format!("\r\nHost: {named}\r\n")), "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::io::time_left;
 use super::websocket::WebSocket;
 use crate::address::Address;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -36,10 +36,10 @@ impl Stream {
                 socket.connect_timeout(&socket2::SockAddr::unix(path)?, timeout)?;
                 Ok(Stream::Unix(socket.into()))
             }
-            Address::Tcp(host_and_port) => tcp(host_and_port, deadline).map(Stream::Tcp),
+            Address::Tcp(_) => tcp(address, deadline).map(Stream::Tcp),
             #[cfg(feature = "ws")]
             Address::Ws { host_and_port, path } => {
-                let socket = tcp(host_and_port, deadline)?;
+                let socket = tcp(address, deadline)?;
                 Ok(Stream::Ws(WebSocket::open(socket, host_and_port, path, deadline)?.into()))
             }
             #[cfg(not(feature = "ws"))]
@@ -144,9 +144,9 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Connects to the first of a host's addresses that accepts the connection.
-fn tcp(host_and_port: &str, deadline: Option<Instant>) -> io::Result<TcpStream> {
+fn tcp(address: &Address, deadline: Option<Instant>) -> io::Result<TcpStream> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in host_and_port.to_socket_addrs()? {
+    for address in address.resolve()? {
         let connected = match time_left(deadline)? {
             Some(left) => TcpStream::connect_timeout(&address, left),
             None => TcpStream::connect(address),

@@ -65,6 +65,8 @@ pub struct RequestContext<'a> {
     pub room: &'a str,
     /// Whether the connection ends with the reply, as an HTTP client may ask.
     pub closes: bool,
+    /// Further headers of the response to an HTTP client, each with its line's end.
+    pub headers: &'a str,
 }
 
 impl RequestContext<'_> {

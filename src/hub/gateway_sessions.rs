@@ -46,6 +46,14 @@ impl<L> Hub<L> {
         self.count_http_request();
     }
 
+    /// Notes the further headers of the response to the request of an HTTP caller that has begun and is unfinished or
+    /// waits: the hub may have to close the connection before it is executed.
+    pub fn note_headers(&mut self, slot: usize, headers: &str) {
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.set_headers(headers);
+        }
+    }
+
     /// Sends an HTTP caller a response that `write` appends to its outbox. If the connection `closes` with that, the
     /// caller departs; otherwise the response counts as a request executed.
     pub fn respond(&mut self, slot: usize, closes: bool, write: impl FnOnce(&mut Vec<u8>)) {

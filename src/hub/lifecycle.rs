@@ -2,72 +2,125 @@
 
 use super::Hub;
 use super::codec::{Encoding, Protocol, RequestContext};
-use super::remote_addr::{AddressCounts, RemoteAddr};
+use super::remote_addr::{AddressCounts, AddressKey, RemoteAddr};
 use super::role::Role;
 use super::session::{AtGateway, Backlog, Phase, Session};
-use crate::limits::{Limits, TURNED_AWAY};
+use crate::limits::{Limits, SPARE_CALLERS, TURNED_AWAY};
 use crate::marks::{Mark, mark};
 use crate::wire::{Answer, ErrorCode, Fault};
 
-/// Admission: how many sessions each address has, and how many connections were turned away.
+/// Admission: how many sessions each address has, and how many connections are beyond the limits.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
     addresses: AddressCounts,
-    /// Connections that were turned away and still linger to read why.
-    turned_away: usize,
+    /// Connections beyond the limits: they were turned away and linger to read why, or may only ask how the hub is.
+    beyond: usize,
+}
+
+/// What has no room for another connection.
+#[derive(Clone, Copy, Debug)]
+enum Full {
+    Hub,
+    Address,
 }
 
 impl<L> Hub<L> {
     /// Accepts a connection and returns its slot. If a limit of connections is reached, the session is sent error 14
-    /// and departs at once. An HTTP caller has an id, but is not a user before its [`upgrade`](Hub::upgrade).
+    /// and departs at once; an HTTP caller may ask how the hub is before that. An HTTP caller has an id, but is not a
+    /// user before its [`upgrade`](Hub::upgrade).
     ///
     /// # Errors
     ///
-    /// Returns `link` and the bytes to send before it is closed. This happens if too many sessions that were turned
-    /// away still linger, or if all four billion ids are used up: ids are never reused, so the hub must be restarted.
+    /// Returns `link` and the bytes to send before it is closed. This happens if too many sessions beyond the limit are
+    /// still there, or if all four billion ids are used up: ids are never reused, so the hub must be restarted.
     pub fn accept(&mut self, link: L, remote: RemoteAddr, protocol: Protocol) -> Result<usize, (L, Vec<u8>)> {
         self.stats.accepted += 1;
-        let refused = match self.refusal(remote) {
-            _ if self.sessions.is_out_of_ids() => {
-                return Err((link, self.last_words(protocol.encoding, &out_of_ids())));
-            }
-            Some(fault) if self.admission.turned_away >= TURNED_AWAY => {
-                return Err((link, self.last_words(protocol.encoding, &fault)));
-            }
-            refused => refused,
-        };
+        if self.sessions.is_out_of_ids() {
+            return Err((link, self.last_words(protocol.encoding, &out_of_ids())));
+        }
+        let full = self.full(remote.key());
+        let is_caller = protocol.role == Role::HttpCaller;
+        if let Some(full) = full
+            && self.admission.beyond >= TURNED_AWAY + if is_caller { SPARE_CALLERS } else { 0 }
+        {
+            let fault = self.refusal(full);
+            return Err((link, self.last_words(protocol.encoding, &fault)));
+        }
         let slot = self.sessions.insert(remote, protocol, link);
-        self.stats.users += u64::from(protocol.role == Role::User);
-        match refused {
+        self.stats.users += u64::from(!is_caller);
+        match full {
             None => self.admission.addresses.add(remote.key(), self.limits.max_per_address),
-            Some(fault) => self.turn_away(slot, &fault),
+            Some(_) if is_caller => {
+                self.admission.beyond += 1;
+                self.sessions[slot].phase = Phase::Spare;
+            }
+            Some(full) => {
+                mark(Mark::TurnedAway);
+                self.admission.beyond += 1;
+                let fault = self.refusal(full);
+                self.fail(slot, &RequestContext::default(), &fault);
+                self.sessions[slot].phase = Phase::TurnedAway;
+            }
         }
         self.stats.most_users = self.stats.most_users.max(self.stats.users);
         Ok(slot)
     }
 
-    fn turn_away(&mut self, slot: usize, fault: &Fault) {
-        mark(Mark::TurnedAway);
-        self.admission.turned_away += 1;
-        self.fail(slot, &RequestContext::default(), fault);
-        self.sessions[slot].phase = Phase::TurnedAway;
-    }
-
-    /// The reason to turn away a connection from this address, if there is one.
-    fn refusal(&mut self, remote: RemoteAddr) -> Option<Fault> {
+    /// What has no room for another connection from this address, if anything has not.
+    fn full(&self, address: Option<AddressKey>) -> Option<Full> {
         let Limits { max_connections, max_per_address, .. } = self.limits;
         // Departed sessions count as well, until they are removed.
-        let text = if self.sessions.len() - self.admission.turned_away >= max_connections {
-            self.stats.refused_full += 1;
-            format!("this hub is at its limit of {max_connections} connections; try again later")
-        } else if self.admission.addresses.is_full(remote.key(), max_per_address) {
-            mark(Mark::AddressFull);
-            self.stats.refused_address += 1;
-            format!("this address is at its limit of {max_per_address} connections")
+        if self.sessions.len() - self.admission.beyond >= max_connections {
+            Some(Full::Hub)
+        } else if self.admission.addresses.is_full(address, max_per_address) {
+            Some(Full::Address)
         } else {
-            return None;
+            None
+        }
+    }
+
+    /// The reason to turn away a connection, which is counted.
+    fn refusal(&mut self, full: Full) -> Fault {
+        let Limits { max_connections, max_per_address, .. } = self.limits;
+        let text = match full {
+            Full::Hub => {
+                self.stats.refused_full += 1;
+                format!("this hub is at its limit of {max_connections} connections; try again later")
+            }
+            Full::Address => {
+                mark(Mark::AddressFull);
+                self.stats.refused_address += 1;
+                format!("this address is at its limit of {max_per_address} connections")
+            }
         };
-        Some(Fault::new(ErrorCode::TooManyConnections, 0, 0, text))
+        Fault::new(ErrorCode::TooManyConnections, 0, 0, text)
+    }
+
+    /// Whether it is an HTTP caller beyond the limit of connections.
+    pub fn is_spare(&self, slot: usize) -> bool {
+        self.session(slot).is_some_and(|session| session.phase == Phase::Spare)
+    }
+
+    /// Counts an HTTP caller beyond the limit as one of those within, if there is room by now. If not, it is sent error
+    /// 14, in reply to a request with this context, and departs. Returns whether it is within.
+    pub fn admit_spare(&mut self, slot: usize, context: &RequestContext<'_>) -> bool {
+        if !self.is_spare(slot) {
+            return true;
+        }
+        let address = self.sessions[slot].origin.address();
+        match self.full(address) {
+            None => {
+                self.admission.beyond -= 1;
+                self.admission.addresses.add(address, self.limits.max_per_address);
+                self.sessions[slot].phase = Phase::Calling;
+                true
+            }
+            Some(full) => {
+                let fault = self.refusal(full);
+                self.fail(slot, context, &fault);
+                false
+            }
+        }
     }
 
     /// The bytes to send to a connection for which the machine has no descriptor.
@@ -168,7 +221,7 @@ impl<L> Hub<L> {
     /// Ends a session, if it is open. Returns whether it was.
     fn end_session(&mut self, slot: usize) -> bool {
         let Some(session) = self.sessions.get_mut(slot).filter(|session| session.is_open()) else { return false };
-        session.phase = Phase::Departed;
+        session.phase = if session.phase == Phase::Spare { Phase::TurnedAway } else { Phase::Departed };
         self.unparsed -= session.unparsed_held();
         session.at_gateway = AtGateway::default();
         session.backlog = Backlog::Empty;
@@ -208,8 +261,12 @@ impl<L> Hub<L> {
     /// sent nothing: it would take that for the response to its next request.
     pub fn close(&mut self, slot: usize, code: ErrorCode, text: &str) {
         let Some(session) = self.session(slot).filter(|session| session.is_open()) else { return };
-        if session.is_addressable() || session.unparsed() > 0 {
+        if session.is_addressable() {
             self.push(slot, &Answer::Closing { code, text });
+        } else if session.unparsed() > 0 {
+            let headers = session.headers().to_owned();
+            let context = RequestContext { headers: &headers, ..RequestContext::default() };
+            self.reply(slot, &context, &Answer::Closing { code, text });
         }
         self.close_with(slot, code);
     }
@@ -241,7 +298,7 @@ impl<L> Hub<L> {
         let mut session = self.sessions.slab.try_remove(slot)?;
         session.outbox.clear(&mut self.fan_out.pool);
         match session.phase {
-            Phase::TurnedAway => self.admission.turned_away -= 1,
+            Phase::Spare | Phase::TurnedAway => self.admission.beyond -= 1,
             Phase::Calling | Phase::New | Phase::Active | Phase::Departed => {
                 self.admission.addresses.remove(session.origin.address());
             }

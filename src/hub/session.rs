@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub enum Phase {
     /// An [HTTP caller](Role::HttpCaller): its requests are answered, but others cannot send to it.
     Calling,
+    /// The same, beyond the limit of connections: it may only ask how the hub is.
+    Spare,
     /// A user from which no whole frame has come yet.
     New,
     /// A user that has sent a whole frame, or has become a user by a handshake.
@@ -78,6 +80,9 @@ pub(super) struct Seldom {
     pub rate: TokenBucket,
     /// It has changed its name while it was in rooms. Its departure from them may still have to be announced.
     pub has_left_by_name: bool,
+    /// Further headers of the response to the request of an HTTP caller that is unfinished or waits: see
+    /// [`RequestContext::headers`](super::RequestContext::headers). A few hundred bytes at most.
+    pub headers: Box<str>,
 }
 
 /// Where a session is found in tables of the hub.
@@ -194,10 +199,27 @@ impl<L> Session<L> {
         waiters
     }
 
+    /// Sets the further headers of the response to an HTTP request that is unfinished or waits.
+    pub(super) fn set_headers(&mut self, headers: &str) {
+        if self.headers() != headers {
+            self.seldom().headers = headers.into();
+            self.forget_seldom();
+        }
+    }
+
+    /// These headers.
+    pub(super) fn headers(&self) -> &str {
+        self.seldom.as_ref().map_or("", |seldom| &seldom.headers)
+    }
+
     fn forget_seldom(&mut self) {
         let is_spare = |seldom: &Seldom| {
-            let Seldom { waiters, long_request, rate, has_left_by_name } = seldom;
-            waiters.is_empty() && long_request.is_none() && *rate == TokenBucket::default() && !has_left_by_name
+            let Seldom { waiters, long_request, rate, has_left_by_name, headers } = seldom;
+            waiters.is_empty()
+                && long_request.is_none()
+                && *rate == TokenBucket::default()
+                && !has_left_by_name
+                && headers.is_empty()
         };
         if self.seldom.as_deref().is_some_and(is_spare) {
             self.seldom = None;

@@ -62,7 +62,7 @@ impl<L> Hub<L> {
 
     fn serve_long_request(&mut self, slot: usize, mut request: Box<LongRequest>) {
         let LongRequest { work, tag, room } = &mut *request;
-        let context = RequestContext { tag: *tag, room, closes: false };
+        let context = RequestContext { tag: *tag, room, ..RequestContext::default() };
         match self.long_slice(slot, &context, work) {
             Slice::Last => self.sessions.unblock(slot, Reason::LongRequest),
             Slice::More => {

@@ -75,7 +75,8 @@ impl<O: Os, G: Gateway> Loop<O, G> {
             log::warn!("cannot watch a connection: {error}");
             return self.close_broken(slot);
         }
-        self.start_timeout(slot, Timeout::InboundIdle);
+        let is_spare = self.hub.is_spare(slot);
+        self.start_timeout(slot, if is_spare { Timeout::Spare } else { Timeout::InboundIdle });
         self.start_timeout(slot, Timeout::OutboundIdle);
     }
 

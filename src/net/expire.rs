@@ -4,7 +4,7 @@
 use super::link::Link;
 use super::timeouts::{Timeout, TimerKind, bytes_due};
 use super::{Loop, Os};
-use crate::hub::{Gateway, Session};
+use crate::hub::{Gateway, RequestContext, Session};
 use crate::limits::{CLOSING_RATE, EXPIRIES, FRAME_RATE};
 use crate::marks::{Mark, mark};
 use crate::wire::ErrorCode;
@@ -30,7 +30,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     /// Handles the timeouts that have expired by now, of all but writing.
     pub(super) fn expire_reading(&mut self) {
         if !self.readiness.is_behind() {
-            self.expire(&[Timeout::InboundIdle, Timeout::Probed, Timeout::FirstFrame, Timeout::Frame]);
+            self.expire(&[Timeout::InboundIdle, Timeout::Probed, Timeout::Spare, Timeout::FirstFrame, Timeout::Frame]);
         }
         self.expire(&[Timeout::OutboundIdle, Timeout::RateLimit, Timeout::Deadlock, Timeout::Receiver]);
     }
@@ -65,6 +65,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         match timeout {
             Timeout::InboundIdle => self.probe(slot),
             Timeout::Probed => self.close_idle(slot),
+            Timeout::Spare => self.end_spare(slot),
             Timeout::OutboundIdle => self.send_heartbeat(slot),
             Timeout::FirstFrame | Timeout::Frame => self.close_unless_frame_grew(slot, timeout),
             Timeout::RateLimit => self.check_rate(slot),
@@ -97,6 +98,14 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         mark(Mark::IdleClosed);
         let text = format!("nothing was received from this client for {:?}", self.hub.limits().idle);
         self.hub.close(slot, ErrorCode::Idle, &text);
+    }
+
+    /// The time of an HTTP caller beyond the limit of connections is over: it is told that the hub is full, unless
+    /// there is room by now.
+    fn end_spare(&mut self, slot: usize) {
+        if self.hub.admit_spare(slot, &RequestContext::default()) {
+            self.start_timeout(slot, Timeout::InboundIdle);
+        }
     }
 
     /// If input may have arrived that the hub has not read, the link may not be idle: restarts the timeout and returns

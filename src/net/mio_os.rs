@@ -1,5 +1,6 @@
 //! The real [`Os`]: sockets and readiness by mio, which no other file of the loop names.
 
+use super::bind::bind_all;
 use super::os::{Edge, Os};
 use crate::address::Address;
 use crate::error::SetupError;
@@ -11,7 +12,7 @@ use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, Type};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IoSlice, Read};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -20,9 +21,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Edges taken from the kernel in one call. Further edges stay in the kernel until the next turn.
 const EVENTS: usize = 1024;
-
-/// TCP connections that the kernel may hold for us between two turns. It lowers this to its own limit.
-const BACKLOG: i32 = 4096;
 
 /// Tokens from here on are listeners. Those below are slots.
 const FIRST_LISTENER: usize = 1 << SLOT_BITS;
@@ -123,35 +121,55 @@ impl MioOs {
         Ok(os)
     }
 
-    /// Listens on one more address for this protocol. Returns the address with the port that was really bound.
+    /// Listens on these addresses, each for its protocol. Returns the addresses that were really bound for each of
+    /// them: a host may have several, and the system may have chosen the port.
     ///
     /// # Errors
     ///
-    /// [`SetupError::Listen`] with the error of the system.
-    pub fn listen(&mut self, address: &Address, protocol: Protocol) -> Result<Address, SetupError> {
-        let token = Token(FIRST_LISTENER + self.listeners.len());
-        let listening = match address {
-            Address::Tcp(host_and_port) => self.listen_tcp(host_and_port, token),
-            Address::Unix(path) => self.listen_unix(path, token),
-            Address::Ws { .. } => {
-                let what = "a hub listens on HOST:PORT, also for WebSocket; only a client connects to ws://";
-                Err(io::Error::new(io::ErrorKind::InvalidInput, what))
-            }
-        };
-        let failed = |source| SetupError::Listen { address: address.to_string(), source };
-        let (listener, bound) = listening.map_err(failed)?;
-        self.listeners.push((protocol, Some(listener)));
+    /// [`SetupError::Listen`] with the error of the system, for the first address that can not be used.
+    pub fn listen(&mut self, asked: &[(Address, Protocol)]) -> Result<Vec<Vec<Address>>, SetupError> {
+        let failed = |address: &Address, source| SetupError::Listen { address: address.to_string(), source };
+        let resolve = |(address, _): &(Address, _)| address.resolve().map_err(|error| failed(address, error));
+        let resolved: Vec<Vec<SocketAddr>> = asked.iter().map(resolve).collect::<Result<_, _>>()?;
+        let of_v4 = resolved.iter().flatten().filter(|address| address.is_ipv4()).map(SocketAddr::port);
+        let ports_of_v4: Vec<u16> = of_v4.filter(|&port| port != 0).collect();
+        let mut bound = Vec::new();
+        for ((address, protocol), found) in asked.iter().zip(resolved) {
+            let listening = match address {
+                Address::Tcp(_) => self.listen_tcp(&found, &ports_of_v4, *protocol),
+                Address::Unix(path) => self.listen_unix(path, *protocol),
+                Address::Ws { .. } => {
+                    let what = "a hub listens on HOST:PORT, also for WebSocket; only a client connects to ws://";
+                    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+                }
+            };
+            bound.push(listening.map_err(|error| failed(address, error))?);
+        }
         Ok(bound)
     }
 
-    fn listen_tcp(&mut self, host_and_port: &str, token: Token) -> io::Result<(Listener, Address)> {
-        let mut listener = bind_first(host_and_port)?;
-        let bound = listener.local_addr()?;
-        self.poll.registry().register(&mut listener, token, Interest::READABLE)?;
-        Ok((Listener::Tcp(listener), Address::Tcp(bound.to_string())))
+    /// The token of the next listener.
+    fn next_token(&self) -> Token {
+        Token(FIRST_LISTENER + self.listeners.len())
     }
 
-    fn listen_unix(&mut self, path: &Path, token: Token) -> io::Result<(Listener, Address)> {
+    fn listen_tcp(
+        &mut self,
+        addresses: &[SocketAddr],
+        ports_of_v4: &[u16],
+        protocol: Protocol,
+    ) -> io::Result<Vec<Address>> {
+        let mut bound = Vec::new();
+        for listener in bind_all(addresses, ports_of_v4)? {
+            let mut listener = TcpListener::from_std(listener);
+            bound.push(Address::Tcp(listener.local_addr()?.to_string()));
+            self.poll.registry().register(&mut listener, self.next_token(), Interest::READABLE)?;
+            self.listeners.push((protocol, Some(Listener::Tcp(listener))));
+        }
+        Ok(bound)
+    }
+
+    fn listen_unix(&mut self, path: &Path, protocol: Protocol) -> io::Result<Vec<Address>> {
         let mut listener = match UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 remove_if_stale(path)?;
@@ -160,8 +178,9 @@ impl MioOs {
             other => other?,
         };
         let _file = SocketFile::new(path)?;
-        self.poll.registry().register(&mut listener, token, Interest::READABLE)?;
-        Ok((Listener::Unix { listener, _file }, Address::Unix(path.to_owned())))
+        self.poll.registry().register(&mut listener, self.next_token(), Interest::READABLE)?;
+        self.listeners.push((protocol, Some(Listener::Unix { listener, _file })));
+        Ok(vec![Address::Unix(path.to_owned())])
     }
 
     /// Ends a wait whenever `descriptor` becomes readable. The host reads it; it is closed when this is dropped.
@@ -186,28 +205,6 @@ impl AsFd for MioOs {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.poll.registry().as_fd()
     }
-}
-
-/// Listens on the first address of a host that can be bound.
-fn bind_first(host_and_port: &str) -> io::Result<TcpListener> {
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in host_and_port.to_socket_addrs()? {
-        match bind_tcp(address) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
-}
-
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
-    socket.set_reuse_address(true)?;
-    // Accepted sockets inherit this, which saves a call for each.
-    socket.set_tcp_nodelay(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(TcpListener::from_std(socket.into()))
 }
 
 /// Removes a socket file on which no process listens any more.

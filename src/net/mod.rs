@@ -18,6 +18,7 @@
 
 mod acceptor;
 mod admit;
+mod bind;
 mod close;
 mod evict;
 mod expire;

@@ -213,7 +213,7 @@ impl<O: Os, G: Gateway> Loop<O, G> {
         let running = session.link.timers.running(TimerKind::Inbound);
         if running == Some(Timeout::InboundIdle) {
             self.timeouts.renew(&mut self.hub, slot, Timeout::InboundIdle, self.now);
-        } else if running.is_some() {
+        } else if running == Some(Timeout::Probed) {
             self.start_timeout(slot, Timeout::InboundIdle);
         }
     }

@@ -4,7 +4,7 @@
 //! Knows no session and no socket: [`TimerSlots`] finds the timers of a link.
 
 use crate::deadlines::{Deadlines, Hook, Hooks};
-use crate::limits::{DEADLOCK_TIME, FINAL_STALL, Limits, RATE_LIMIT_REST, SHUTDOWN_LINGER};
+use crate::limits::{DEADLOCK_TIME, FINAL_STALL, Limits, RATE_LIMIT_REST, SHUTDOWN_LINGER, SPARE_TIME};
 use std::time::Duration;
 
 /// What a link can time out from.
@@ -15,6 +15,8 @@ pub(super) enum Timeout {
     InboundIdle,
     /// Nothing is received after the probe.
     Probed,
+    /// An HTTP caller beyond the limit of connections has not asked for what such a caller may know.
+    Spare,
     /// Nothing is sent. A heartbeat is then due.
     OutboundIdle,
     /// The first frame of the connection is not complete.
@@ -61,9 +63,10 @@ type Row = (Timeout, TimerKind, fn(usize, Duration) -> Deadlines, fn(&Limits) ->
 
 /// Every timeout, in the order of [`Timeout`].
 #[rustfmt::skip]
-const TABLE: [Row; 13] = [
+const TABLE: [Row; 14] = [
     (Timeout::InboundIdle, TimerKind::Inbound, Deadlines::slack, |limits| limits.idle / 2),
     (Timeout::Probed, TimerKind::Inbound, Deadlines::slack, |limits| limits.idle / 2),
+    (Timeout::Spare, TimerKind::Inbound, Deadlines::exact, |_| SPARE_TIME),
     (Timeout::OutboundIdle, TimerKind::Outbound, Deadlines::slack, |limits| limits.heartbeat),
     (Timeout::FirstFrame, TimerKind::Reading, Deadlines::exact, Limits::first_frame_time),
     (Timeout::Frame, TimerKind::Reading, Deadlines::exact, |limits| limits.frame_time),

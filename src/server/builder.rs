@@ -24,7 +24,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Listens on one more address: `HOST:PORT` (port 0: the system chooses) or `unix:PATH`.
+    /// Listens on one more address: `HOST:PORT` (port 0: the system chooses) or `unix:PATH`. A host with several
+    /// addresses is listened to on each of them. `0.0.0.0` and `[::]` may have the same port.
     pub fn listen(mut self, address: impl Into<String>) -> Builder {
         self.addresses.push(address.into());
         self
@@ -161,22 +162,22 @@ impl Builder {
     pub fn bind(self) -> Result<Server, SetupError> {
         self.limits.check()?;
         let mut os = MioOs::new().map_err(SetupError::System)?;
-        let native = self.addresses.iter().map(|given| listen(&mut os, given, Protocol::NATIVE));
-        let addresses = native.collect::<Result<_, _>>()?;
-        let http = self.http_addresses.iter().map(|(given, protocol)| listen(&mut os, given, *protocol));
-        let http_addresses = http.collect::<Result<_, _>>()?;
+        let native = self.addresses.iter().map(|given| parse(given, Protocol::NATIVE));
+        let http = self.http_addresses.iter().map(|(given, protocol)| parse(given, *protocol));
+        let mut addresses = os.listen(&native.chain(http).collect::<Result<Vec<_>, _>>()?)?;
+        let http_addresses = addresses.split_off(self.addresses.len()).concat();
         let (ask, asked) = channel();
         let handle = Handle::new(ask, os.waker(), &self.limits);
         let net = Loop::with_gateway(os, self.limits, ServerGateway::from(self.gateway));
-        Ok(Server { net, addresses, http_addresses, asked: Some(asked), handle, ended: Vec::new() })
+        Ok(Server { net, addresses: addresses.concat(), http_addresses, asked: Some(asked), handle, ended: Vec::new() })
     }
 }
 
-/// Listens on an address. Returns it with the port that was really bound.
-fn listen(os: &mut MioOs, given: &str, protocol: Protocol) -> Result<Address, SetupError> {
+/// An address to listen on, and its protocol.
+fn parse(given: &str, protocol: Protocol) -> Result<(Address, Protocol), SetupError> {
     let invalid = |error| SetupError::Listen {
         address: given.to_owned(),
         source: io::Error::new(io::ErrorKind::InvalidInput, error),
     };
-    os.listen(&given.parse().map_err(invalid)?, protocol)
+    Ok((given.parse().map_err(invalid)?, protocol))
 }

@@ -11,8 +11,8 @@ impl Builder {
     }
 
     /// Allows pages of one more origin, such as `https://example.org`, to use the hub. The hub's own page always may.
-    /// It is compared by scheme, host and port. A text that is no origin allows nobody: see
-    /// [`is_origin`](crate::is_origin).
+    /// It is compared by scheme, host and port. `null` allows all pages that have no origin of their own: files, and
+    /// frames in a sandbox of any site. A text that is no origin allows nobody: see [`is_origin`](crate::is_origin).
     pub fn origin(mut self, origin: impl Into<String>) -> Builder {
         self.gateway.origins.push(origin.into());
         self

@@ -61,7 +61,7 @@ impl Server {
     }
 
     /// The addresses of the native protocol that it listens on, in the order given, with the ports that were really
-    /// bound.
+    /// bound. A host that was given by name may have several.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }

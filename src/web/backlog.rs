@@ -59,20 +59,23 @@ pub struct BlockedRequest {
     frame: Vec<u8>,
     tag: Option<u16>,
     closes: bool,
+    /// See [`RequestContext::headers`].
+    headers: Box<str>,
 }
 
 impl BlockedRequest {
     fn new(context: &RequestContext<'_>, request: &Request<'_>) -> BlockedRequest {
         let mut frame = Vec::with_capacity(HEADER_LEN + request.payload_len());
         request.encode(context.tag.unwrap_or_default(), &mut frame);
-        BlockedRequest { frame, tag: context.tag, closes: context.closes }
+        BlockedRequest { frame, tag: context.tag, closes: context.closes, headers: context.headers.into() }
     }
 
     /// Executes the request again. `more`: further input has arrived after it.
     fn retry<L>(&self, hub: &mut Hub<L>, slot: usize, more: bool) -> Outcome {
         let header = Header::decode(&self.frame).expect("the frame was encoded from a request");
         let request = Request::decode(header, &self.frame[HEADER_LEN..]).expect("the frame was encoded from a request");
-        let context = RequestContext { tag: self.tag, room: room_of(&request), closes: self.closes };
+        let BlockedRequest { tag, closes, headers, .. } = self;
+        let context = RequestContext { tag: *tag, room: room_of(&request), closes: *closes, headers };
         let outcome = hub.execute(slot, &context, &request, Execution { waited: true, more });
         if outcome == Outcome::Done && self.closes {
             leave(hub, slot);
@@ -117,7 +120,8 @@ impl Backlog {
 
     /// Bytes of memory that it takes.
     pub fn held(&self) -> usize {
-        self.input.capacity() + self.blocked.as_ref().map_or(0, |blocked| blocked.frame.capacity())
+        self.input.capacity()
+            + self.blocked.as_ref().map_or(0, |blocked| blocked.frame.capacity() + blocked.headers.len())
     }
 
     /// Whether it keeps nothing.

@@ -258,7 +258,7 @@ mod tests {
         let (mut binary, mut json) = (Vec::new(), Vec::new());
         BinaryCodec.encode(&RequestContext::tagged(7), &Answer::Left, &mut binary);
         assert_eq!(binary, [0x82, 8, 0x88, 0, 0, 7, 0, 0, 0, 0]);
-        let context = RequestContext { tag: Some(7), room: "den", closes: false };
+        let context = RequestContext { tag: Some(7), room: "den", ..RequestContext::default() };
         JsonCodec.encode(&context, &Answer::Left, &mut json);
         assert_eq!(&json[2..], br#"{"type":"left","tag":7,"room":"den"}"#);
     }

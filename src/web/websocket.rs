@@ -131,7 +131,7 @@ fn execute_json<L>(hub: &mut Hub<L>, slot: usize, text: Text<'_>, more: bool) ->
     match JsonRequest::parse(text, &hub.limits().bounds()) {
         Ok(json) => {
             let request = json.request();
-            let context = RequestContext { tag: json.tag(), room: room_of(&request), closes: false };
+            let context = RequestContext { tag: json.tag(), room: room_of(&request), ..RequestContext::default() };
             execute(hub, slot, &context, &request, more)
         }
         Err(error) => {

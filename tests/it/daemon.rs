@@ -26,7 +26,7 @@ fn a_wrong_option_ends_it_with_2_and_is_named() {
         (&["--listen", "unix:"], "--listen"),
         (&["--listen", "ws://127.0.0.1:8080"], "--ws HOST:PORT"),
         (&["--ws", "ws://127.0.0.1:8080"], "is not HOST:PORT"),
-        (&["--origin", "null"], "is not an origin"),
+        (&["--origin", "NULL"], "is not an origin"),
         (&["--origin", "file://"], "is not an origin"),
         (&["--origin", "https://chat.example/"], "is not an origin"),
         (&["--origin", "https://chat.example:https"], "is not an origin"),

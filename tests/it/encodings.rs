@@ -373,6 +373,58 @@ fn who_comes_through_a_proxy_is_not_taken_for_one_on_this_machine() {
 }
 
 #[test]
+fn a_full_hub_tells_those_who_watch_it_that_it_is_well() {
+    for limit in ["--max-connections", "--max-per-address"] {
+        let daemon = web_daemon(&[limit, "1"]);
+        let mut only = daemon.connect();
+        let own = only.id();
+        for round in 0..100 {
+            for path in ["/health", "/metrics"] {
+                let answer = Web::connect(&daemon).get(path);
+                assert_eq!((answer.status, answer.closes()), (200, true), "{path} in round {round}");
+            }
+            let mut web = Web::connect(&daemon);
+            assert_eq!(web.ask("OPTIONS / HTTP/1.0\r\n\r\n").status, 200);
+            web.expect_end();
+        }
+        let health = b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n";
+        let mut web = Web::connect(&daemon);
+        assert_eq!(web.ask([&health[..], health].concat()).status, 200);
+        web.expect_end();
+        let others = [
+            "GET /list HTTP/1.1\r\nHost: hub\r\n\r\n".into(),
+            "GET / HTTP/1.1\r\nHost: hub\r\n\r\n".into(),
+            handshake(""),
+            String::from_utf8(post("/rooms/lobby", b"hi")).expect("text"),
+        ];
+        for request in others {
+            let mut web = Web::connect(&daemon);
+            let refused = web.ask(&request);
+            let code = refused.json()["code"].clone();
+            assert_eq!((refused.refusal(), code, refused.closes()), (503, json!(14), true), "{request}");
+            web.expect_end();
+        }
+        assert_eq!(answer_without_a_request(&daemon).refusal(), 503, "in time");
+        let stats = only.stats();
+        let refused = stats["refused-full"].as_u64().zip(stats["refused-address"].as_u64()).map(|(one, two)| one + two);
+        assert_eq!(refused, Some(5), "who was answered was not refused");
+        drop(only);
+        let again = eventually("there is room again", || {
+            Some(Web::connect(&daemon).get("/list")).filter(|answer| answer.status == 200)
+        });
+        assert!(!text(&again.body).contains(&own.to_string()));
+    }
+}
+
+/// What the hub says to a caller that asks nothing.
+fn answer_without_a_request(daemon: &Daemon) -> Response {
+    let mut web = Web::connect(daemon);
+    let answer = web.response();
+    web.expect_end();
+    answer
+}
+
+#[test]
 fn the_limit_of_an_address_counts_http_callers() {
     let daemon = web_daemon(&["--max-per-address", "2"]);
     let (mut ws, mut web) = (Ws::json(&daemon), Web::connect(&daemon));

@@ -1,10 +1,13 @@
 //! The real daemon, the real client and the embedding API over real sockets, checked by literal bytes.
 
+mod addresses;
 mod bad_input;
 mod bench;
 mod chat;
 mod command_line;
 mod corpus;
+#[cfg(feature = "ws")]
+mod cors;
 mod daemon;
 mod dead_line;
 mod direct;

@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use std::io::Read;
+use std::process::Command;
 
 #[test]
 fn a_megabyte_to_255_who_do_not_read_is_held_once() {
@@ -86,4 +87,21 @@ fn the_memory_of_rooms_and_names_is_given_back_when_everybody_has_left() {
     drop(crowd);
     eventually("the memory is given back", || (daemon.status("VmRSS") < before + 2 * 1024).then_some(()));
     assert_eq!((steady.stats()["held"].as_u64(), steady.stats()["rooms"].as_u64()), (Some(0), Some(0)));
+}
+
+#[test]
+fn the_limits_that_the_process_has_lower_the_defaults() {
+    for (limit, expected) in [
+        ("-v 400000", "97 MiB of unsent and partial data, 97 MiB of history"),
+        ("-d 200000", "48 MiB of unsent and partial data, 48 MiB of history"),
+    ] {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit {limit}; exec \"$0\" --listen 127.0.0.1:0 --log info");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_cubbyd")]);
+        let daemon = Daemon::run(command, 1);
+        daemon.connect().id();
+        daemon.signal("TERM");
+        let (code, said) = daemon.end();
+        assert!(code == Some(0) && said.contains(expected), "{limit}: {said}");
+    }
 }

@@ -1,6 +1,7 @@
 //! HTTP and WebSocket with clients from elsewhere: a real browser on the chat page, Node, Python.
 
 mod browser;
+mod cors;
 mod devtools;
 mod growth;
 mod scripts;

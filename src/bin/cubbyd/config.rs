@@ -1,7 +1,7 @@
 //! What the daemon is asked to do: the values that options set, what follows if they are not given, and which of them
 //! do not fit together.
 
-use crate::values::{bytes, number, quarter_of_memory_below};
+use crate::values::{bytes, number};
 use cubby::{Address, Builder, IfFull, Limits, Server, SetupError};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +18,9 @@ const DEFAULT_FLUSH_SECS: u64 = 5;
 
 /// The longest time between two flushes: a day.
 const MAX_FLUSH_SECS: u64 = 86_400;
+
+/// A limit that follows from the memory that there is, is never lower than this.
+const MIN_MEMORY: usize = 1 << 20;
 
 /// What the command line asks for.
 #[derive(Default)]
@@ -48,14 +51,11 @@ pub struct Http {
 }
 
 impl Config {
-    /// Fills in what was not given and checks that everything fits together.
-    pub fn complete(&mut self) -> Result<(), String> {
-        if !self.has_memory {
-            self.limits.memory = quarter_of_memory_below(self.limits.memory).unwrap_or(self.limits.memory);
-        }
-        if !self.has_history_total {
-            let total = self.limits.history_total;
-            self.limits.history_total = quarter_of_memory_below(total).unwrap_or(total);
+    /// Fills in what was not given and checks that everything fits together. `available`: bytes of memory that this
+    /// process may have, if that is known.
+    pub fn complete(&mut self, available: Option<u64>) -> Result<(), String> {
+        if let Some(available) = available {
+            self.fit_memory(usize::try_from(available).unwrap_or(usize::MAX));
         }
         self.limits.check().map_err(|error| format!("--{error}"))?;
         if self.flush_secs.is_some() && self.event_log.is_none() {
@@ -71,6 +71,35 @@ impl Config {
             self.http.addresses.push(DEFAULT_HTTP_ADDRESS.to_owned());
         }
         Ok(())
+    }
+
+    /// Lowers the limits of memory that were not given to a quarter of what is available. If one of them was given, the
+    /// other one takes no more than half of what that leaves. The rest is for the sockets and for the process itself.
+    fn fit_memory(&mut self, available: usize) {
+        let Limits { memory, history_total, .. } = self.limits;
+        let fit = |limit: usize, other: usize| {
+            limit.min(available / 4).min(available.saturating_sub(other) / 2).max(MIN_MEMORY).min(limit)
+        };
+        if !self.has_memory {
+            self.limits.memory = fit(memory, if self.has_history_total { history_total } else { 0 });
+        }
+        if !self.has_history_total {
+            // The hub takes what one request of any size needs, even if that is more than its limit.
+            self.limits.history_total = fit(history_total, self.limits.memory.max(self.limits.least_memory()));
+        }
+    }
+
+    /// Says so if what was given is more than the memory that is available.
+    pub fn memory_warning(&self, available: Option<u64>) -> Option<String> {
+        let Limits { memory, history_total, .. } = self.limits;
+        let (asked, available) = ((memory as u64).saturating_add(history_total as u64), available?);
+        let (asked_mib, available_mib) = (asked >> 20, available >> 20);
+        (asked > available).then(|| {
+            format!(
+                "--memory and --history-total allow {asked_mib} MiB, but this process may have {available_mib} MiB; \
+                 lower them, or the system may end it"
+            )
+        })
     }
 
     /// How often the event log is flushed at least.
@@ -122,10 +151,19 @@ pub fn listen_http(config: &mut Config, text: &str) -> Result<(), String> {
 #[cfg(feature = "ws")]
 pub fn origin(config: &mut Config, text: &str) -> Result<(), String> {
     if !cubby::is_origin(text) {
-        return Err(format!("{text:?} is not an origin, as in https://example.org or http://127.0.0.1:3000"));
+        return Err(format!("{text:?} is not an origin, as in https://example.org, http://127.0.0.1:3000 or null"));
     }
     config.http.origins.push(text.to_owned());
     Ok(())
+}
+
+/// What the operator should know about the options, though they are valid.
+#[cfg(feature = "ws")]
+pub fn warnings(config: &Config) -> Option<&'static str> {
+    config.http.origins.iter().any(|origin| origin == "null").then_some(
+        "--origin null: any file that a browser opens, and any page in a sandbox of any site, may use this hub; name \
+         the sites instead",
+    )
 }
 
 pub fn max_connections(config: &mut Config, text: &str) -> Result<(), String> {
@@ -189,4 +227,42 @@ pub fn log_level(config: &mut Config, text: &str) -> Result<(), String> {
     let wrong = |_| format!("{text:?} is none of off, error, warn, info, debug, trace");
     config.log = Some(text.parse().map_err(wrong)?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    /// The limits of memory in MiB, with these of them given, if so much is available.
+    fn fitted(memory: Option<usize>, history: Option<usize>, available: usize) -> (usize, usize) {
+        let mut config =
+            Config { has_memory: memory.is_some(), has_history_total: history.is_some(), ..Config::default() };
+        config.limits.memory = memory.map_or(config.limits.memory, |mib| mib * MIB);
+        config.limits.history_total = history.map_or(config.limits.history_total, |mib| mib * MIB);
+        assert_eq!(config.complete(Some((available * MIB) as u64)), Ok(()));
+        (config.limits.memory / MIB, config.limits.history_total / MIB)
+    }
+
+    #[test]
+    fn the_limits_of_memory_leave_room_in_what_is_available() {
+        assert_eq!(fitted(None, None, 4096), (256, 256));
+        assert_eq!(fitted(None, None, 64), (16, 16));
+        assert_eq!(fitted(None, None, 8), (2, 1), "receiving a request of any size takes four MiB");
+        assert_eq!(fitted(None, None, 0), (1, 1));
+        assert_eq!(fitted(Some(48), None, 64), (48, 8));
+        assert_eq!(fitted(None, Some(60), 64), (2, 60));
+        assert_eq!(fitted(Some(300), None, 64), (300, 1));
+        assert_eq!(fitted(Some(300), Some(400), 64), (300, 400), "both are as they were given");
+    }
+
+    #[test]
+    fn limits_that_are_more_than_what_is_available_are_told() {
+        let mut config = Config::default();
+        config.limits.memory = 300 * MIB;
+        let warned = |available: Option<usize>| config.memory_warning(available.map(|mib| (mib * MIB) as u64));
+        assert!(warned(Some(64)).is_some_and(|text| text.contains("556 MiB") && text.contains("64 MiB")));
+        assert_eq!((warned(Some(4096)), warned(None)), (None, None));
+    }
 }

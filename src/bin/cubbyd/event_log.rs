@@ -4,6 +4,7 @@
 //! and reported in the log. The writer collects lines in a buffer and writes it from time to time. If that fails, it
 //! keeps the buffer and tries again; while the buffer is full, it takes nothing from the channel.
 
+use crate::machine;
 use cubby::json::{EventJson, put_json_line};
 use cubby::{EventSender, Events, EventsWaker, SharedEvent, WhenFull, event_channel};
 use std::fs::{File, OpenOptions};
@@ -59,12 +60,13 @@ impl EventLog {
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened, so that the operator learns it at once.
-    pub fn start(path: &Path, flush_every: Duration, memory: usize) -> io::Result<(EventLog, EventSender)> {
+    /// If the file cannot be opened, or no thread started, so that the operator learns it at once.
+    pub fn start(path: &Path, flush_every: Duration, memory: usize) -> Result<(EventLog, EventSender), String> {
         let most = CHANNEL_BYTES.min(memory / 8);
         let (sender, events) = event_channel(CHANNEL_EVENTS, most, WhenFull::Drop);
         let (shared, waker) = (Arc::new(Shared::default()), events.waker());
-        let file = LogFile::open(path)?;
+        let cannot_open = |error| format!("cannot write {}: {error}; choose another file", path.display());
+        let file = LogFile::open(path).map_err(cannot_open)?;
         let writer = Writer {
             events,
             file,
@@ -84,7 +86,8 @@ impl EventLog {
         let writer = Builder::new().name("event-log".to_owned()).spawn(move || {
             writer.run();
             drop::<Sender<()>>(ending);
-        })?;
+        });
+        let writer = writer.map_err(|error| machine::thread_error(&error))?;
         Ok((EventLog { shared, waker, writer, ended }, sender))
     }
 

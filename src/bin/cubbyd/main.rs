@@ -6,6 +6,7 @@ mod common;
 mod config;
 mod event_log;
 mod logger;
+mod machine;
 mod options;
 mod values;
 
@@ -55,12 +56,19 @@ fn complain(text: &str) {
 
 fn serve(mut config: Config) -> ExitCode {
     logger::start(config.log);
-    fit_connections(&mut config, raise_descriptor_limit());
+    #[cfg(feature = "ws")]
+    config::warnings(&config).into_iter().for_each(|warning| log::warn!("{warning}"));
+    let descriptors = machine::Machine::this().descriptors().unwrap_or(u64::MAX);
+    fit_connections(&mut config, raise_descriptor_limit().min(descriptors));
+    let available = machine::memory();
+    config.memory_warning(available).into_iter().for_each(|warning| log::warn!("{warning}"));
     let Limits { max_connections, memory, history_total, .. } = config.limits;
     log::info!(
-        "limits: {max_connections} connections, {} MiB of unsent and partial data, {} MiB of history",
+        "limits: {max_connections} connections, {} MiB of unsent and partial data, {} MiB of history; memory that this \
+         process may have: {}",
         memory >> 20,
-        history_total >> 20
+        history_total >> 20,
+        available.map_or("unknown".to_owned(), |bytes| format!("{} MiB", bytes >> 20))
     );
     let outcome = start(&config).and_then(|(mut server, mut signals, event_log)| {
         announce(&server);
@@ -129,8 +137,8 @@ fn catch_signals(server: &mut Server) -> io::Result<Signals> {
 }
 
 fn start_event_log(server: &mut Server, path: &Path, config: &Config) -> Result<EventLog, String> {
-    let failed = |error| format!("--event-log: cannot write {}: {error}; choose another file", path.display());
-    let (event_log, listener) = EventLog::start(path, config.flush_every(), config.limits.memory).map_err(failed)?;
+    let started = EventLog::start(path, config.flush_every(), config.limits.memory);
+    let (event_log, listener) = started.map_err(|what| format!("--event-log: {what}"))?;
     server.listen_to_all(listener);
     Ok(event_log)
 }

@@ -3,6 +3,7 @@
 
 use crate::common::{OptionRow, usage, wrong_option};
 use crate::config::{self, Config};
+use crate::machine;
 use crate::values::{bytes, number};
 use Apply::{Bytes, Count, Flag, Flags, Print, Secs, Value, Values};
 use cubby::Limits;
@@ -141,7 +142,7 @@ pub fn parse(arguments: &[String]) -> Result<Task, String> {
     for row in OPTIONS {
         apply(row, &matches, &mut config).map_err(|what| format!("--{}: {what}", row.long))?;
     }
-    config.complete()?;
+    config.complete(machine::memory())?;
     Ok(Task::Serve(config.into()))
 }
 

@@ -1,7 +1,7 @@
 //! HTTP callers and WebSocket users: their timeouts, and how much work and memory they may cost.
 
 use super::*;
-use crate::limits::ANSWER_WINDOW;
+use crate::limits::{ANSWER_WINDOW, SPARE_CALLERS, SPARE_TIME, TURNED_AWAY};
 use crate::web::{HTTP_CALLER, Policy, Web};
 use crate::wire::websocket::{BINARY, CLOSE, Message, MessageReader, PING, PONG, Side, TEXT, encode_masked};
 
@@ -96,6 +96,27 @@ fn a_request_that_is_never_complete_is_answered_so_after_ten_seconds() {
     assert!(said.starts_with("HTTP/1.1 408 ") && said.contains("Connection: close"), "{said}");
     bench.pass(Limits::default().linger);
     assert!(bench.is_closed(wire));
+}
+
+#[test]
+fn a_page_of_a_named_origin_may_read_that_its_request_was_not_complete() {
+    let policy = Policy { origins: vec!["https://a".to_owned()], http_read: false };
+    let mut bench = Bench::with_gateway(&[Protocol::NATIVE, HTTP_CALLER], Limits::default(), Web::new(policy));
+    for (origin, is_named) in [("https://a", true), ("https://b", false)] {
+        for rest in ["Content-Len", "Content-Length: 5\r\n\r\nhi"] {
+            let wire = bench.call();
+            bench.send(wire, format!("POST /rooms/a HTTP/1.1\r\nHost: h\r\nOrigin: {origin}\r\n{rest}").as_bytes());
+            bench.settle();
+            bench.pass(11 * SECOND);
+            let said = bench.response(wire);
+            let may_read = said.contains("\r\nAccess-Control-Allow-Origin: https://a\r\nVary: Origin\r\n");
+            assert_eq!(may_read, is_named, "{said}");
+            assert!(
+                said.starts_with(if is_named || rest.len() < 12 { "HTTP/1.1 408 " } else { "HTTP/1.1 403 " }),
+                "{said}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -356,4 +377,97 @@ fn a_caller_that_asks_nothing_is_closed_without_a_response() {
     assert!(bench.response(wire).starts_with("HTTP/1.1 200 "));
     bench.pass(100 * SECOND);
     assert_eq!((bench.response(wire), bench.is_closed(wire)), (String::new(), true));
+}
+
+/// A hub for one connection, which has it.
+fn full() -> (Bench<Web>, usize) {
+    let mut bench = Bench::web(Limits { max_connections: 1, ..Limits::default() });
+    let only = bench.call();
+    (bench, only)
+}
+
+const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n";
+
+#[test]
+fn a_caller_beyond_the_limit_has_a_second_to_ask_whatever_it_sends() {
+    let (mut bench, _only) = full();
+    let (silent, dripping) = (bench.call(), bench.call());
+    let steps: u32 = 9;
+    for _ in 0..steps {
+        bench.send(dripping, b"G");
+        bench.pass(SPARE_TIME / 10);
+    }
+    assert_eq!(bench.response(silent), "");
+    bench.pass(SPARE_TIME / 5);
+    for wire in [silent, dripping] {
+        let said = bench.response(wire);
+        assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("\"code\":14"), "{said}");
+    }
+    assert_eq!(bench.net.hub().stats.refused_full, 2);
+}
+
+#[test]
+fn those_who_are_turned_away_leave_places_for_those_who_watch_the_hub() {
+    let (mut bench, _only) = full();
+    for _ in 0..2 * TURNED_AWAY {
+        bench.world().connect(0, Wire::new(RemoteAddr::Unix));
+    }
+    bench.settle();
+    let wires: Vec<usize> = (0..SPARE_CALLERS).map(|_| bench.call()).collect();
+    let late = bench.call();
+    assert!(bench.response(late).starts_with("HTTP/1.1 503 "), "no place is left, and it is told so at once");
+    for wire in wires {
+        bench.send(wire, HEALTH);
+        bench.settle();
+        assert!(bench.response(wire).starts_with("HTTP/1.1 200 "));
+    }
+}
+
+#[test]
+fn a_caller_beyond_the_limit_stays_if_there_is_room_when_it_asks() {
+    let (mut bench, only) = full();
+    let wires = [bench.call(), bench.call()];
+    bench.send(only, b"GET /health HTTP/1.0\r\n\r\n");
+    bench.settle();
+    bench.world().end(only);
+    bench.settle();
+    assert!(bench.is_closed(only));
+    for (wire, status) in wires.into_iter().zip(["200", "503"]) {
+        bench.send(wire, b"GET /list HTTP/1.1\r\nHost: h\r\n\r\n");
+        bench.settle();
+        let said = bench.response(wire);
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
+    }
+    bench.pass(2 * SPARE_TIME);
+    bench.send(wires[0], HEALTH);
+    bench.settle();
+    let said = bench.response(wires[0]);
+    assert!(said.starts_with("HTTP/1.1 200 ") && !said.contains("Connection: close"), "it is one like others: {said}");
+}
+
+#[test]
+fn large_heads_that_never_end_take_no_more_memory_than_there_is() {
+    let mut limits = Limits { memory: 1 << 20, ..Limits::default() };
+    limits.max_body = 1000;
+    let mut bench = Bench::web(limits);
+    let head = format!("GET /health HTTP/1.1\r\nHost: h\r\nCookie: {}", "x".repeat(31 * 1024));
+    let crowd: Vec<usize> = (0..200).map(|_| bench.call()).collect();
+    for &wire in &crowd {
+        bench.send(wire, head.as_bytes());
+    }
+    let patient = bench.call();
+    for _ in 0..20 {
+        bench.pass(Duration::from_millis(100));
+        bench.send(patient, HEALTH);
+        bench.settle();
+        let said = bench.response(patient);
+        assert!(said.starts_with("HTTP/1.1 200 "), "a small request is answered all the while: {said}");
+        let hub = bench.net.hub();
+        assert!(hub.held() <= hub.memory_limit(), "{} bytes are held", hub.held());
+    }
+    let one = bench.call();
+    bench.pass(Limits::default().frame_time);
+    bench.send(one, format!("{head}\r\n\r\n").as_bytes());
+    bench.settle();
+    assert!(bench.response(one).starts_with("HTTP/1.1 200 "), "a large head is taken when there is room");
 }

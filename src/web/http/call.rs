@@ -1,5 +1,6 @@
 //! One HTTP request, parsed.
 
+use super::cors::Cors;
 use super::handshake::Handshake;
 use crate::web::page::File;
 use crate::wire::{Ids, Names, Request};
@@ -15,6 +16,8 @@ pub struct Call<'b> {
     pub closes: bool,
     /// Whether it came through a proxy, so that the caller's address is not known.
     pub is_forwarded: bool,
+    /// Whose pages may read the response.
+    pub cors: Cors,
 }
 
 /// What a request wants.
@@ -22,10 +25,28 @@ pub struct Call<'b> {
 pub enum Action<'b> {
     /// To look something up.
     LookUp(Lookup),
+    /// To know how a path can be used. These header lines say it.
+    Describe {
+        lines: String,
+        /// A browser asks what a page may send, and not whether the hub serves.
+        is_preflight: bool,
+    },
     /// To have the hub execute a request of its own protocol. The receipt becomes the response.
     Execute(Post<'b>),
     /// To become a WebSocket.
     Upgrade(Handshake),
+}
+
+impl Action<'_> {
+    /// Whether it is asked by those who watch the hub, whom a full hub answers as well.
+    pub fn is_watching(&self) -> bool {
+        match self {
+            Action::LookUp(Lookup::Health | Lookup::Metrics) | Action::Describe { .. } => true,
+            Action::LookUp(Lookup::File(_) | Lookup::List { .. } | Lookup::Members { .. } | Lookup::History { .. })
+            | Action::Execute(_)
+            | Action::Upgrade(_) => false,
+        }
+    }
 }
 
 /// What a request looks up.

@@ -5,7 +5,7 @@ use super::handshake::Handshake;
 use super::lookup::{Access, look_up};
 use super::parse::{Parsed, Rules, parse};
 use super::refusal::Refusal;
-use super::response::put_refusal;
+use super::response::{Document, Format, put_refusal};
 use crate::hub::{Hub, RequestContext};
 use crate::limits::http::{HEAD_PARSE_COST, MAX_HEAD_LEN};
 use crate::web::backlog::{Backlog, BlockedRequest, Progress, accepts_requests, execute, leave, room_of};
@@ -92,7 +92,8 @@ fn answer_all<L>(
         let rules = Rules { bounds: hub.limits().bounds(), origins: &policy.origins };
         hub.charge_work(HEAD_PARSE_COST.0 + HEAD_PARSE_COST.1 * (input.len() - done).min(MAX_HEAD_LEN));
         match parse(&input[done..], rules) {
-            Ok(Parsed::Incomplete { expects_continue, missing }) => {
+            Ok(Parsed::Incomplete { expects_continue, missing, cors }) => {
+                hub.note_headers(slot, cors.lines());
                 if expects_continue && !std::mem::replace(was_sent_continue, true) {
                     hub.push_bytes(slot, CONTINUE);
                 }
@@ -101,14 +102,23 @@ fn answer_all<L>(
             Ok(Parsed::Call(call, len)) => {
                 done += len;
                 *was_sent_continue = false;
+                let cors = call.cors.clone();
                 match answer(hub, slot, policy, call) {
-                    Next::Request => {}
-                    next @ (Next::Wait(_) | Next::WebSocket | Next::Input { .. }) => return (done, next),
+                    Next::Request => hub.note_headers(slot, ""),
+                    next @ Next::Wait(_) => {
+                        hub.note_headers(slot, cors.lines());
+                        return (done, next);
+                    }
+                    next @ (Next::WebSocket | Next::Input { .. }) => {
+                        hub.note_headers(slot, "");
+                        return (done, next);
+                    }
                 }
             }
             Err(refusal) => {
                 *was_sent_continue = false;
-                refuse(hub, slot, refusal.next_at.is_none(), &refusal);
+                hub.note_headers(slot, "");
+                refuse(hub, slot, refusal.next_at.is_none() || hub.is_spare(slot), &refusal);
                 done += refusal.next_at.unwrap_or(input.len() - done);
             }
         }
@@ -118,25 +128,35 @@ fn answer_all<L>(
 
 /// Refuses a request; `closes`: the connection ends with that.
 fn refuse<L>(hub: &mut Hub<L>, slot: usize, closes: bool, refusal: &Refusal) {
-    hub.respond(slot, closes, |out| put_refusal(refusal, refusal.is_head, closes, out));
+    hub.respond(slot, closes, |out| put_refusal(refusal, closes, out));
 }
 
 fn answer<L>(hub: &mut Hub<L>, slot: usize, policy: &Policy, call: Call<'_>) -> Next {
-    let Call { action, is_head, closes, is_forwarded } = call;
+    let Call { action, is_head, closes, is_forwarded, cors } = call;
+    let context = RequestContext { headers: cors.lines(), ..RequestContext::default() };
+    if !action.is_watching() && !hub.admit_spare(slot, &context) {
+        return Next::Request;
+    }
+    // Whoever watches a full hub gives its place to the next one.
+    let closes = closes || hub.is_spare(slot);
+    let format = Format { is_head, closes, cors: cors.lines() };
     match action {
-        Action::Execute(_) | Action::Upgrade(_) if hub.is_closing() => {
-            let refusal = Refusal::new(503, "the hub is shutting down");
+        Action::Execute(_) | Action::Upgrade(_) | Action::Describe { is_preflight: false, .. } if hub.is_closing() => {
+            let refusal = Refusal { cors, ..Refusal::new(503, "the hub is shutting down") };
             refuse(hub, slot, true, &refusal);
+        }
+        Action::Describe { lines, .. } => {
+            hub.respond(slot, closes, |out| Document::description(lines).put(format, out));
         }
         Action::LookUp(lookup) => {
             let access = Access { is_forwarded, http_read: policy.http_read };
             match look_up(hub, slot, lookup, access) {
-                Ok(document) => hub.respond(slot, closes, |out| document.put(is_head, closes, out)),
-                Err(refusal) => refuse(hub, slot, closes, &Refusal { is_head, ..refusal }),
+                Ok(document) => hub.respond(slot, closes, |out| document.put(format, out)),
+                Err(refusal) => refuse(hub, slot, closes, &Refusal { is_head, cors, ..refusal }),
             }
         }
         Action::Execute(post) => {
-            if let Some(blocked) = execute_post(hub, slot, &post, closes) {
+            if let Some(blocked) = execute_post(hub, slot, &post, format) {
                 return Next::Wait(blocked);
             }
         }
@@ -150,10 +170,11 @@ fn answer<L>(hub: &mut Hub<L>, slot: usize, policy: &Policy, call: Call<'_>) -> 
 }
 
 /// Executes a request under an id of its own. The hub's receipt is the response.
-fn execute_post<L>(hub: &mut Hub<L>, slot: usize, post: &Post<'_>, closes: bool) -> Option<BlockedRequest> {
+fn execute_post<L>(hub: &mut Hub<L>, slot: usize, post: &Post<'_>, format: Format<'_>) -> Option<BlockedRequest> {
+    let Format { closes, cors: headers, is_head: _ } = format;
     hub.begin_http_request(slot);
     let request = post.request();
-    let context = RequestContext { tag: None, room: room_of(&request), closes };
+    let context = RequestContext { tag: None, room: room_of(&request), closes, headers };
     if let Err(fault) = hub.limits().bounds().admit_request(&request, 0) {
         hub.fail(slot, &context, &fault);
         return None;

@@ -64,7 +64,7 @@ impl<'h> Head<'h> {
     }
 
     /// Checks the origin that a browser names. It must be the hub's own, or one of `allowed`. If the request names no
-    /// host, no origin is the hub's own.
+    /// host, no origin is the hub's own. Nothing is executed before this check.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl<'h> Head<'h> {
     pub fn check_origin(&self, allowed: &[String]) -> Result<(), Refusal> {
         let Some(origin) = self.headers.one("Origin")? else { return Ok(()) };
         let host = self.headers.one("Host")?.unwrap_or_default();
-        if origin::is_own(origin, host) || allowed.iter().any(|allowed| origin::is_same(allowed, origin)) {
+        if origin::is_own(origin, host) || origin::is_among(allowed, origin) {
             return Ok(());
         }
         let origin: String = origin.chars().take(200).collect();

@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod caller;
+mod cors;
 pub mod handshake;
 mod head;
 mod headers;

@@ -1,5 +1,11 @@
-//! Origins of web pages (RFC 6454), compared by their parts. A text that names no host is equal to nothing, not even to
-//! itself: an opaque origin is shared by pages that have nothing to do with each other.
+//! Origins of web pages (RFC 6454), compared by their parts: scheme, host and port. A text that names no host is equal
+//! to nothing, not even to itself. The exception is `null`, if the operator has named it: this origin is shared by
+//! pages that have nothing to do with each other.
+
+use std::net::Ipv6Addr;
+
+/// What a page sends that has no origin of its own: a file, or a frame in a sandbox.
+const NULL: &str = "null";
 
 /// The origin of a page: its scheme, host and port.
 #[derive(Clone, Copy, Debug)]
@@ -22,14 +28,21 @@ pub fn is_own(origin: &str, host: &str) -> bool {
     default_port(origin.scheme).is_some() && origin.is_same(Origin { scheme: origin.scheme, site: host })
 }
 
-/// Whether a text is the origin of web pages, as in `https://example.org`: a scheme, a host, and perhaps a port.
+/// Whether a text is the origin of web pages, as in `https://example.org`: a scheme, a host, and perhaps a port; or
+/// `null`, which all pages send that have no origin of their own.
 pub fn is_origin(text: &str) -> bool {
-    Origin::parse(text).is_some()
+    text == NULL || Origin::parse(text).is_some()
+}
+
+/// Whether an origin is one of those that the operator has named.
+pub fn is_among(named: &[String], origin: &str) -> bool {
+    named.iter().any(|named| is_same(named, origin))
 }
 
 /// Whether both texts name the same origin.
-pub fn is_same(one: &str, other: &str) -> bool {
-    matches!((Origin::parse(one), Origin::parse(other)), (Some(one), Some(other)) if one.is_same(other))
+fn is_same(one: &str, other: &str) -> bool {
+    (one == NULL && other == NULL)
+        || matches!((Origin::parse(one), Origin::parse(other)), (Some(one), Some(other)) if one.is_same(other))
 }
 
 impl<'t> Origin<'t> {
@@ -43,7 +56,7 @@ impl<'t> Origin<'t> {
 
     fn is_same(self, other: Origin<'_>) -> bool {
         self.scheme.eq_ignore_ascii_case(other.scheme)
-            && self.site.host.eq_ignore_ascii_case(other.site.host)
+            && is_same_host(self.site.host, other.site.host)
             && self.port() == other.port()
     }
 
@@ -67,18 +80,24 @@ impl<'t> Site<'t> {
 }
 
 fn is_host(host: &str) -> bool {
-    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(address) => {
-            !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte))
-        }
-        None => {
-            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/\\?#@:,;[]\"<>".contains(&byte))
-        }
-    }
+    let is_fit = |byte: u8| byte.is_ascii_graphic() && !b"/\\?#@:,;[]\"<>".contains(&byte);
+    ipv6(host).is_some() || !host.is_empty() && host.bytes().all(is_fit)
 }
 
+/// The address in brackets.
+fn ipv6(host: &str) -> Option<Ipv6Addr> {
+    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+}
+
+/// An IPv6 address can be written in several ways.
+fn is_same_host(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other) || matches!((ipv6(one), ipv6(other)), (Some(one), Some(other)) if one == other)
+}
+
+/// No browser writes zeros before a port. Without them an origin that is allowed is short, and so is what repeats it.
 fn parse_port(text: &str) -> Option<u16> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    is_plain.then(|| text.parse().ok()).flatten()
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
@@ -108,6 +127,9 @@ mod tests {
             ("https://hub", "hub:443"),
             ("http://[::1]:8080", "[::1]:8080"),
             ("http://[::1]", "[::1]"),
+            ("http://[::1]:80", "[0:0:0:0:0:0:0:1]"),
+            ("http://[fd00::abcd]", "[FD00:0::ABCD]"),
+            ("http://[::ffff:102:304]", "[::ffff:1.2.3.4]"),
         ] {
             assert!(is_own(origin, host), "{origin} at {host}");
         }
@@ -141,7 +163,11 @@ mod tests {
             ("http://hub:", "hub:"),
             ("http://hub:+80", "hub:+80"),
             ("http://hub:65616", "hub:65616"),
+            ("http://hub:080", "hub:080"),
             ("http://[]", "[]"),
+            ("http://[:::1]", "[:::1]"),
+            ("http://[::1]", "[::2]"),
+            ("http://[::1]", "::1"),
             ("http://a:b:80", "a:b:80"),
         ] {
             assert!(!is_own(origin, host), "{origin} at {host}");
@@ -151,11 +177,14 @@ mod tests {
     #[test]
     fn an_origin_that_the_operator_allows_is_compared_by_its_parts_too() {
         assert!(is_same("https://chat.example", "HTTPS://Chat.Example:443"));
+        assert!(is_same("http://[0::1]:3000", "http://[::1]:3000"));
+        assert!(is_same("null", "null") && is_origin("null"), "if the operator says so");
         assert!(is_same("chrome-extension://abc", "chrome-extension://abc") && is_origin("chrome-extension://abc"));
         for (one, other) in [
             ("https://chat.example", "http://chat.example"),
             ("https://chat.example", "https://chat.example:444"),
-            ("null", "null"),
+            ("null", "NULL"),
+            ("null", "https://null"),
             ("file://", "file://"),
             ("", ""),
         ] {

@@ -1,5 +1,7 @@
 //! Why a request is not executed.
 
+use super::cors::Cors;
+use crate::limits::http::MAX_ERROR_TEXT;
 use std::borrow::Cow;
 
 /// Why a request is not executed.
@@ -15,11 +17,18 @@ pub struct Refusal {
     pub next_at: Option<usize>,
     /// Whether the request is a HEAD, so that the response has no body.
     pub is_head: bool,
+    /// Whose pages may read this.
+    pub cors: Cors,
 }
 
 impl Refusal {
-    /// A refusal that ends the connection.
+    /// A refusal that ends the connection. A long text, which quotes the request, is cut.
     pub fn new(status: u16, text: impl Into<Cow<'static, str>>) -> Refusal {
-        Refusal { status, text: text.into(), header: "", next_at: None, is_head: false }
+        let mut text = text.into();
+        if text.len() > MAX_ERROR_TEXT {
+            let end = text.floor_char_boundary(MAX_ERROR_TEXT);
+            text = format!("{}…", &text[..end]).into();
+        }
+        Refusal { status, text, header: "", next_at: None, is_head: false, cors: Cors::default() }
     }
 }

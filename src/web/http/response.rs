@@ -17,28 +17,45 @@ const NO_STORE: &str = "Cache-Control: no-store\r\n";
 #[derive(Debug)]
 pub struct Document {
     status: u16,
-    content_type: &'static str,
+    /// The type of the body, if there may be one.
+    content_type: Option<&'static str>,
     /// Further headers, each with its line's end.
-    headers: &'static str,
+    headers: Cow<'static, str>,
     body: Cow<'static, [u8]>,
+}
+
+/// How a response is written, beside what it says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Format<'c> {
+    /// It answers a HEAD, so it has no body.
+    pub is_head: bool,
+    /// The connection ends with it.
+    pub closes: bool,
+    /// Header lines that say whose pages may read it.
+    pub cors: &'c str,
 }
 
 impl Document {
     /// A JSON object that is not to be cached.
     pub fn json(status: u16, body: Vec<u8>) -> Document {
-        Document { status, content_type: "application/json", headers: NO_STORE, body: body.into() }
+        Document { status, content_type: Some("application/json"), headers: NO_STORE.into(), body: body.into() }
     }
 
     /// The page of metrics.
     pub fn metrics(text: String) -> Document {
         let body = text.into_bytes().into();
-        Document { status: 200, content_type: metrics::CONTENT_TYPE, headers: NO_STORE, body }
+        Document { status: 200, content_type: Some(metrics::CONTENT_TYPE), headers: NO_STORE.into(), body }
     }
 
     /// A file of the page.
     pub fn file(file: &'static File) -> Document {
         let File { content_type, bytes, .. } = *file;
-        Document { status: 200, content_type, headers: page::HEADERS, body: bytes.into() }
+        Document { status: 200, content_type: Some(content_type), headers: page::HEADERS.into(), body: bytes.into() }
+    }
+
+    /// The answer to an OPTIONS, in header lines alone.
+    pub fn description(lines: String) -> Document {
+        Document { status: 200, content_type: None, headers: lines.into(), body: Cow::Borrowed(&[]) }
     }
 
     /// About how many bytes were composed for it, those included that were left out in the end.
@@ -49,27 +66,27 @@ impl Document {
         }
     }
 
-    /// Appends the response, without its body if it answers a HEAD. `closes`: the connection ends with it.
-    pub fn put(&self, is_head: bool, closes: bool, out: &mut Vec<u8>) {
-        let Document { status, content_type, headers, body } = self;
+    /// Appends the response.
+    pub fn put(&self, format: Format<'_>, out: &mut Vec<u8>) {
+        let (Document { status, content_type, headers, body }, Format { is_head, closes, cors }) = (self, format);
         let connection = if closes { "Connection: close\r\n" } else { "" };
         let (reason, len) = (reason(*status), body.len());
+        let content_type = content_type.map(|name| format!("Content-Type: {name}\r\n")).unwrap_or_default();
         write!(
             out,
-            "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {len}\r\n{connection}\
-             {headers}X-Content-Type-Options: nosniff\r\n\r\n"
+            "HTTP/1.1 {status} {reason}\r\n{content_type}Content-Length: {len}\r\n{connection}\
+             {headers}{cors}X-Content-Type-Options: nosniff\r\n\r\n"
         )
         .expect("writing to a vector does not fail");
         out.extend_from_slice(if is_head { &[] } else { body });
     }
 }
 
-/// Appends the response to a request that is refused, without its body if it answers a HEAD. `closes`: the connection
-/// ends with it.
-pub fn put_refusal(refusal: &Refusal, is_head: bool, closes: bool, out: &mut Vec<u8>) {
-    let body = error_body(refusal.status, None, &refusal.text);
-    let document = Document { headers: refusal.header, ..Document::json(refusal.status, body) };
-    document.put(is_head, closes, out);
+/// Appends the response to a request that is refused. `closes`: the connection ends with it.
+pub fn put_refusal(refusal: &Refusal, closes: bool, out: &mut Vec<u8>) {
+    let Refusal { status, ref text, header, is_head, ref cors, .. } = *refusal;
+    let document = Document { headers: header.into(), ..Document::json(status, error_body(status, None, text)) };
+    document.put(Format { is_head, closes, cors: cors.lines() }, out);
 }
 
 fn error_body(status: u16, code: Option<ErrorCode>, text: &str) -> Vec<u8> {
@@ -81,13 +98,17 @@ fn error_body(status: u16, code: Option<ErrorCode>, text: &str) -> Vec<u8> {
 
 /// Appends the response for an answer of the hub. Appends nothing for an answer that no POST causes.
 pub fn encode(context: &RequestContext<'_>, answer: &Answer<'_>, out: &mut Vec<u8>) {
+    let RequestContext { closes, headers: cors, tag: _, room: _ } = *context;
+    let format = Format { is_head: false, closes, cors };
     let mut body = Vec::new();
     let result = Object::begin(&mut body);
     match *answer {
         Answer::Receipt(statuses) | Answer::SendReceipt(statuses) => result.statuses(statuses).end(),
         Answer::Published(id) => result.number("id", id).end(),
-        Answer::Error { code, fatal, text, .. } => return put_error(code, text, context.closes || fatal, out),
-        Answer::Closing { code, text } => return put_error(code, text, true, out),
+        Answer::Error { code, fatal, text, .. } => {
+            return put_error(code, text, Format { closes: closes || fatal, ..format }, out);
+        }
+        Answer::Closing { code, text } => return put_error(code, text, Format { closes: true, ..format }, out),
         Answer::Welcome { .. }
         | Answer::Identity(_)
         | Answer::List { .. }
@@ -102,12 +123,12 @@ pub fn encode(context: &RequestContext<'_>, answer: &Answer<'_>, out: &mut Vec<u
         | Answer::Event { .. }
         | Answer::Beat { .. } => return,
     }
-    Document::json(200, body).put(false, context.closes, out);
+    Document::json(200, body).put(format, out);
 }
 
-fn put_error(code: ErrorCode, text: &str, closes: bool, out: &mut Vec<u8>) {
+fn put_error(code: ErrorCode, text: &str, format: Format<'_>, out: &mut Vec<u8>) {
     let status = status_of(code);
-    Document::json(status, error_body(status, Some(code), &error_text(code, text))).put(false, closes, out);
+    Document::json(status, error_body(status, Some(code), &error_text(code, text))).put(format, out);
 }
 
 /// The status of the response to an error of the hub.

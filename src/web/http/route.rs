@@ -34,9 +34,16 @@ pub struct Methods {
     pub header: &'static str,
 }
 
-const READ: Methods = Methods { names: &["GET", "HEAD"], header: "Allow: GET, HEAD\r\n" };
-const CONNECT: Methods = Methods { names: &["GET"], header: "Allow: GET\r\n" };
-const WRITE: Methods = Methods { names: &["POST"], header: "Allow: POST\r\n" };
+const READ: Methods = Methods { names: &["GET", "HEAD", OPTIONS], header: "Allow: GET, HEAD, OPTIONS\r\n" };
+const CONNECT: Methods = Methods { names: &["GET", OPTIONS], header: "Allow: GET, OPTIONS\r\n" };
+const WRITE: Methods = Methods { names: &["POST", OPTIONS], header: "Allow: POST, OPTIONS\r\n" };
+
+/// The methods of the hub as a whole, which an OPTIONS asks for by a path of `*`.
+const ANY: Methods =
+    Methods { names: &["GET", "HEAD", "POST", OPTIONS], header: "Allow: GET, HEAD, POST, OPTIONS\r\n" };
+
+/// Every path takes it: browsers ask by it what a page may do, and load balancers whether the hub is there.
+pub const OPTIONS: &str = "OPTIONS";
 
 impl Methods {
     /// Whether this method is allowed.
@@ -47,6 +54,20 @@ impl Methods {
     /// The method that error texts recommend.
     pub fn usual(&self) -> &'static str {
         self.names[0]
+    }
+
+    /// Those that a path has; all of the hub's for `*`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Route::find`].
+    pub fn of(path: &str) -> Result<Methods, Refusal> {
+        if path == "*" { Ok(ANY) } else { Ok(Route::find(path)?.methods()) }
+    }
+
+    /// Their names, for a header.
+    pub fn list(&self) -> String {
+        self.names.join(", ")
     }
 }
 
@@ -60,7 +81,7 @@ impl Route {
         if let Some(file) = page::FILES.iter().find(|file| file.path == path) {
             return Ok(Route::File(file));
         }
-        // One more part than any path has: a path may be 8 KiB of slashes.
+        // One more part than any path has: a path may be many KiB of slashes.
         let parts: Vec<&str> = path.splitn(MAX_PARTS + 1, '/').collect();
         Ok(match parts[..] {
             ["", "health"] => Route::Health,

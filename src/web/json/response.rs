@@ -7,7 +7,7 @@ use crate::wire::{Answer, ErrorCode, EventRef, KindRow, UserId};
 
 /// Appends an answer as an object.
 pub fn encode(context: &RequestContext<'_>, answer: &Answer<'_>, out: &mut Vec<u8>) {
-    let RequestContext { tag, room, closes: _ } = *context;
+    let RequestContext { tag, room, closes: _, headers: _ } = *context;
     match *answer {
         Answer::Welcome { user, max_body, max_receivers, heartbeat_secs, name, server, version: _ } => {
             begin(out, "welcome", tag)
@@ -91,7 +91,7 @@ mod tests {
 
     fn json(tag: Option<u16>, answer: Answer<'_>) -> String {
         let mut out = Vec::new();
-        encode(&RequestContext { tag, room: "lobby", closes: false }, &answer, &mut out);
+        encode(&RequestContext { tag, room: "lobby", ..RequestContext::default() }, &answer, &mut out);
         String::from_utf8(out).expect("text")
     }
 
@@ -146,7 +146,7 @@ mod tests {
         #[test]
         fn every_answer_is_an_object_with_its_tag_and_its_texts(text in "\\PC{0,20}|[\0-\x7F]{0,20}", tag: u16) {
             each_answer(&text, |answer| {
-                let context = RequestContext { tag: Some(tag), room: &text, closes: false };
+                let context = RequestContext { tag: Some(tag), room: &text, ..RequestContext::default() };
                 let mut out = Vec::new();
                 encode(&context, &answer, &mut out);
                 let value: serde_json::Value = serde_json::from_slice(&out).expect("JSON");

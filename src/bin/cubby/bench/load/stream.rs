@@ -2,7 +2,7 @@
 
 use cubby::Address;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Stream {
                 socket.connect_timeout(&socket2::SockAddr::unix(path)?, timeout)?;
                 Ok(Stream::Unix(socket.into()))
             }
-            Address::Tcp(host_and_port) => tcp(host_and_port, timeout).map(Stream::Tcp),
+            Address::Tcp(_) => tcp(address, timeout).map(Stream::Tcp),
             Address::Ws { .. } => {
                 let what = "this protocol needs HOST:PORT or unix:PATH";
                 Err(io::Error::new(io::ErrorKind::Unsupported, what))
@@ -52,9 +52,9 @@ impl Stream {
 }
 
 /// Connects to the first of a host's addresses that accepts the connection.
-fn tcp(host_and_port: &str, timeout: Duration) -> io::Result<TcpStream> {
+fn tcp(address: &Address, timeout: Duration) -> io::Result<TcpStream> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in host_and_port.to_socket_addrs()? {
+    for address in address.resolve()? {
         match TcpStream::connect_timeout(&address, timeout) {
             Ok(stream) => return stream.set_nodelay(true).map(|()| stream),
             Err(error) => failed = error,
