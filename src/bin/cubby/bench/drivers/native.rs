@@ -282,7 +282,7 @@ mod tests {
     fn subscribers_join_a_room_and_publishers_publish_in_it() {
         let (mut native, out) = greeted(Native::rooms(), Part::Subscriber(7));
         assert_eq!(out, b"\x01\0\0\0\0\0\0\x04\x01\0\0\0\x07\0\0\0\0\0\0\x08\x07bench-7");
-        let joined = b"\x87\0\0\0\0\0\0\x0c\0\0\0\x01\0\0\0\0\0\0\0\x01";
+        let joined = b"\x87\0\0\0\0\0\0\x14\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x05";
         assert_eq!(told(&mut native, &[WELCOME, joined].concat()).0, [Incoming::Other, Incoming::Ready(9)]);
         let (mut native, _) = greeted(Native::rooms(), Part::Publisher(7));
         assert!(!native.add_group(Part::Publisher(8), &mut Vec::new()), "there will be no answer");

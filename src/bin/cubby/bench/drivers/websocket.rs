@@ -364,7 +364,7 @@ mod tests {
         let said = unmasked(said);
         assert!(said.len() == 2 && said.iter().all(|message| message.starts_with("Binary(")), "{said:?}");
         let mut message = Vec::new();
-        let joined = b"\x87\0\0\0\0\0\0\x0c\0\0\0\x01\0\0\0\0\0\0\0\x01";
+        let joined = b"\x87\0\0\0\0\0\0\x14\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x05";
         encode(BINARY, joined, &mut message);
         assert_eq!(binary.next(&message, &mut Vec::new()), Ok(Some((message.len(), Incoming::Ready(0)))));
     }
