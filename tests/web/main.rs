@@ -3,6 +3,7 @@
 mod browser;
 mod devtools;
 mod growth;
+mod library;
 mod scripts;
 #[path = "../support/mod.rs"]
 mod support;

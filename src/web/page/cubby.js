@@ -31,8 +31,8 @@
  * The events of `on`. `open`: connected, rooms are joined again from here on. `refused`: the hub refuses us (name,
  * token, version), no further try. `event`: all of our rooms', `message` those of this type. `ready`: a room is joined,
  * and all missed events were given. `renewed`: its ids began at 1 again, as the hub or the room is new. `gap`: the hub
- * no longer has these events. `deliver`: relayed to our user id. `error`: one that belongs to no request.
- * @typedef {{ state: { state: State, retryAt: number }, open: Welcome, close: CubbyError, refused: CubbyError,
+ * no longer has these events. `state`: `retryIn` ms from now it tries again. `deliver`: relayed to our user id. `error`: one that belongs to no request.
+ * @typedef {{ state: { state: State, retryIn: number }, open: Welcome, close: CubbyError, refused: CubbyError,
  *   event: RoomEvent, message: RoomEvent, ready: { room: string }, left: { room: string, error?: CubbyError },
  *   renewed: { room: string }, gap: { room: string, from: number, to: number }, deliver: { from: string, body: Body },
  *   mail: Mail, beat: { time: number }, closing: CubbyError, error: CubbyError }} Events
@@ -51,6 +51,8 @@ const DEFAULTS = {
 const [TOO_LARGE, NOT_SIGNED_IN, BAD_NAME, RATE_LIMITED, VERSION] = [3, 5, 6, 9, 10];
 const REFUSALS = [NOT_SIGNED_IN, BAD_NAME, VERSION];
 const [PAGE, STEADY_MS, AGAIN_MS, QUIET_SECS, MAIL_IDS, TAGS] = [500, 5000, 2000, 30, 1000, 65535];
+/** The longest pause that a timer knows: after a longer one it would fire at once. */
+const LONGEST_MS = 2 ** 31 - 1;
 /** What is kept of one answer, and of a room's live events while its history is asked for, in characters of JSON. */
 const [ANSWER_CHARS, LIVE_CHARS] = [64e6, 8e6];
 
@@ -75,7 +77,7 @@ export class CubbyError extends Error {
 export function connect(url, options) {
 	const hub = new Cubby(url, options);
 	return new Promise((resolve, reject) => {
-		const timer = setTimeout(() => {
+		const timer = later(() => {
 			reject(hub.lastError ?? timedOut('hello'));
 			hub.close();
 		}, hub.options.timeout);
@@ -248,7 +250,7 @@ export class Cubby {
 		const lost = (text) => this.#lost(socket, new CubbyError(text, { reason: 'lost' }));
 		this.#socket = socket;
 		this.#farewell = undefined;
-		this.#timer = setTimeout(() => lost('no answer from the hub'), this.options.timeout);
+		this.#timer = later(() => lost('no answer from the hub'), this.options.timeout);
 		socket.onopen = () => this.#greet(socket);
 		socket.onmessage = ({ data }) => socket === this.#socket && this.#take(data);
 		socket.onclose = () => lost('the connection was lost');
@@ -264,7 +266,7 @@ export class Cubby {
 			if (socket !== this.#socket) return;
 			this.welcome = welcome;
 			this.lastError = undefined;
-			this.#openedAt = Date.now();
+			this.#openedAt = performance.now();
 			clearTimeout(this.#timer);
 			this.#watch();
 			this.#become('open');
@@ -279,7 +281,7 @@ export class Cubby {
 	#lost(socket, error) {
 		if (socket !== this.#socket) return;
 		const why = this.#farewell ?? error;
-		if (this.#openedAt && Date.now() - this.#openedAt > STEADY_MS) this.#attempt = 0;
+		if (this.#openedAt && performance.now() - this.#openedAt > STEADY_MS) this.#attempt = 0;
 		this.#drop(error);
 		this.lastError = why;
 		if (REFUSALS.includes(why.code)) {
@@ -287,9 +289,10 @@ export class Cubby {
 			this.#emit('refused', why);
 		} else {
 			const { minDelay, maxDelay } = this.options;
-			const pause = Math.min(maxDelay, minDelay * 2 ** this.#attempt++) * (1 - Math.random() / 2);
-			this.#timer = setTimeout(() => this.#dial(), pause);
-			this.#become('waiting', Date.now() + pause);
+			const most = Math.min(maxDelay, minDelay * 2 ** Math.min(this.#attempt++, 31));
+			const pause = clamped(most * (1 - Math.random() / 2));
+			this.#timer = later(() => this.#dial(), pause);
+			this.#become('waiting', pause);
 		}
 		this.#emit('close', why);
 	}
@@ -308,15 +311,15 @@ export class Cubby {
 
 	/** Looks after a connection that may go silent. */
 	#watch() {
-		const quiet = (this.welcome?.heartbeatSecs || QUIET_SECS) * 1500;
-		const rest = this.#heard + quiet - Date.now();
+		const quiet = Math.max(1, this.welcome?.heartbeatSecs || QUIET_SECS) * 1500;
+		const rest = this.#heard + quiet - performance.now();
 		if (rest <= 0) this.check();
-		this.#timer = setTimeout(() => this.#watch(), rest > 0 ? rest : quiet);
+		this.#timer = later(() => this.#watch(), rest > 0 ? rest : quiet);
 	}
 
-	#become(state, retryAt = 0) {
+	#become(state, retryIn = 0) {
 		this.state = state;
-		this.#emit('state', { state, retryAt });
+		this.#emit('state', { state, retryIn });
 	}
 
 	/** A listener that throws does not keep the others from being told. */
@@ -345,7 +348,7 @@ export class Cubby {
 			const full = this.#pending.size >= TAGS;
 			if (full) return reject(new CubbyError('too many requests wait', { reason: 'unsent', request: type }));
 			const tag = this.#nextTag();
-			const timer = setTimeout(() => this.#settle(tag).reject(timedOut(type)), timeout);
+			const timer = later(() => this.#settle(tag).reject(timedOut(type)), timeout);
 			this.#pending.set(tag, { type, resolve, reject, parts: [], chars: 0, timer });
 			this.#say({ ...message, tag });
 		});
@@ -369,7 +372,7 @@ export class Cubby {
 	}
 
 	#take(data) {
-		this.#heard = Date.now();
+		this.#heard = performance.now();
 		let message;
 		try {
 			message = JSON.parse(data);
@@ -478,7 +481,7 @@ export class Cubby {
 		} catch (error) {
 			if (stale()) return;
 			if (error.code !== RATE_LIMITED && error.reason !== 'timeout') this.#forget(room.name, error);
-			else setTimeout(() => stale() || this.#enter(room), AGAIN_MS);
+			else later(() => stale() || this.#enter(room), AGAIN_MS);
 		}
 	}
 
@@ -536,7 +539,7 @@ export class Cubby {
 	async #repair(room) {
 		const stale = this.#staleness(room);
 		room.held = true;
-		await this.#catchUp(room, room.last).catch(() => setTimeout(() => stale() || this.#repair(room), AGAIN_MS));
+		await this.#catchUp(room, room.last).catch(() => later(() => stale() || this.#repair(room), AGAIN_MS));
 	}
 
 	#forget(name, error = new CubbyError('no longer in the room', { reason: 'closed' })) {
@@ -547,6 +550,16 @@ export class Cubby {
 		room.reject(error);
 		this.#emit('left', { room: name, error });
 	}
+}
+
+/** Runs it after so many ms. */
+function later(run, ms) {
+	return setTimeout(run, clamped(ms));
+}
+
+/** A pause that a timer can keep; what is not a number is none. */
+function clamped(ms) {
+	return ms > 0 ? Math.min(ms, LONGEST_MS) : 0;
 }
 
 function hubError({ error, fatal = true, ...about }) {
