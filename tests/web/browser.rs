@@ -239,3 +239,23 @@ fn two_browsers_talk_through_a_proxy() {
     say(&bob, "and back");
     ann.wait_for(&has_line("and back"));
 }
+
+#[test]
+fn enter_that_takes_a_composed_character_does_not_send() {
+    let hub = hub();
+    let (_, http) = addresses(&hub);
+    let browser = Browser::start();
+    let ann = enter(&browser, &http, "ann", "lobby");
+    ann.evaluate("document.getElementById('compose').focus()");
+    ann.type_text("にほんご");
+    // Safari ends composing before it tells of the key; others tell while composing.
+    for about in ["keyCode: 229", "keyCode: 13, isComposing: true"] {
+        let key = format!("{{ key: 'Enter', bubbles: true, cancelable: true, {about} }}");
+        let press = format!("document.getElementById('compose').dispatchEvent(new KeyboardEvent('keydown', {key}))");
+        assert_eq!(ann.evaluate(&press), true, "{about}");
+    }
+    assert_eq!(ann.evaluate("document.getElementById('compose').value"), "にほんご");
+    ann.press("Enter");
+    ann.wait_for(&has_line("にほんご"));
+    assert_eq!(count_of(&ann, "にほんご"), 1);
+}

@@ -781,7 +781,8 @@ $.jump.onclick = () => { jump(); focusCompose(); };
 $.composer.onsubmit = say;
 $.scroll.onscroll = scrolled;
 $.compose.onkeydown = (event) => {
-	if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) say(event);
+	// While one composes a character Enter only takes it; of Safari 229 alone tells, for it ends composing first.
+	if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && event.keyCode !== 229) say(event);
 };
 document.onvisibilitychange = () => {
 	if (document.hidden) return;
