@@ -26,3 +26,8 @@ fn the_client_library_keeps_neither_an_answer_nor_live_events_without_end() {
 fn a_dead_line_is_noticed_though_the_wall_clock_is_set_and_no_pause_is_too_long_for_a_timer() {
     run(include_str!("clock.mjs"));
 }
+
+#[test]
+fn an_answer_to_hello_that_would_come_again_is_final_and_names_its_field() {
+    run(include_str!("refused.mjs"));
+}

@@ -1,6 +1,6 @@
 // The chat page. What people wrote reaches the document as text only, never as markup.
 
-import { Cubby, byteLength } from './cubby.js';
+import { Cubby, byteLength, canonical, wellFormed } from './cubby.js';
 
 /** Rows in the document, and more at once; what a tab keeps; where a long text is cut; members shown. */
 const [ROWS, STEP, ITEMS, CHARS, CUT, CUT_LINES, MEMBERS] = [300, 60, 4000, 8e6, 1500, 25, 200];
@@ -155,7 +155,8 @@ function find({ room = undefined, dm = undefined, userId = undefined }) {
 	return views.find((view) => view.room === room && view.dm === dm && view.userId === userId);
 }
 
-function open(place) {
+function open({ room = undefined, dm = undefined, userId = undefined }) {
+	const place = { room: room && canonical(room), dm: dm && canonical(dm), userId };
 	const known = find(place);
 	if (known) return known;
 	const view = new View(place);
@@ -249,7 +250,8 @@ function follow() {
 	select(wanted[Number(at) - 1] ?? wanted[0]);
 }
 
-function enter(name) {
+function enter(wanted) {
+	const name = canonical(wanted);
 	const other = name !== hub.options.name;
 	hub.options.name = name;
 	if (other) hub.restart();
@@ -391,9 +393,11 @@ function takeLeft({ room, error }) {
 
 function takeRefused(error) {
 	showEntry(active?.room);
-	if (error.code !== 5) return complain('entry-name', advice(error, 'name'));
+	const { code, field, message } = error;
+	if (field === 'name') return complain('entry-name', advice(error, 'name'));
+	if (!field) return void ($['entry-status'].textContent = advice(error, 'name'));
 	$['entry-token-field'].hidden = false;
-	complain('entry-token', `The hub wants a token: ${error.message}.`);
+	complain('entry-token', code === 5 ? `The hub wants a token: ${message}.` : advice(error, 'token'));
 }
 
 function takeMail({ name, from, body, time = Date.now() }) {
@@ -443,7 +447,8 @@ hub.on('gap', ({ room, from, to }) => {
 
 function say(event) {
 	event.preventDefault();
-	const text = $.compose.value;
+	// As it will come back from the room, so that it is known again.
+	const text = wellFormed($.compose.value);
 	if (!active || active.inbox || !text.trim()) return;
 	const over = byteLength(text) - (hub.welcome?.maxBody ?? Infinity);
 	$['compose-error'].textContent = over > 0 ? `Too long by ${number(over)} bytes: shorten it.` : '';

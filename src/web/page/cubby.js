@@ -28,8 +28,8 @@
 /** @typedef {{ mailId: string, time: number, from: string, name: string, body: Body, ack: boolean }} Mail */
 
 /**
- * The events of `on`. `open`: connected, rooms are joined again from here on. `refused`: the hub refuses us (name,
- * token, version), no further try. `event`: all of our rooms', `message` those of this type. `ready`: a room is joined,
+ * The events of `on`. `open`: connected, rooms are joined again from here on. `refused`: the hub refuses
+ * us, and would again: no further try; the error's `field` says what to change. `event`: all of our rooms', `message` those of this type. `ready`: a room is joined,
  * and all missed events were given. `renewed`: its ids began at 1 again, as the hub or the room is new. `gap`: the hub
  * no longer has these events. `state`: `retryIn` ms from now it tries again. `deliver`: relayed to our user id. `error`: one that belongs to no request.
  * @typedef {{ state: { state: State, retryIn: number }, open: Welcome, close: CubbyError, refused: CubbyError,
@@ -48,8 +48,11 @@ const DEFAULTS = {
 };
 /** @typedef {Partial<typeof DEFAULTS> & { WebSocket?: any }} Options  A class in place of the global WebSocket. */
 
-const [TOO_LARGE, NOT_SIGNED_IN, BAD_NAME, RATE_LIMITED, VERSION] = [3, 5, 6, 9, 10];
-const REFUSALS = [NOT_SIGNED_IN, BAD_NAME, VERSION];
+const [MALFORMED, TOO_LARGE, NOT_SIGNED_IN, BAD_NAME, RATE_LIMITED, VERSION] = [1, 3, 5, 6, 9, 10];
+/** What ends a connection, and would end each further one. */
+const REFUSALS = [NOT_SIGNED_IN, VERSION];
+/** Of the answers to HELLO those that may be another one next time: a limit, a rate, the hub's end, what is away. */
+const PASSING = [8, RATE_LIMITED, 11, 12, 13, 14, 16];
 const [PAGE, STEADY_MS, AGAIN_MS, QUIET_SECS, MAIL_IDS, TAGS] = [500, 5000, 2000, 30, 1000, 65535];
 /** The longest pause that a timer knows: after a longer one it would fire at once. */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -59,13 +62,14 @@ const [ANSWER_CHARS, LIVE_CHARS] = [64e6, 8e6];
 /** Why a request or a connection failed. */
 export class CubbyError extends Error {
 	/** `code` is the hub's, or 0. Of the reasons, `offline` and `unsent` mean that nothing was sent, `lost` and `timeout`
-	 * that it was perhaps carried out, perhaps not.
-	 * @param {string} text @param {{ code?: number, request?: string, fatal?: boolean,
+	 * that it was perhaps carried out, perhaps not. `field` is the option at fault if the hub refuses us, or empty.
+	 * @param {string} text @param {{ code?: number, request?: string, fatal?: boolean, field?: '' | 'name' | 'token',
 	 *   reason?: 'hub' | 'offline' | 'unsent' | 'timeout' | 'lost' | 'closed' }} [about] */
-	constructor(text, { code = 0, reason = 'hub', request = '', fatal = false } = {}) {
+	constructor(text, { code = 0, reason = 'hub', request = '', fatal = false, field = '' } = {}) {
 		super(text);
 		this.name = 'CubbyError';
 		this.code = code;
+		this.field = field;
 		this.reason = reason;
 		this.request = request;
 		this.fatal = fatal;
@@ -200,18 +204,19 @@ export class Cubby {
 	 * newest `backlog` events were told. While not connected, it waits.
 	 * @param {string} room @param {{ backlog?: number }} [options] @returns {Promise<Joined>} */
 	join(room, { backlog = 0 } = {}) {
-		const known = this.#rooms.get(room);
+		const name = canonical(room);
+		const known = this.#rooms.get(name);
 		if (known) return known.promise;
-		const fresh = { name: room, backlog, held: true, last: -1, live: [], chars: 0, newest: 0, promise: undefined };
+		const fresh = { name, backlog, held: true, last: -1, live: [], chars: 0, newest: 0, promise: undefined };
 		fresh.promise = new Promise((resolve, reject) => Object.assign(fresh, { resolve, reject }));
-		this.#rooms.set(room, fresh);
+		this.#rooms.set(name, fresh);
 		if (this.state === 'open') this.#enter(fresh);
 		return fresh.promise;
 	}
 
 	/** Leaves a room, also while not connected. @param {string} room */
 	async leave(room) {
-		this.#forget(room);
+		this.#forget(canonical(room));
 		if (this.state === 'open') await this.#request({ type: 'leave', room });
 	}
 
@@ -220,7 +225,7 @@ export class Cubby {
 	 * @returns {Promise<number>} the event's id */
 	async publish(room, body, { noEcho = false } = {}) {
 		const { id } = await this.#request({ type: 'publish', room, ...this.#packed(body), noEcho, receipt: true });
-		const here = this.#rooms.get(room);
+		const here = this.#rooms.get(canonical(room));
 		if (noEcho && here?.last === id - 1 && !here.held) Object.assign(here, { last: id, mark: undefined });
 		return id;
 	}
@@ -258,9 +263,15 @@ export class Cubby {
 		this.#become('connecting');
 	}
 
+	/** A program may have given what is no text, which the hub would refuse for ever. */
+	get #credentials() {
+		const { name, token } = this.options;
+		return { name: canonical(String(name ?? '')), token: String(token ?? '') };
+	}
+
 	async #greet(socket) {
 		if (socket !== this.#socket) return;
-		const { name, token } = this.options;
+		const { name, token } = this.#credentials;
 		try {
 			const { type, tag, ...welcome } = await this.#request({ type: 'hello', name, token });
 			if (socket !== this.#socket) return;
@@ -281,10 +292,12 @@ export class Cubby {
 	#lost(socket, error) {
 		if (socket !== this.#socket) return;
 		const why = this.#farewell ?? error;
+		const refused = this.state === 'connecting' ? why.code && !PASSING.includes(why.code) : REFUSALS.includes(why.code);
 		if (this.#openedAt && performance.now() - this.#openedAt > STEADY_MS) this.#attempt = 0;
 		this.#drop(error);
 		this.lastError = why;
-		if (REFUSALS.includes(why.code)) {
+		if (refused) {
+			why.field = fieldAtFault(why.code, this.#credentials);
 			this.#become('closed');
 			this.#emit('refused', why);
 		} else {
@@ -336,7 +349,7 @@ export class Cubby {
 	// Requests and replies.
 
 	#say(message) {
-		if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+		if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message, (_, value) => wellFormed(value)));
 	}
 
 	/** @returns {Promise<any>} the reply, its parts put together */
@@ -580,6 +593,23 @@ function roomEvent(message) {
 /** @returns {Member} */
 function member({ userId, name }) {
 	return { userId: userId ?? '', name: name ?? '' };
+}
+
+/** Which option the hub refuses. An answer of these two codes does not say, but only the longer one can cause it. */
+function fieldAtFault(code, { name, token }) {
+	if (code === MALFORMED || code === TOO_LARGE) return token.length > name.length ? 'token' : 'name';
+	return { [BAD_NAME]: 'name', [NOT_SIGNED_IN]: 'token' }[code] ?? '';
+}
+
+/** Text without halves of characters, which no hub takes; all else as it is.
+ * @template T @param {T} value @returns {T} */
+export function wellFormed(value) {
+	return typeof value === 'string' ? value.replace(/\p{Cs}/gu, '\ufffd') : value;
+}
+
+/** A name of a user or a room as the hub knows it. @param {string} name */
+export function canonical(name) {
+	return wellFormed(name);
 }
 
 /** @param {Body} body */
