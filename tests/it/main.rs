@@ -19,6 +19,7 @@ mod http;
 mod http_pages;
 mod limits;
 mod memory;
+mod names;
 #[cfg(feature = "ws")]
 mod proxy;
 mod readme;

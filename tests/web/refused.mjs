@@ -68,16 +68,18 @@ assert.ok(said.length > 5 && said.every((data) => !/\\ud[89a-f]/i.test(data)), `
 hub.close();
 
 // A room is known by what the hub calls it.
-const told = [];
-const event = { id: 1, chatroomId: 'den\ufffd', type: 'message', sessionId: '9', message: 'hi', unixMs: 1 };
-const inRoom = await connect('ws://hub', { WebSocket: hubOf((request) => {
-	const { type, tag } = request;
-	if (type === 'join') return [{ type: 'joined', tag, room: 'den\ufffd', sessions: 1, newest: 0 }, event];
-	if (type === 'history') return [{ type: 'historyEnd', tag, oldest: 0, newest: 0, sent: 0 }];
-	return [welcome(request)];
-}) });
-inRoom.on('message', ({ room }) => told.push(room));
-await inRoom.join(half('den'));
-assert.deepEqual(told, ['den\ufffd']);
-inRoom.close();
+for (const [asked, room] of [[half('den'), 'den\ufffd'], ['de\u0301n', 'd\u00e9n']]) {
+	const told = [];
+	const event = { id: 1, chatroomId: room, type: 'message', sessionId: '9', message: 'hi', unixMs: 1 };
+	const inRoom = await connect('ws://hub', { WebSocket: hubOf((request) => {
+		const { type, tag } = request;
+		if (type === 'join') return [{ type: 'joined', tag, room, sessions: 1, newest: 0 }, event];
+		if (type === 'history') return [{ type: 'historyEnd', tag, oldest: 0, newest: 0, sent: 0 }];
+		return [welcome(request)];
+	}) });
+	inRoom.on('message', (message) => told.push(message.room));
+	await inRoom.join(asked);
+	assert.deepEqual(told, [room]);
+	inRoom.close();
+}
 console.log('all is well');

@@ -48,8 +48,9 @@ pub fn subscribe(call: &Call) -> Result<(), Failure> {
     let mut client = settings.connect()?;
     let mut printer = Printer { settings, printed: BTreeMap::new() };
     for room in rooms {
+        let room = &*cubby::canonical_name(room);
         let newest = client.join(room)?.newest;
-        printer.printed.entry(room.clone()).or_insert(newest.saturating_sub(history.saturating_add(1)));
+        printer.printed.entry(room.to_owned()).or_insert(newest.saturating_sub(history.saturating_add(1)));
         if history > 0 {
             printer.catch_up(&mut client, room, newest)?;
         }

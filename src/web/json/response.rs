@@ -3,11 +3,13 @@
 use super::object::Object;
 use crate::hub::RequestContext;
 use crate::json::EventJson;
+use crate::name::canonical_name;
 use crate::wire::{Answer, ErrorCode, EventRef, KindRow, UserId};
 
 /// Appends an answer as an object.
 pub fn encode(context: &RequestContext<'_>, answer: &Answer<'_>, out: &mut Vec<u8>) {
     let RequestContext { tag, room, closes: _ } = *context;
+    let room = &*canonical_name(room);
     match *answer {
         Answer::Welcome { user, max_body, max_receivers, heartbeat_secs, name, server, version: _ } => {
             begin(out, "welcome", tag)

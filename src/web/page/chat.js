@@ -283,7 +283,7 @@ function complain(field, text) {
 
 function advice({ code, message }, what) {
 	if (code !== 6) return `The hub refuses: ${message}.`;
-	const rule = 'Choose one of 1 to 64 bytes, without control characters, or spaces at its ends.';
+	const rule = 'Choose one of 1 to 64 bytes, without control or invisible characters, or spaces at its ends.';
 	return `The hub does not take this ${what}: ${message}. ${rule}`;
 }
 

@@ -607,9 +607,9 @@ export function wellFormed(value) {
 	return typeof value === 'string' ? value.replace(/\p{Cs}/gu, '\ufffd') : value;
 }
 
-/** A name of a user or a room as the hub knows it. @param {string} name */
+/** A name of a user or a room as the hub knows it: in Normalization Form C. @param {string} name */
 export function canonical(name) {
-	return wellFormed(name);
+	return wellFormed(name).normalize('NFC');
 }
 
 /** @param {Body} body */

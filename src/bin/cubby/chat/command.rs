@@ -181,7 +181,8 @@ fn next_word(text: &str) -> Result<(String, &str), String> {
         Some(quoted) => quoted.split_once('"').ok_or("has a double quote without its end")?,
         None => text.split_once(char::is_whitespace).unwrap_or((text, "")),
     };
-    Ok((word.to_owned(), rest))
+    // What is typed may be in another normal form than the hub's events name.
+    Ok((cubby::canonical_name(word).into_owned(), rest))
 }
 
 #[cfg(test)]
