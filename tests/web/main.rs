@@ -1,6 +1,8 @@
 //! HTTP and WebSocket with clients from elsewhere: a real browser on the chat page, Node, Python.
 
+mod access;
 mod browser;
+mod crowd;
 mod devtools;
 mod growth;
 mod library;

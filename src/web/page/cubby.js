@@ -28,10 +28,11 @@
 /** @typedef {{ mailId: string, time: number, from: string, name: string, body: Body, ack: boolean }} Mail */
 
 /**
- * The events of `on`. `open`: connected, rooms are joined again from here on. `refused`: the hub refuses
- * us, and would again: no further try; the error's `field` says what to change. `event`: all of our rooms', `message` those of this type. `ready`: a room is joined,
- * and all missed events were given. `renewed`: its ids began at 1 again, as the hub or the room is new. `gap`: the hub
- * no longer has these events. `state`: `retryIn` ms from now it tries again. `deliver`: relayed to our user id. `error`: one that belongs to no request.
+ * The events of `on`. `state`: if it waits, it tries again in `retryIn` ms. `open`: connected, rooms are joined again from
+ * here on. `refused`: the hub refuses us, and would again: no further try; `field` of the error says what to change.
+ * `event`: all of our rooms', `message` those of this type. `ready`: a room is joined, and all missed events were given.
+ * `renewed`: its ids began at 1 again, as the hub or the room is new. `gap`: the hub no longer has these events.
+ * `deliver`: relayed to our user id. `error`: one that belongs to no request.
  * @typedef {{ state: { state: State, retryIn: number }, open: Welcome, close: CubbyError, refused: CubbyError,
  *   event: RoomEvent, message: RoomEvent, ready: { room: string }, left: { room: string, error?: CubbyError },
  *   renewed: { room: string }, gap: { room: string, from: number, to: number }, deliver: { from: string, body: Body },
