@@ -1,10 +1,10 @@
 //! The rule for names of users and rooms: which will do, and which are the same.
 
 mod invisible;
+mod nfc;
 
 use crate::escape::is_unfit;
 use std::borrow::Cow;
-use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// The most bytes in the name of a user or a room: they fit a terminal line, a log line and a str8.
 pub const MAX_NAME: usize = 64;
@@ -24,11 +24,11 @@ pub fn canonical_name(name: &str) -> Cow<'_, str> {
 }
 
 fn normalized(name: &str) -> Cow<'_, str> {
-    if name.len() > MAX_NAME * LONGEST_TO_NFC || is_nfc(name) {
-        Cow::Borrowed(name)
-    } else {
-        Cow::Owned(name.nfc().collect())
+    if name.len() > MAX_NAME * LONGEST_TO_NFC || nfc::is_surely_nfc(name) {
+        return Cow::Borrowed(name);
     }
+    let nfc = nfc::to_nfc(name);
+    if nfc == name { Cow::Borrowed(name) } else { Cow::Owned(nfc) }
 }
 
 /// Why `name` is not a valid name of a user or a room, or `None` if it is.

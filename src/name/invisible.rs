@@ -1,6 +1,6 @@
 //! Characters that can not be seen, and where a text needs them nevertheless.
 
-use unicode_normalization::char::canonical_combining_class;
+use super::nfc;
 
 /// The class of marks that take the vowel from an Indic letter, and so join it to the next.
 const VIRAMA: u8 = 9;
@@ -66,7 +66,7 @@ fn ends_with_virama(text: &str) -> bool {
 }
 
 fn is_virama(c: char) -> bool {
-    canonical_combining_class(c) == VIRAMA
+    nfc::class(c) == VIRAMA
 }
 
 /// Between two Arabic letters that would be joined without it (RFC 5892, appendix A.1).
