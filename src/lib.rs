@@ -111,7 +111,7 @@ pub use error::{Gone, HostError, LimitError, SetupError};
 pub use escape::{escape_unfit, is_unshowable};
 pub use hub::{HOST, Listener, ListenerBacklog, SharedEvent};
 pub use limits::{IfFull, Limits};
-pub use name::name_fault;
+pub use name::{canonical_name, name_fault};
 pub use name_list::{ListedName, split_names, take_name};
 pub use server::{Builder, EventSender, Events, EventsWaker, Handle, Server, WhenFull, event_channel};
 pub use stats::{Frames, METRICS, Metric, MetricType, Stats, TURN_TIMES, Tally};

@@ -1,6 +1,7 @@
 //! Listeners: code in the host program that is called for the events of rooms.
 
 use super::payload::SharedFrame;
+use crate::name::canonical_name;
 use crate::wire::{Event, EventRef};
 use std::collections::HashMap;
 use std::fmt;
@@ -119,7 +120,7 @@ impl Listeners {
 
     /// Adds a listener for one room, which stays when the room is removed and made again.
     pub fn add_in(&mut self, room: &str, listener: Box<dyn Listener>) {
-        self.in_room.entry(room.into()).or_default().0.push(listener);
+        self.in_room.entry(canonical_name(room).into()).or_default().0.push(listener);
     }
 
     /// Whether there are no listeners.

@@ -1,6 +1,7 @@
 //! Names, and which sessions each has.
 
 use super::allocation::{grow, heap_bytes, shrink, vec_bytes};
+use crate::name::canonical_name;
 use crate::wire::Status;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub(super) fn name_bytes(name: &str, named: &Named) -> usize {
 impl Names {
     /// Adds a session. Returns the name, held once for all its sessions, and the session's index among them.
     pub fn add(&mut self, name: &str, slot: u32) -> (Arc<str>, u32) {
+        let name = &*canonical_name(name);
         let found = self.table.get_key_value(name).map(|(held, named)| (held.clone(), name_bytes(name, named)));
         let (held, before) = found.unwrap_or_else(|| (Arc::from(name), 0));
         let new = || Named { slots: Vec::new(), stamp: 0, status: Status::Unknown };
@@ -62,10 +64,10 @@ impl Names {
     /// The sessions of a name, if it has any.
     #[inline]
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Named> {
-        self.table.get_mut(name)
+        self.table.get_mut(&*canonical_name(name))
     }
 
-    /// The slots of a name's sessions, in no order.
+    /// The slots of the sessions of a name, which is one that is held, in no order.
     pub fn sessions(&self, name: &str) -> &[u32] {
         self.table.get(name).map_or(&[], |named| &named.slots)
     }

@@ -17,7 +17,7 @@ use super::relay::Step;
 use super::session::{Backlog, Phase, Session};
 use crate::limits::{SPARSE, STATS_COST};
 use crate::marks::{Mark, mark};
-use crate::name::name_fault;
+use crate::name::{canonical_name, name_fault};
 use crate::wire::{Answer, Decoder, ErrorCode, Fault, Frame, HEADER_LEN, Kind, Request, SERVER, UserId, VERSION};
 
 /// How [`Hub::execute`] executes a request.
@@ -240,6 +240,7 @@ impl<L> Hub<L> {
         if let Some(why) = name_fault(name).filter(|_| !name.is_empty()) {
             return self.fail_request(slot, context, Kind::Hello, ErrorCode::BadName, format!("HELLO: {why}"));
         }
+        let name = &*canonical_name(name);
         let answer = Answer::Welcome {
             version: VERSION,
             user: self.sessions[slot].id,

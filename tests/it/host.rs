@@ -54,6 +54,20 @@ fn listeners_hear_every_room_or_one() {
 }
 
 #[test]
+fn the_host_means_the_same_room_in_any_normal_form() {
+    let (nfc, nfd) = ("Zo\u{eb}", "Zoe\u{308}");
+    let mut server = Server::builder().bind().expect("nothing to fail");
+    let (tell, told) = channel();
+    server.listen_to(nfd, reporting(tell));
+    assert_eq!(["a", "b"].map(|body| server.publish(nfc, body.as_bytes()).expect("it may")), [1, 2]);
+    assert_eq!(server.publish(nfd, b"c").expect("it may"), 3);
+    assert_eq!(server.history(nfd, 0, 9).len(), 3);
+    assert!(server.members(nfd).is_empty());
+    assert!(server.close_room(nfd) && !server.close_room(nfc));
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [1, 2, 3, 4].map(|id| (nfc.to_owned(), id)));
+}
+
+#[test]
 fn an_event_is_queued_for_the_members_when_a_listener_hears_it() {
     let (address, handle, _hub) = hub(Server::builder());
     let (tell, told) = channel();

@@ -48,6 +48,7 @@ fn the_page_and_its_files_are_served_and_keep_to_their_own_hub() {
         ("/", "text/html"),
         ("/chat.css", "text/css"),
         ("/chat.js", "text/javascript"),
+        ("/roster.js", "text/javascript"),
         ("/cubby.js", "text/javascript"),
     ] {
         let file = web.get(path);

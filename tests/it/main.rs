@@ -24,6 +24,7 @@ mod http;
 mod http_pages;
 mod limits;
 mod memory;
+mod names;
 mod paused;
 #[cfg(feature = "ws")]
 mod proxy;

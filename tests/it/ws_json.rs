@@ -339,6 +339,20 @@ fn names_and_rooms_that_will_not_do_are_bad_names() {
 }
 
 #[test]
+fn a_room_and_a_name_are_told_in_the_form_in_which_the_hub_knows_them() {
+    let daemon = web_daemon(&[]);
+    let mut ws = Ws::json(&daemon);
+    assert!(ws.ask(r#"{"type":"hello","name":"Zoe\u0308"}"#).contains("\"name\":\"Zo\u{eb}\""));
+    assert!(ws.ask(r#"{"type":"join","room":"de\u0301n"}"#).contains("\"room\":\"d\u{e9}n\""));
+    assert!(ws.text().contains("\"chatroomId\":\"d\u{e9}n\""));
+    assert!(ws.ask(r#"{"type":"who","room":"de\u0301n"}"#).contains("\"room\":\"d\u{e9}n\""));
+    let response = Web::connect(&daemon).post("/rooms/de%CC%81n", "hi");
+    assert_eq!(response.status, 200);
+    assert!(ws.text().contains("\"chatroomId\":\"d\u{e9}n\""));
+    assert_eq!(Web::connect(&daemon).get("/rooms/de%CC%81n/members").status, 200);
+}
+
+#[test]
 fn none_and_too_many_receivers_are_survived() {
     let daemon = web_daemon(&[]);
     let mut ws = Ws::json(&daemon);

@@ -239,3 +239,41 @@ fn two_browsers_talk_through_a_proxy() {
     say(&bob, "and back");
     ann.wait_for(&has_line("and back"));
 }
+
+#[test]
+fn enter_that_takes_a_composed_character_does_not_send() {
+    let hub = hub();
+    let (_, http) = addresses(&hub);
+    let browser = Browser::start();
+    let ann = enter(&browser, &http, "ann", "lobby");
+    ann.evaluate("document.getElementById('compose').focus()");
+    ann.type_text("にほんご");
+    // Safari ends composing before it tells of the key; others tell while composing.
+    for about in ["keyCode: 229", "keyCode: 13, isComposing: true"] {
+        let key = format!("{{ key: 'Enter', bubbles: true, cancelable: true, {about} }}");
+        let press = format!("document.getElementById('compose').dispatchEvent(new KeyboardEvent('keydown', {key}))");
+        assert_eq!(ann.evaluate(&press), true, "{about}");
+    }
+    assert_eq!(ann.evaluate("document.getElementById('compose').value"), "にほんご");
+    ann.press("Enter");
+    ann.wait_for(&has_line("にほんご"));
+    assert_eq!(count_of(&ann, "にほんご"), 1);
+}
+
+#[test]
+fn half_a_character_in_a_name_a_room_or_a_message_keeps_nobody_out() {
+    let hub = hub();
+    let (_, http) = addresses(&hub);
+    let browser = Browser::start();
+    let page = browser.open(&format!("{http}/#room=lobby"), 800, 600);
+    page.wait_for("document.getElementById('entry').open");
+    page.evaluate("void (document.getElementById('entry-name').value = 'ann\\ud83d')");
+    page.evaluate("void (document.getElementById('entry-room').value = 'den\\ud83d')");
+    page.evaluate("document.getElementById('entry-go').click()");
+    page.wait_for(&format!("{ONLINE} && !document.getElementById('entry').open && {}", has_line("joined")));
+    page.evaluate("void (document.getElementById('compose').value = 'hi\\ud83d')");
+    page.evaluate("document.getElementById('send').click()");
+    page.wait_for(&has_line("hi\u{fffd}"));
+    page.wait_for("document.querySelectorAll('#outbox > *').length === 0");
+    assert_eq!(page.evaluate("document.getElementById('me-name').textContent"), "ann\u{fffd}");
+}

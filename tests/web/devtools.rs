@@ -62,9 +62,9 @@ impl Browser {
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let session = self.call(None, "Target.attachToTarget", attach)["sessionId"].as_str().expect("text").to_owned();
         let page = Page { browser: self, session };
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        page.call("Emulation.setDeviceMetricsOverride", size);
+        page.resize(width, height);
         page.call("Page.enable", json!({}));
+        page.call("Performance.enable", json!({}));
         page.go(url);
         page
     }
@@ -133,6 +133,19 @@ impl Page<'_> {
             |kind: &str| json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text });
         self.call("Input.dispatchKeyEvent", event("keyDown"));
         self.call("Input.dispatchKeyEvent", event("keyUp"));
+    }
+
+    /// Gives the page another size.
+    pub fn resize(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    /// What the browser counts of the page, in seconds: `ThreadTime` of its main thread's processor time, and others.
+    pub fn metrics(&self) -> Value {
+        let counted = self.call("Performance.getMetrics", json!({}));
+        let rows = counted["metrics"].as_array().expect("a list").iter();
+        rows.map(|row| (row["name"].as_str().expect("text").to_owned(), row["value"].clone())).collect()
     }
 
     /// Switches the page to its dark or light theme.

@@ -5,8 +5,6 @@ use crate::browser::{addresses, count_of, enter, has_line, hub, say, say_numbere
 use crate::devtools::{Browser, Page};
 use crate::support::*;
 use serde_json::Value;
-use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 /// Sends a text to ann under a name of its own.
@@ -182,27 +180,4 @@ fn a_link_opens_no_more_than_fifty_tabs() {
     let ann = browser.open(&format!("{http}/#name=ann{rooms}"), 1000, 700);
     ann.wait_for(&has_line("joined"));
     assert_eq!(count(&ann, "[role=tab]"), 50);
-}
-
-#[test]
-fn the_client_library_keeps_neither_an_answer_nor_live_events_without_end() {
-    assert_runs(include_str!("growth.mjs"));
-}
-
-#[test]
-fn the_client_library_says_that_a_rooms_ids_began_anew_though_they_have_passed_the_old_ones() {
-    assert_runs(include_str!("lives.mjs"));
-}
-
-/// Runs a script with the client library, which says in its last line that all is well.
-fn assert_runs(script: &str) {
-    install::program("node", &["nodejs"]);
-    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/page/cubby.js");
-    let script = script.replace("LIBRARY", library.to_str().expect("text"));
-    let output = Command::new("timeout")
-        .args(["60", "node", "--input-type=module", "-e", &script])
-        .output()
-        .expect("node is there");
-    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(text(&output.stdout).lines().last(), Some("all is well"));
 }

@@ -10,7 +10,7 @@ fn hub() -> Daemon {
 }
 
 /// The directory for packages that only these tests need.
-fn packages(name: &str) -> PathBuf {
+pub fn packages(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 

@@ -8,8 +8,9 @@ use crate::retry::keep_connected;
 use crate::settings::Settings;
 use crate::{body, show};
 use cubby::json::{EventJson, json_line};
-use cubby::{Client, Event, Joined, Pages, Push};
+use cubby::{Client, Event, Joined, Pages, Push, canonical_name};
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Publishes a file, or standard input, in a room.
@@ -46,8 +47,8 @@ pub fn who(call: &Call) -> Result<(), Failure> {
 /// Prints the last events of each room, as many as `--history` says, then new events. If the connection is lost, it
 /// connects again, joins the rooms again, and prints what happened there meanwhile.
 pub fn subscribe(call: &Call) -> Result<(), Failure> {
-    let mut rooms: Vec<&String> = Vec::new();
-    for room in &call.arguments {
+    let mut rooms: Vec<Cow<'_, str>> = Vec::new();
+    for room in call.arguments.iter().map(|room| canonical_name(room)) {
         if !rooms.contains(&room) {
             rooms.push(room);
         }

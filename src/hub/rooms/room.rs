@@ -12,6 +12,7 @@ use crate::hub::payload::Payload;
 use crate::hub::remote_addr::AddressKey;
 use crate::limits::Limits;
 use crate::marks::{Mark, mark};
+use crate::name::canonical_name;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,7 +114,7 @@ impl Rooms {
 
     /// Bytes of memory that a room with this name takes.
     pub fn cost_of(&self, name: &str) -> usize {
-        room_bytes(name)
+        room_bytes(&canonical_name(name))
     }
 
     /// Bytes that rooms without members take at least.
@@ -131,13 +132,13 @@ impl Rooms {
     /// The key of the room with this name, if there is one.
     #[inline]
     pub fn find(&self, name: &str) -> Option<u32> {
-        self.by_name.get(name).copied()
+        self.by_name.get(&*canonical_name(name)).copied()
     }
 
     /// Makes a room with this name, which no other room has.
     pub fn make(&mut self, name: &str, made_by: MadeBy) -> u32 {
         self.makers.count(made_by);
-        let name: Arc<str> = name.into();
+        let name: Arc<str> = canonical_name(name).into();
         let (members, history) = (Members::default(), History::default());
         let index = self.keys.len() as u32;
         let (newest, epoch, deserted, hook) = (0, self.epochs.draw(), None, Hook::new());

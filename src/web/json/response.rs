@@ -3,11 +3,13 @@
 use super::object::Object;
 use crate::hub::RequestContext;
 use crate::json::EventJson;
+use crate::name::canonical_name;
 use crate::wire::{Answer, ErrorCode, EventRef, KindRow, UserId};
 
 /// Appends an answer as an object.
 pub fn encode(context: &RequestContext<'_>, answer: &Answer<'_>, out: &mut Vec<u8>) {
     let RequestContext { tag, room, closes: _, headers: _ } = *context;
+    let room = &*canonical_name(room);
     match *answer {
         Answer::Welcome { user, max_body, max_receivers, heartbeat_secs, name, server, version: _ } => {
             begin(out, "welcome", tag)
@@ -145,8 +147,10 @@ mod tests {
     proptest! {
         #[test]
         fn every_answer_is_an_object_with_its_tag_and_its_texts(text in "\\PC{0,20}|[\0-\x7F]{0,20}", tag: u16) {
-            each_answer(&text, |answer| {
-                let context = RequestContext { tag: Some(tag), room: &text, ..RequestContext::default() };
+            // A room is told in the form in which the hub knows it, whatever the request called it.
+            let text = &*canonical_name(&text);
+            each_answer(text, |answer| {
+                let context = RequestContext { tag: Some(tag), room: text, ..RequestContext::default() };
                 let mut out = Vec::new();
                 encode(&context, &answer, &mut out);
                 let value: serde_json::Value = serde_json::from_slice(&out).expect("JSON");

@@ -1,12 +1,16 @@
 // The chat page. What people wrote reaches the document as text only, never as markup.
 
-import { Cubby, byteLength } from './cubby.js';
+import { Cubby, byteLength, canonical, wellFormed } from './cubby.js';
+import { Roster, key } from './roster.js';
 
-/** Rows in the document, and more at once; what a tab keeps; where a long text is cut; members shown. */
-const [ROWS, STEP, ITEMS, CHARS, CUT, CUT_LINES, MEMBERS] = [300, 60, 4000, 8e6, 1500, 25, 200];
+/** Rows in the document, and more at once; what a tab keeps; where a long text is cut; members in the document, and
+ * more at once. */
+const [ROWS, STEP, ITEMS, CHARS, CUT, CUT_LINES, MEMBERS, SLICE] = [300, 60, 4000, 8e6, 1500, 25, 1000, 50];
 /** What others could make grow: members kept of a room, tabs of a link, tabs that others opened, those we answered,
  * user ids that were ours, lines to be said. */
 const [ROSTER, TABS, GUESTS, ANSWERED, IDS, SPOKEN] = [10000, 50, 8, 200, 100, 4];
+/** How long what is not urgent waits to be drawn with more of its kind. */
+const CALM_MS = 300;
 const SENTENCES = { join: 'joined', add: 'joined once more', remove: 'left once of several times', leave: 'left' };
 const UNSENT = {
 	waiting: 'Waits for the connection', sending: 'Sending…', unsure: 'Connection lost; looking whether it arrived',
@@ -22,6 +26,14 @@ const hub = new Cubby(new URL('ws', location.href.replace('http', 'ws')).href, {
 
 const views = [];
 let active;
+/** Whose name the head has; whose members are listed, how many of them at most, and their entries, by key. */
+let titled;
+let listed;
+let slice = SLICE;
+const entries = new Map();
+/** The members are shown on demand only. */
+const narrow = matchMedia('(max-width: 46rem)');
+const listEnd = new IntersectionObserver(growList, { root: $.members, rootMargin: '300px' });
 /** Our user ids, of this connection and of earlier ones. */
 const mine = new Set();
 /** Those whom we have written to. Mail of all others goes into one tab. */
@@ -62,6 +74,14 @@ function draw(...parts) {
 	for (const part of parts) dirty.add(part);
 }
 
+/** What is drawn a few times a second at most: who comes and goes in a crowd. */
+const calm = new Set();
+
+function drawCalmly(...parts) {
+	if (!calm.size) setTimeout(() => { draw(...calm); calm.clear(); }, CALM_MS);
+	for (const part of parts) calm.add(part);
+}
+
 function flush() {
 	const parts = [...dirty];
 	dirty.clear();
@@ -82,8 +102,8 @@ class View {
 	more = false; loading = false; gone = 0;
 	/** In step with the room; it was so once; the room was closed; its ids began anew; the newest of them. */
 	ready = false; known = false; closed = false; anew = false; last = 0;
-	/** Names by user id; they are being asked for, and have to be once more. */
-	members = new Map(); counting = false; recount = false;
+	/** Who is here; they are being asked for, and have to be once more. */
+	roster = new Roster(ROSTER, label); counting = false; recount = false;
 	draft = ''; outbox = [];
 
 	constructor({ room, dm, userId }) {
@@ -98,13 +118,13 @@ class View {
 		Object.assign(this.tab.dataset, room ? { room } : inbox ? { inbox: '' } : { dm: dm ?? userId });
 	}
 
-	push(item) {
+	push(item, drawn = draw) {
 		this.items.push(item);
 		this.chars += size(item);
 		// Who reads further up keeps that, but not for as long as others write.
 		const reading = this === active && !this.stick;
 		if (this.load > (reading ? 2 : 1)) this.trim(reading);
-		if (this === active) draw(drawLog);
+		if (this === active) drawn(drawLog);
 	}
 
 	/** How much of what a tab keeps it has: 1 is all. */
@@ -141,11 +161,6 @@ function size({ body }) {
 	return body?.length ?? 0;
 }
 
-/** Tells people apart, named or not. */
-function key(name, userId) {
-	return name ? `@${name}` : userId;
-}
-
 /** The talk with a person. */
 function talk({ name, userId }) {
 	return name ? { dm: name } : { userId };
@@ -155,7 +170,8 @@ function find({ room = undefined, dm = undefined, userId = undefined }) {
 	return views.find((view) => view.room === room && view.dm === dm && view.userId === userId);
 }
 
-function open(place) {
+function open({ room = undefined, dm = undefined, userId = undefined }) {
+	const place = { room: room && canonical(room), dm: dm && canonical(dm), userId };
 	const known = find(place);
 	if (known) return known;
 	const view = new View(place);
@@ -249,7 +265,8 @@ function follow() {
 	select(wanted[Number(at) - 1] ?? wanted[0]);
 }
 
-function enter(name) {
+function enter(wanted) {
+	const name = canonical(wanted);
 	const other = name !== hub.options.name;
 	hub.options.name = name;
 	if (other) hub.restart();
@@ -281,7 +298,7 @@ function complain(field, text) {
 
 function advice({ code, message }, what) {
 	if (code !== 6) return `The hub refuses: ${message}.`;
-	const rule = 'Choose one of 1 to 64 bytes, without control characters, or spaces at its ends.';
+	const rule = 'Choose one of 1 to 64 bytes, without control or invisible characters, or spaces at its ends.';
 	return `The hub does not take this ${what}: ${message}. ${rule}`;
 }
 
@@ -306,13 +323,16 @@ function takeEvent(event) {
 	const { type, id, name, userId, room } = event;
 	const view = find({ room });
 	if (!view) return;
-	if ((type === 'join' || type === 'add') && view.members.size < ROSTER) view.members.set(userId, name);
-	if (type === 'remove' || type === 'leave') view.members.delete(userId);
-	if (type === 'close') Object.assign(view, { closed: true, ready: false, anew: true, more: false, members: new Map() });
+	if (type === 'join' || type === 'add') view.roster.add(userId, name);
+	if (type === 'remove' || type === 'leave') view.roster.remove(userId);
+	if (type === 'close') Object.assign(view, { closed: true, ready: false, anew: true, more: false }, rosterOf([]));
 	view.last = id;
-	view.push(asItem(event));
-	if (type === 'message') heard(view, event);
-	else draw(drawHead, drawMembers);
+	if (type === 'message') {
+		view.push(asItem(event));
+		return heard(view, event);
+	}
+	view.push(asItem(event), drawCalmly);
+	drawCalmly(drawHead, drawMembers);
 }
 
 function asItem(event) {
@@ -355,12 +375,18 @@ function speak() {
 	while ($.announcer.childElementCount > 8) $.announcer.firstChild.remove();
 }
 
+function rosterOf(members) {
+	const roster = new Roster(ROSTER, label);
+	for (const { userId, name } of members) roster.add(userId, name);
+	return { roster };
+}
+
 /** Asks who is in a room, one request at a time: others can cause gaps, and each asks for it. */
 async function count(view) {
 	if (view.counting) return void (view.recount = true);
 	view.counting = true;
 	const members = await hub.who(view.room).catch(() => {});
-	if (members) view.members = new Map(members.slice(0, ROSTER).map(({ userId, name }) => [userId, name]));
+	if (members) Object.assign(view, rosterOf(members));
 	draw(drawHead, drawMembers);
 	setTimeout(() => {
 		const again = view.recount && view.ready;
@@ -391,13 +417,15 @@ function takeLeft({ room, error }) {
 
 function takeRefused(error) {
 	showEntry(active?.room);
-	if (error.code !== 5) return complain('entry-name', advice(error, 'name'));
+	const { code, field, message } = error;
+	if (field === 'name') return complain('entry-name', advice(error, 'name'));
+	if (!field) return void ($['entry-status'].textContent = advice(error, 'name'));
 	$['entry-token-field'].hidden = false;
-	complain('entry-token', `The hub wants a token: ${error.message}.`);
+	complain('entry-token', code === 5 ? `The hub wants a token: ${message}.` : advice(error, 'token'));
 }
 
 function takeMail({ name, from, body, time = Date.now() }) {
-	const known = name || views.map(({ members }) => members.get(from)).find(Boolean);
+	const known = name || views.map(({ roster }) => roster.name(from)).find(Boolean);
 	const message = { type: 'message', name: known, userId: from, body, time };
 	const view = mailbox(message);
 	view.push(message);
@@ -443,7 +471,8 @@ hub.on('gap', ({ room, from, to }) => {
 
 function say(event) {
 	event.preventDefault();
-	const text = $.compose.value;
+	// As it will come back from the room, so that it is known again.
+	const text = wellFormed($.compose.value);
 	if (!active || active.inbox || !text.trim()) return;
 	const over = byteLength(text) - (hub.welcome?.maxBody ?? Infinity);
 	$['compose-error'].textContent = over > 0 ? `Too long by ${number(over)} bytes: shorten it.` : '';
@@ -523,19 +552,24 @@ function drawTabs() {
 	document.title = `${unread ? `(${badge(unread)}) ` : ''}${active ? `${active.label} · ` : ''}Cubby`;
 }
 
+/** Sets a text that is not there yet: all others cost nothing. */
+function put(node, text) {
+	if (node.textContent !== text) node.textContent = text;
+}
+
 function drawHead() {
-	$['me-name'].textContent = plain(hub.options.name);
+	put($['me-name'], plain(hub.options.name));
 	if (!active) return;
-	const { room, members, inbox, mark } = active;
-	const more = members.size < ROSTER ? '' : '+';
-	const people = number(new Set([...members].map(([id, name]) => name || id)).size) + more;
-	$.title.replaceChildren(mark && `${mark}\u2009`, el('bdi', {}, active.label));
+	const { room, roster, inbox, mark } = active;
+	const people = number(roster.size) + (roster.isFull ? '+' : '');
+	if (titled !== active) $.title.replaceChildren(mark && `${mark}\u2009`, el('bdi', {}, active.label));
+	titled = active;
 	const what = inbox ? 'From people you have not written to' : 'Only between you two';
-	$.subtitle.textContent = room ? `${people} here` : what;
+	put($.subtitle, room ? `${people} here` : what);
 	$.composer.hidden = inbox;
-	$.people.textContent = `Members ${people}`;
+	put($.people, `Members ${people}`);
 	$.people.hidden = $.link.hidden = !room;
-	$.leave.textContent = room ? 'Leave' : 'Close';
+	put($.leave, room ? 'Leave' : 'Close');
 }
 
 function drawStatus() {
@@ -551,31 +585,50 @@ function drawStatus() {
 	$.send.textContent = online ? 'Send' : 'Keep';
 }
 
+/** Draws the first of the members, and only if they are seen: more when one scrolls to the last of them. */
 function drawMembers() {
 	$.members.hidden = !active?.room;
-	const people = new Map();
-	for (const [userId, name] of active?.members ?? []) {
-		const key = name || userId;
-		people.set(key, { key, name, userId, sessions: (people.get(key)?.sessions ?? 0) + 1, words: label(name, userId) });
+	if ($.members.hidden || (narrow.matches && $.people.ariaExpanded === 'false')) return;
+	if (listed !== active) showSlice(active);
+	const { roster } = active;
+	const people = roster.first(slice);
+	const wanted = new Set(people.map((person) => person.key));
+	for (const [id, item] of entries) if (!wanted.has(id)) entries.delete(id), item.remove();
+	let next = $['member-list'].firstChild;
+	for (const person of people) {
+		const item = entries.get(person.key) ?? memberItem(person);
+		entries.set(person.key, item);
+		put(item.firstChild.lastChild, isOwn(person) ? 'you' : person.sessions > 1 ? `×${person.sessions}` : '');
+		item.firstChild.disabled = isOwn(person);
+		if (item === next) next = next.nextSibling;
+		else $['member-list'].insertBefore(item, next);
 	}
-	// By the alphabet only if that is quick.
-	const order = people.size > 1000 ? (a, b) => (a.words < b.words ? -1 : 1) : (a, b) => a.words.localeCompare(b.words);
-	const sorted = [...people.values()].sort(order);
-	const items = sorted.slice(0, MEMBERS).map((person) => el('li', {}, memberButton(person)));
-	if (sorted.length > MEMBERS) items.push(el('li', 'note', `and ${number(sorted.length - MEMBERS)} more`));
-	const focused = document.activeElement?.getAttribute('data-key');
-	$['member-list'].replaceChildren(...items);
-	if (focused) $['member-list'].querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+	const further = roster.size - people.length;
+	put($['members-more'], further ? `and ${number(further)} more` : '');
 }
 
-function memberButton(person) {
-	const { key, name, sessions, words } = person;
-	const you = isOwn(person);
-	const aside = el('span', 'faint', you ? 'you' : sessions > 1 ? `×${sessions}` : '');
-	const button = el('button', 'member', el('bdi', { style: hue(name) }, words), aside);
-	button.dataset.key = key;
-	const onclick = () => go(open(talk(person)));
-	return Object.assign(button, { disabled: you, title: `Write to ${words} alone`, onclick });
+/** Begins a list with its first slice. */
+function showSlice(view) {
+	[listed, slice] = [view, SLICE];
+	entries.clear();
+	$['member-list'].replaceChildren();
+	$.members.scrollTop = 0;
+}
+
+/** The end of the list is seen: the next slice belongs there. */
+function growList([{ isIntersecting }]) {
+	if (!isIntersecting || !listed || slice >= Math.min(MEMBERS, listed.roster.size)) return;
+	slice = Math.min(MEMBERS, slice + SLICE);
+	drawMembers();
+	// It tells again, should the end be seen still.
+	listEnd.unobserve($['members-more']);
+	listEnd.observe($['members-more']);
+}
+
+function memberItem(person) {
+	const { name, words } = person;
+	const props = { className: 'member', title: `Write to ${words} alone`, onclick: () => go(open(talk(person))) };
+	return el('li', {}, el('button', props, el('bdi', { style: hue(name) }, words), el('span', 'faint')));
 }
 
 function drawLog() {
@@ -760,6 +813,7 @@ function tabKey(event) {
 function showPeople(shown = $.people.ariaExpanded === 'false') {
 	document.body.classList.toggle('people', shown);
 	$.people.ariaExpanded = shown;
+	draw(drawMembers);
 }
 
 function jump() {
@@ -781,7 +835,8 @@ $.jump.onclick = () => { jump(); focusCompose(); };
 $.composer.onsubmit = say;
 $.scroll.onscroll = scrolled;
 $.compose.onkeydown = (event) => {
-	if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) say(event);
+	// While one composes a character Enter only takes it; of Safari 229 alone tells, for it ends composing first.
+	if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && event.keyCode !== 229) say(event);
 };
 document.onvisibilitychange = () => {
 	if (document.hidden) return;
@@ -791,6 +846,8 @@ document.onvisibilitychange = () => {
 for (const type of ['online', 'offline']) addEventListener(type, () => hub.check());
 addEventListener('hashchange', follow);
 addEventListener('beforeunload', (event) => { if (views.some(({ outbox }) => outbox.length)) event.preventDefault(); });
+narrow.onchange = () => draw(drawMembers);
+listEnd.observe($['members-more']);
 new ResizeObserver(toEnd).observe($.scroll);
 
 follow();

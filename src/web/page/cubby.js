@@ -28,11 +28,12 @@
 /** @typedef {{ mailId: string, time: number, from: string, name: string, body: Body, ack: boolean }} Mail */
 
 /**
- * The events of `on`. `open`: connected, rooms are joined again from here on. `refused`: the hub refuses us (name,
- * token, version), no further try. `event`: all of our rooms', `message` those of this type. `ready`: a room is joined,
- * and all missed events were given. `renewed`: its ids began at 1 again, as the hub or the room is new. `gap`: the hub
- * no longer has these events. `deliver`: relayed to our user id. `error`: one that belongs to no request.
- * @typedef {{ state: { state: State, retryAt: number }, open: Welcome, close: CubbyError, refused: CubbyError,
+ * The events of `on`. `state`: if it waits, it tries again in `retryIn` ms. `open`: connected, rooms are joined again from
+ * here on. `refused`: the hub refuses us, and would again: no further try; `field` of the error says what to change.
+ * `event`: all of our rooms', `message` those of this type. `ready`: a room is joined, and all missed events were given.
+ * `renewed`: its ids began at 1 again, as the hub or the room is new. `gap`: the hub no longer has these events.
+ * `deliver`: relayed to our user id. `error`: one that belongs to no request.
+ * @typedef {{ state: { state: State, retryIn: number }, open: Welcome, close: CubbyError, refused: CubbyError,
  *   event: RoomEvent, message: RoomEvent, ready: { room: string }, left: { room: string, error?: CubbyError },
  *   renewed: { room: string }, gap: { room: string, from: number, to: number }, deliver: { from: string, body: Body },
  *   mail: Mail, beat: { time: number }, closing: CubbyError, error: CubbyError }} Events
@@ -48,22 +49,28 @@ const DEFAULTS = {
 };
 /** @typedef {Partial<typeof DEFAULTS> & { WebSocket?: any }} Options  A class in place of the global WebSocket. */
 
-const [TOO_LARGE, NOT_SIGNED_IN, BAD_NAME, RATE_LIMITED, VERSION] = [3, 5, 6, 9, 10];
-const REFUSALS = [NOT_SIGNED_IN, BAD_NAME, VERSION];
+const [MALFORMED, TOO_LARGE, NOT_SIGNED_IN, BAD_NAME, RATE_LIMITED, VERSION] = [1, 3, 5, 6, 9, 10];
+/** What ends a connection, and would end each further one. */
+const REFUSALS = [NOT_SIGNED_IN, VERSION];
+/** Of the answers to HELLO those that may be another one next time: a limit, a rate, the hub's end, what is away. */
+const PASSING = [8, RATE_LIMITED, 11, 12, 13, 14, 16];
 const [PAGE, STEADY_MS, AGAIN_MS, QUIET_SECS, MAIL_IDS, TAGS] = [500, 5000, 2000, 30, 1000, 65535];
+/** The longest pause that a timer knows: after a longer one it would fire at once. */
+const LONGEST_MS = 2 ** 31 - 1;
 /** What is kept of one answer, and of a room's live events while its history is asked for, in characters of JSON. */
 const [ANSWER_CHARS, LIVE_CHARS] = [64e6, 8e6];
 
 /** Why a request or a connection failed. */
 export class CubbyError extends Error {
 	/** `code` is the hub's, or 0. Of the reasons, `offline` and `unsent` mean that nothing was sent, `lost` and `timeout`
-	 * that it was perhaps carried out, perhaps not.
-	 * @param {string} text @param {{ code?: number, request?: string, fatal?: boolean,
+	 * that it was perhaps carried out, perhaps not. `field` is the option at fault if the hub refuses us, or empty.
+	 * @param {string} text @param {{ code?: number, request?: string, fatal?: boolean, field?: '' | 'name' | 'token',
 	 *   reason?: 'hub' | 'offline' | 'unsent' | 'timeout' | 'lost' | 'closed' }} [about] */
-	constructor(text, { code = 0, reason = 'hub', request = '', fatal = false } = {}) {
+	constructor(text, { code = 0, reason = 'hub', request = '', fatal = false, field = '' } = {}) {
 		super(text);
 		this.name = 'CubbyError';
 		this.code = code;
+		this.field = field;
 		this.reason = reason;
 		this.request = request;
 		this.fatal = fatal;
@@ -75,7 +82,7 @@ export class CubbyError extends Error {
 export function connect(url, options) {
 	const hub = new Cubby(url, options);
 	return new Promise((resolve, reject) => {
-		const timer = setTimeout(() => {
+		const timer = later(() => {
 			reject(hub.lastError ?? timedOut('hello'));
 			hub.close();
 		}, hub.options.timeout);
@@ -198,19 +205,20 @@ export class Cubby {
 	 * newest `backlog` events were told. While not connected, it waits.
 	 * @param {string} room @param {{ backlog?: number }} [options] @returns {Promise<Joined>} */
 	join(room, { backlog = 0 } = {}) {
-		const known = this.#rooms.get(room);
+		const name = canonical(room);
+		const known = this.#rooms.get(name);
 		if (known) return known.promise;
-		const fresh = { name: room, backlog, held: true, last: -1, live: [], chars: 0, newest: 0,
+		const fresh = { name, backlog, held: true, last: -1, live: [], chars: 0, newest: 0,
 			epoch: '', promise: undefined };
 		fresh.promise = new Promise((resolve, reject) => Object.assign(fresh, { resolve, reject }));
-		this.#rooms.set(room, fresh);
+		this.#rooms.set(name, fresh);
 		if (this.state === 'open') this.#enter(fresh);
 		return fresh.promise;
 	}
 
 	/** Leaves a room, also while not connected. @param {string} room */
 	async leave(room) {
-		this.#forget(room);
+		this.#forget(canonical(room));
 		if (this.state === 'open') await this.#request({ type: 'leave', room });
 	}
 
@@ -219,7 +227,7 @@ export class Cubby {
 	 * @returns {Promise<number>} the event's id */
 	async publish(room, body, { noEcho = false } = {}) {
 		const { id } = await this.#request({ type: 'publish', room, ...this.#packed(body), noEcho, receipt: true });
-		const here = this.#rooms.get(room);
+		const here = this.#rooms.get(canonical(room));
 		if (noEcho && here?.last === id - 1 && !here.held) here.last = id;
 		return id;
 	}
@@ -249,7 +257,7 @@ export class Cubby {
 		const lost = (text) => this.#lost(socket, new CubbyError(text, { reason: 'lost' }));
 		this.#socket = socket;
 		this.#farewell = undefined;
-		this.#timer = setTimeout(() => lost('no answer from the hub'), this.options.timeout);
+		this.#timer = later(() => lost('no answer from the hub'), this.options.timeout);
 		socket.onopen = () => this.#greet(socket);
 		socket.onmessage = ({ data }) => socket === this.#socket && this.#take(data);
 		socket.onclose = () => lost('the connection was lost');
@@ -257,15 +265,21 @@ export class Cubby {
 		this.#become('connecting');
 	}
 
+	/** A program may have given what is no text, which the hub would refuse for ever. */
+	get #credentials() {
+		const { name, token } = this.options;
+		return { name: canonical(String(name ?? '')), token: String(token ?? '') };
+	}
+
 	async #greet(socket) {
 		if (socket !== this.#socket) return;
-		const { name, token } = this.options;
+		const { name, token } = this.#credentials;
 		try {
 			const { type, tag, ...welcome } = await this.#request({ type: 'hello', name, token });
 			if (socket !== this.#socket) return;
 			this.welcome = welcome;
 			this.lastError = undefined;
-			this.#openedAt = Date.now();
+			this.#openedAt = performance.now();
 			clearTimeout(this.#timer);
 			this.#watch();
 			this.#become('open');
@@ -280,17 +294,20 @@ export class Cubby {
 	#lost(socket, error) {
 		if (socket !== this.#socket) return;
 		const why = this.#farewell ?? error;
-		if (this.#openedAt && Date.now() - this.#openedAt > STEADY_MS) this.#attempt = 0;
+		const refused = this.state === 'connecting' ? why.code && !PASSING.includes(why.code) : REFUSALS.includes(why.code);
+		if (this.#openedAt && performance.now() - this.#openedAt > STEADY_MS) this.#attempt = 0;
 		this.#drop(error);
 		this.lastError = why;
-		if (REFUSALS.includes(why.code)) {
+		if (refused) {
+			why.field = fieldAtFault(why.code, this.#credentials);
 			this.#become('closed');
 			this.#emit('refused', why);
 		} else {
 			const { minDelay, maxDelay } = this.options;
-			const pause = Math.min(maxDelay, minDelay * 2 ** this.#attempt++) * (1 - Math.random() / 2);
-			this.#timer = setTimeout(() => this.#dial(), pause);
-			this.#become('waiting', Date.now() + pause);
+			const most = Math.min(maxDelay, minDelay * 2 ** Math.min(this.#attempt++, 31));
+			const pause = clamped(most * (1 - Math.random() / 2));
+			this.#timer = later(() => this.#dial(), pause);
+			this.#become('waiting', pause);
 		}
 		this.#emit('close', why);
 	}
@@ -309,15 +326,15 @@ export class Cubby {
 
 	/** Looks after a connection that may go silent. */
 	#watch() {
-		const quiet = (this.welcome?.heartbeatSecs || QUIET_SECS) * 1500;
-		const rest = this.#heard + quiet - Date.now();
+		const quiet = Math.max(1, this.welcome?.heartbeatSecs || QUIET_SECS) * 1500;
+		const rest = this.#heard + quiet - performance.now();
 		if (rest <= 0) this.check();
-		this.#timer = setTimeout(() => this.#watch(), rest > 0 ? rest : quiet);
+		this.#timer = later(() => this.#watch(), rest > 0 ? rest : quiet);
 	}
 
-	#become(state, retryAt = 0) {
+	#become(state, retryIn = 0) {
 		this.state = state;
-		this.#emit('state', { state, retryAt });
+		this.#emit('state', { state, retryIn });
 	}
 
 	/** A listener that throws does not keep the others from being told. */
@@ -334,7 +351,7 @@ export class Cubby {
 	// Requests and replies.
 
 	#say(message) {
-		if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+		if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message, (_, value) => wellFormed(value)));
 	}
 
 	/** @returns {Promise<any>} the reply, its parts put together */
@@ -346,7 +363,7 @@ export class Cubby {
 			const full = this.#pending.size >= TAGS;
 			if (full) return reject(new CubbyError('too many requests wait', { reason: 'unsent', request: type }));
 			const tag = this.#nextTag();
-			const timer = setTimeout(() => this.#settle(tag).reject(timedOut(type)), timeout);
+			const timer = later(() => this.#settle(tag).reject(timedOut(type)), timeout);
 			this.#pending.set(tag, { type, resolve, reject, parts: [], chars: 0, timer });
 			this.#say({ ...message, tag });
 		});
@@ -370,7 +387,7 @@ export class Cubby {
 	}
 
 	#take(data) {
-		this.#heard = Date.now();
+		this.#heard = performance.now();
 		let message;
 		try {
 			message = JSON.parse(data);
@@ -478,7 +495,7 @@ export class Cubby {
 		} catch (error) {
 			if (stale()) return;
 			if (error.code !== RATE_LIMITED && error.reason !== 'timeout') this.#forget(room.name, error);
-			else setTimeout(() => stale() || this.#enter(room), AGAIN_MS);
+			else later(() => stale() || this.#enter(room), AGAIN_MS);
 		}
 	}
 
@@ -530,7 +547,7 @@ export class Cubby {
 	async #repair(room) {
 		const stale = this.#staleness(room);
 		room.held = true;
-		await this.#catchUp(room, room.last).catch(() => setTimeout(() => stale() || this.#repair(room), AGAIN_MS));
+		await this.#catchUp(room, room.last).catch(() => later(() => stale() || this.#repair(room), AGAIN_MS));
 	}
 
 	#forget(name, error = new CubbyError('no longer in the room', { reason: 'closed' })) {
@@ -541,6 +558,16 @@ export class Cubby {
 		room.reject(error);
 		this.#emit('left', { room: name, error });
 	}
+}
+
+/** Runs it after so many ms. */
+function later(run, ms) {
+	return setTimeout(run, clamped(ms));
+}
+
+/** A pause that a timer can keep; what is not a number is none. */
+function clamped(ms) {
+	return ms > 0 ? Math.min(ms, LONGEST_MS) : 0;
 }
 
 function hubError({ error, fatal = true, ...about }) {
@@ -561,6 +588,23 @@ function roomEvent(message) {
 /** @returns {Member} */
 function member({ userId, name }) {
 	return { userId: userId ?? '', name: name ?? '' };
+}
+
+/** Which option the hub refuses. An answer of these two codes does not say, but only the longer one can cause it. */
+function fieldAtFault(code, { name, token }) {
+	if (code === MALFORMED || code === TOO_LARGE) return token.length > name.length ? 'token' : 'name';
+	return { [BAD_NAME]: 'name', [NOT_SIGNED_IN]: 'token' }[code] ?? '';
+}
+
+/** Text without halves of characters, which no hub takes; all else as it is.
+ * @template T @param {T} value @returns {T} */
+export function wellFormed(value) {
+	return typeof value === 'string' ? value.replace(/\p{Cs}/gu, '\ufffd') : value;
+}
+
+/** A name of a user or a room as the hub knows it: in Normalization Form C. @param {string} name */
+export function canonical(name) {
+	return wellFormed(name).normalize('NFC');
 }
 
 /** @param {Body} body */

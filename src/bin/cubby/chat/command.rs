@@ -1,7 +1,7 @@
 //! What a person types in a chat, as commands. A table has one row for each command. It knows nothing of the hub.
 
 use crate::common::nearest;
-use cubby::{ListedName, split_names, take_name};
+use cubby::{ListedName, canonical_name, split_names, take_name};
 
 /// What was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,12 +185,13 @@ fn alone(rest: &str, command: Command) -> Result<Command, String> {
     if words(rest)?.is_empty() { Ok(command) } else { Err("takes no arguments".to_owned()) }
 }
 
-/// Splits a text at blanks, except within double quotes.
+/// Splits a text at blanks, except within double quotes. What is typed may be in another normal form than the hub's
+/// events name.
 fn words(mut rest: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     while !rest.trim_start().is_empty() {
         let (word, after) = take_name(rest.trim_start(), char::is_whitespace)?;
-        words.push(word.name.into_owned());
+        words.push(canonical_name(&word.name).into_owned());
         rest = after;
     }
     Ok(words)
