@@ -1,6 +1,6 @@
 //! A real browser, driven through its debugging protocol: JSON over WebSocket, by the crate's own framing.
 
-use crate::support::install;
+use crate::support::{eventually, install};
 use cubby::wire::websocket::{Message, MessageReader, PONG, Side, TEXT, encode_masked};
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -114,6 +114,18 @@ impl Page<'_> {
         assert_eq!(outcome, Value::Bool(true), "waited for {expression}");
     }
 
+    /// Loads the page again.
+    pub fn reload(&self) {
+        self.evaluate("window.isOld = true");
+        self.call("Page.reload", json!({}));
+        // While the old document goes, the browser refuses to evaluate anything.
+        let is_new = json!({ "expression": "document.readyState === 'complete' && !window.isOld" });
+        eventually("the page is new", || {
+            let call = self.browser.line.borrow_mut().try_call(Some(&self.session), "Runtime.evaluate", is_new.clone());
+            call.is_ok_and(|outcome| outcome["result"]["value"] == true).then_some(())
+        });
+    }
+
     /// Types text into the focused element.
     pub fn type_text(&self, text: &str) {
         self.call("Input.insertText", json!({ "text": text }));
@@ -191,6 +203,11 @@ impl Line {
 
     /// Calls a method, and waits for its result.
     fn call(&mut self, session: Option<&str>, method: &str, params: Value) -> Value {
+        self.try_call(session, method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The same; the browser may refuse.
+    fn try_call(&mut self, session: Option<&str>, method: &str, params: Value) -> Result<Value, Value> {
         self.last_id += 1;
         let id = self.last_id;
         let mut request = json!({ "id": id, "method": method, "params": params });
@@ -201,8 +218,7 @@ impl Line {
         loop {
             let answer: Value = serde_json::from_str(&self.next()).expect("the browser speaks JSON");
             if answer["id"] == id {
-                assert!(answer.get("error").is_none(), "{method}: {answer}");
-                return answer["result"].clone();
+                return answer.get("error").map_or(Ok(answer["result"].clone()), |error| Err(error.clone()));
             }
         }
     }

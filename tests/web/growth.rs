@@ -69,7 +69,7 @@ fn mail_under_ever_new_names_goes_into_one_inbox() {
     mail_as(&mut mallory, "bob", "hello again");
     ann.wait_for(&has_line("hello again"));
     assert!(fragment(&ann).contains("dm=bob") && !fragment(&ann).contains("mallory"), "{}", fragment(&ann));
-    ann.evaluate("location.reload()");
+    ann.reload();
     ann.wait_for("document.querySelectorAll('[role=tab]').length === 2");
 }
 
