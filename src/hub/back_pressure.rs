@@ -15,7 +15,7 @@ impl<L> Hub<L> {
     /// Begins a turn; `is_flushed`: all that was queued before the last turn's flush was offered to the system.
     pub fn begin_turn(&mut self, is_flushed: bool) {
         self.budget.reset(is_flushed);
-        self.begin_turn_memory();
+        self.begin_turn_memory(is_flushed);
         self.announce_departures();
     }
 

@@ -117,10 +117,14 @@ impl<L> Hub<L> {
         self.charged() >= self.account.limit
     }
 
-    /// Begins a turn. Its requests may use up half of what is left, or a sixteenth of all: as long as a turn lasts it
-    /// is not known who will read what is queued, and nobody should be closed because of those who do.
+    /// Begins a turn. Its requests may use up half of what is left, or a sixteenth of all: until all links are flushed
+    /// it is not known who will read what is queued, and nobody should be closed because of those who do. So if the
+    /// last turn has left links to flush, there is no more than was left of its own part.
     #[inline]
-    pub(super) fn begin_turn_memory(&mut self) {
+    pub(super) fn begin_turn_memory(&mut self, is_flushed: bool) {
+        if !is_flushed {
+            return;
+        }
         let (limit, held) = (self.account.limit, self.charged());
         if held < limit / 2 {
             (self.account.turn_limit, self.sessions.queue_window) = (held + (limit - held) / 2, self.limits.queue);
