@@ -25,7 +25,7 @@ marks! {
     // Rate limit and memory.
     RateLimited, StillRateLimited, Exempt, Evicted, EvictedDeparted, OutboxTruncated,
     // Sending and reading.
-    PartlySent, NothingSent, FlushedInPart, TurnTookLong, BrokeWhileSending, BrokeWhileReading, ReadInterrupted,
+    PartlySent, NothingSent, FlushedInPart, BrokeWhileSending, BrokeWhileReading, ReadInterrupted,
     SendInterrupted, EndInAFrame,
     ReadBudget, VacantEdge,
     // Accepting.

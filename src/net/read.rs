@@ -81,7 +81,6 @@ impl<O: Os, G: Gateway> Loop<O, G> {
     fn check_clock(&mut self) {
         let now = self.os.now();
         if now >= *self.serve_until.get_or_insert(now + SERVE_TIME) {
-            mark(Mark::TurnTookLong);
             self.hub.end_turn_by_clock();
         }
     }

@@ -145,6 +145,7 @@ impl World {
     }
 
     pub(super) fn receive(&mut self, number: usize, buffer: &mut [u8]) -> io::Result<usize> {
+        self.now += self.time_of_a_receive;
         self.interrupt(number)?;
         let cut = self.wires[number].cuts() && self.strikes(Fault::Pieces);
         let wire = &mut self.wires[number];

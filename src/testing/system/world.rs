@@ -112,6 +112,8 @@ pub struct World {
     pub linger: Duration,
     /// How much time passes with each send: zero, unless a test sets it.
     pub time_of_a_call: Duration,
+    /// The same for a receive.
+    pub time_of_a_receive: Duration,
     /// A mistake of the hub, if one was found.
     pub wrong: Option<String>,
     /// What happened.
@@ -148,6 +150,7 @@ impl World {
             spare: false,
             linger: Duration::ZERO,
             time_of_a_call: Duration::ZERO,
+            time_of_a_receive: Duration::ZERO,
             wrong: None,
             trace: Trace::default(),
             turn: Turn::default(),
