@@ -104,7 +104,7 @@ impl Crowd {
         (world.linger, world.descriptors) = (limits.linger / 2, 100_000);
         world.trace.is_printed = std::env::var("CUBBY_SIM_TRACE").is_ok();
         // Some turns have more to send than there is time for.
-        world.time_of_a_call = Duration::from_micros([0, 5, 50][rng.usize(..3)]);
+        world.times.send = Duration::from_micros([0, 5, 50][rng.usize(..3)]);
         let innocents = ["ann", "bob"].map(|name| Innocent::enter(&mut world, &mut rng, name));
         let count = [12, 30, 60, 200][rng.usize(..4)];
         let hostiles = (0..count).map(|_| Hostile::new(tricks[rng.usize(..tricks.len())])).collect();

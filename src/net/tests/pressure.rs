@@ -384,7 +384,7 @@ fn a_turn_ends_by_the_clock_though_its_requests_should_take_less_time() {
     bench.world().descriptors = 1_000;
     let wires: Vec<usize> = (0..600).map(|_| bench.enter().0).collect();
     wires.iter().for_each(|&wire| bench.ask(wire, Request::Ping(b"now")));
-    bench.world().time_of_a_receive = Duration::from_millis(1);
+    bench.world().times.receive = Duration::from_millis(1);
     bench.net.turn(Some(Duration::ZERO)).expect("it can not fail");
     let answered = |bench: &Bench| wires.iter().map(|&wire| bench.answers(wire).len()).sum::<usize>();
     let first = answered(&bench);

@@ -145,7 +145,7 @@ impl World {
     }
 
     pub(super) fn receive(&mut self, number: usize, buffer: &mut [u8]) -> io::Result<usize> {
-        self.now += self.time_of_a_receive;
+        self.now += self.times.receive;
         self.interrupt(number)?;
         let cut = self.wires[number].cuts() && self.strikes(Fault::Pieces);
         let wire = &mut self.wires[number];
@@ -191,7 +191,7 @@ impl World {
     }
 
     pub(super) fn send(&mut self, number: usize, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.now += self.time_of_a_call;
+        self.now += self.times.send;
         let interrupted = self.interrupt(number);
         // A connection that is turned away gets only one send.
         let hub = &mut self.wires[number].hub;

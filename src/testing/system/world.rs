@@ -87,6 +87,15 @@ pub struct Listener {
     pub(super) has_edge: bool,
 }
 
+/// How much time calls take.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CallTimes {
+    /// A send.
+    pub send: Duration,
+    /// A receive.
+    pub receive: Duration,
+}
+
 /// The state of the virtual kernel.
 #[derive(Debug)]
 pub struct World {
@@ -110,10 +119,8 @@ pub struct World {
     pub spare: bool,
     /// After the hub has shut down its side of a link, how long it must wait for the client to end the other side.
     pub linger: Duration,
-    /// How much time passes with each send: zero, unless a test sets it.
-    pub time_of_a_call: Duration,
-    /// The same for a receive.
-    pub time_of_a_receive: Duration,
+    /// How much time passes with each call: none, unless a test sets it.
+    pub times: CallTimes,
     /// A mistake of the hub, if one was found.
     pub wrong: Option<String>,
     /// What happened.
@@ -149,8 +156,7 @@ impl World {
             keeps_spare: false,
             spare: false,
             linger: Duration::ZERO,
-            time_of_a_call: Duration::ZERO,
-            time_of_a_receive: Duration::ZERO,
+            times: CallTimes::default(),
             wrong: None,
             trace: Trace::default(),
             turn: Turn::default(),
