@@ -6,7 +6,7 @@ use crate::hostile_hub::{history_end, hub as hostile_hub, joined, message};
 use crate::support::*;
 use cubby::Client;
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -67,16 +67,22 @@ fn sub_stays_in_its_room_while_nobody_reads_its_output() {
     }
 }
 
-#[test]
-fn a_chat_stays_in_its_room_during_a_search_in_what_was_typed() {
-    let (daemon, mut bob) = hub();
-    let (mut child, mut keys, mut terminal) = Terminal::start(&daemon.addresses[0], "ann");
+/// A chat on a terminal, in which ann is in the lobby and searches in what she typed.
+fn search_as_ann(daemon: &Daemon, bob: &mut Client) -> (Child, ChildStdin, Terminal) {
+    let (child, mut keys, mut terminal) = Terminal::start(&daemon.addresses[0], "ann");
     terminal.edits(1);
     keys.write_all(b"attach lobby\r").expect("it reads");
-    await_ann(&mut bob);
+    await_ann(bob);
     terminal.edits(2);
     keys.write_all(b"\x12").expect("it reads");
     terminal.shows("reverse-i-search");
+    (child, keys, terminal)
+}
+
+#[test]
+fn a_chat_stays_in_its_room_during_a_search_in_what_was_typed() {
+    let (daemon, mut bob) = hub();
+    let (mut child, mut keys, mut terminal) = search_as_ann(&daemon, &mut bob);
     let lines = many_lines();
     assert!(is_there_after_a_pause(&mut bob, &lines), "it has answered the heartbeats");
     keys.write_all(b"\x07").expect("it reads");
@@ -88,13 +94,7 @@ fn a_chat_stays_in_its_room_during_a_search_in_what_was_typed() {
 #[test]
 fn whoever_leaves_a_chat_during_a_search_does_not_wait_for_the_screen() {
     let (daemon, mut bob) = hub();
-    let (mut child, mut keys, mut terminal) = Terminal::start(&daemon.addresses[0], "ann");
-    terminal.edits(1);
-    keys.write_all(b"attach lobby\r").expect("it reads");
-    await_ann(&mut bob);
-    terminal.edits(2);
-    keys.write_all(b"\x12").expect("it reads");
-    terminal.shows("reverse-i-search");
+    let (mut child, mut keys, _terminal) = search_as_ann(&daemon, &mut bob);
     publish_all(&mut bob, &many_lines());
     keys.write_all(b"\x03").expect("it reads");
     assert_eq!(child.wait().expect("it was started").code(), Some(0));
